@@ -1,0 +1,38 @@
+# The two commands of this project, and a few shorter ones. `make` alone lists them.
+
+CARGO ?= cargo
+# Further options of the demo, as in: make demo ARGS='--json'
+ARGS ?=
+
+SETUP := loadtest/stage/install-servers.sh
+# Cargo itself reads CARGO_TARGET_DIR.
+LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build setup fmt lint
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup build ## install what is missing, build, start private servers, sell to a rush, audit, write a report
+	$(LOADTEST) demo $(ARGS)
+
+test: ## install what is missing, then format, lints and all tests; leaves nothing behind
+	$(SETUP) fmt clippy
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) build --release --workspace --bins
+	$(CARGO) test --release --workspace
+
+build: ## build the three programs into target/release
+	$(CARGO) build --release --bins
+
+setup: ## install redis-server and mariadb-server where they are missing
+	$(SETUP)
+
+fmt: ## format all Rust code
+	$(CARGO) fmt --all
+
+lint: ## what `make test` checks before it compiles the tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings

@@ -1,0 +1,75 @@
+//! What every handler is given: the gate to Redis, the pool of MySQL, the token keys. Cheap to clone; made once by `serve`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use doorbuster_core::claims::TokenKeys;
+use doorbuster_core::gate::Gate;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use tokio_util::task::TaskTracker;
+
+use crate::config::Hosts;
+use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
+use crate::live::store;
+
+/// The back-office, while it serves.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) gate: Gate,
+    pub(crate) books: MySqlPool,
+    pub(crate) tokens: TokenKeys,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) metrics: PrometheusHandle,
+    /// Requests under way, so that a shutdown can wait for those whose client has gone.
+    pub(crate) work: TaskTracker,
+    draining: Arc<AtomicBool>,
+}
+
+/// What an [`App`] is made of.
+pub(crate) struct Parts {
+    pub gate: Gate,
+    pub books: MySqlPool,
+    pub tokens: TokenKeys,
+    pub hosts: Hosts,
+    pub metrics: PrometheusHandle,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            gate,
+            books,
+            tokens,
+            hosts,
+            metrics,
+        } = parts;
+        Self {
+            gate,
+            books,
+            tokens,
+            hosts: Arc::new(hosts),
+            metrics,
+            work: TaskTracker::new(),
+            draining: Arc::default(),
+        }
+    }
+
+    /// From here on /readyz says no, so that a balancer sends nobody here any more.
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// A pool that connects when it is first used, so that the program starts, and says that it is not ready, without MySQL.
+pub(crate) fn connect_books(options: MySqlConnectOptions) -> MySqlPool {
+    MySqlPoolOptions::new()
+        .max_connections(MYSQL_CONNECTIONS_MAX)
+        .acquire_timeout(MYSQL_ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(store::set_lock_wait(connection)))
+        .connect_lazy_with(options)
+}

@@ -1,0 +1,104 @@
+//! Who may use a route. The route table says it per route; [`guard`] holds requests against it before their handlers run.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use doorbuster_core::claims::{Claims, Role};
+use doorbuster_core::clock;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Whom a route serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone, without a token.
+    Public,
+    /// The bearer of any valid token, about himself.
+    Bearer,
+    /// Operators and admins.
+    Staff,
+}
+
+impl Access {
+    /// Whether a bearer of `role` may pass.
+    pub fn admits(self, role: Role) -> bool {
+        match self {
+            Access::Public | Access::Bearer => true,
+            Access::Staff => matches!(role, Role::Operator | Role::Admin),
+        }
+    }
+}
+
+/// Lets the request through to its handler, with its claims, or answers 401 or 403.
+pub(crate) async fn guard(
+    State((app, access)): State<(App, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match authorize(&app, access, request.headers()) {
+        Ok(claims) => {
+            if let Some(claims) = claims {
+                request.extensions_mut().insert(claims);
+            }
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+fn authorize(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Claims>, ApiError> {
+    if access == Access::Public {
+        return Ok(None);
+    }
+    let token = bearer(headers).ok_or(ApiError::Unauthorized)?;
+    let claims = app
+        .tokens
+        .verify(token, clock::now_s())
+        .map_err(|_| ApiError::Unauthorized)?;
+    if access.admits(claims.role) {
+        Ok(Some(claims))
+    } else {
+        Err(ApiError::Forbidden("operator or admin"))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_operators_and_admins_are_staff() {
+        let staff = [Role::Buyer, Role::Operator, Role::Finance, Role::Admin]
+            .map(|role| Access::Staff.admits(role));
+        assert_eq!(staff, [false, true, false, true]);
+    }
+
+    #[test]
+    fn a_bearer_token_stands_alone_in_its_header() {
+        let headers = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            headers
+        };
+        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
+        assert_eq!(bearer(&headers(&["bearer abc"])), Some("abc"));
+        for bad in [&[][..], &["abc"], &["Basic abc"], &["Bearer a", "Bearer b"]] {
+            assert_eq!(bearer(&headers(bad)), None);
+        }
+    }
+}

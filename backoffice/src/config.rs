@@ -1,0 +1,371 @@
+//! The command line and the environment; the only file of this program that reads either. Called by `main` before anything binds.
+//! What is wrong is said with the name of the variable, and the program ends with 64. Secrets come from the environment
+//! alone, so that they never stand in a list of processes, and none is ever printed.
+
+use std::env;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use doorbuster_core::claims::{Role, TokenKeys};
+use doorbuster_core::ids::{LiveId, UserId};
+use doorbuster_core::limits::TOKEN_LIFE_MAX;
+use sqlx::mysql::MySqlConnectOptions;
+
+const EXAMPLES: &str = "\
+Examples:
+  doorbuster-backoffice migrate
+  doorbuster-backoffice token --user ann --role operator --ttl 1h
+  doorbuster-backoffice serve --backoffice-listen 127.0.0.1:8081
+  doorbuster-backoffice reconcile --sale drop-1 --json";
+
+const SECRETS: &str = "\
+Secrets, from the environment only:
+  TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve and token
+  TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
+
+Exit status: 0 done, 1 reconcile found differences, 2 failed, 64 bad configuration.";
+
+/// How a sample file marks a secret that nobody has chosen yet.
+const UNCHOSEN: &str = "change-me";
+
+/// The back-office of Doorbuster: catalog and control of sales, tokens, migrations, reconciliation.
+#[derive(Parser)]
+#[command(name = "doorbuster-backoffice", version, before_help = EXAMPLES, after_help = SECRETS, flatten_help = true, term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// What is logged to standard error, e.g. `debug` or `info,sqlx=warn`
+    #[arg(long, env = "RUST_LOG", default_value = "info", global = true)]
+    pub log: String,
+}
+
+/// One of the program's jobs.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Create the database if it is missing, and bring its tables up to date
+    Migrate(Migrate),
+    /// Print an access token
+    #[command(after_help = SECRETS)]
+    Token(Token),
+    /// Serve the back-office API until SIGTERM
+    #[command(after_help = SECRETS)]
+    Serve(Serve),
+    /// Compare Redis with the books and print every difference
+    Reconcile(Reconcile),
+}
+
+#[derive(Args)]
+pub struct Migrate {
+    #[command(flatten)]
+    pub database: Database,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct Token {
+    /// Whom the token is for: 1 to 64 characters of A-Z a-z 0-9 _ -
+    #[arg(long)]
+    pub user: UserId,
+    /// What its bearer may do
+    #[arg(long, default_value = "buyer", value_parser = role_parser())]
+    pub role: Role,
+    /// How long it is valid, e.g. 30s, 15m, 1h; at most 24h
+    #[arg(long, default_value = "1h", value_parser = parse_ttl)]
+    pub ttl: Duration,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub redis: Redis,
+    #[command(flatten)]
+    pub database: Database,
+    /// Address and port to serve on
+    #[arg(long, env = "BACKOFFICE_LISTEN", default_value = "127.0.0.1:8081")]
+    pub backoffice_listen: SocketAddr,
+    /// Names under which browsers and scripts may call, comma-separated; empty: any
+    #[arg(long, env = "ALLOWED_HOSTS", default_value = "")]
+    pub allowed_hosts: Hosts,
+    /// Connections served at once; more are turned away
+    #[arg(long, env = "MAX_CONNECTIONS", default_value = "16384")]
+    pub max_connections: NonZeroUsize,
+}
+
+#[derive(Args)]
+pub struct Reconcile {
+    #[command(flatten)]
+    pub redis: Redis,
+    #[command(flatten)]
+    pub database: Database,
+    /// Only this sale, or coupon:<id>; otherwise every published one
+    #[arg(long, value_parser = LiveId::from_book_id)]
+    pub sale: Option<LiveId>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct Redis {
+    /// The Redis of the live sales
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379",
+        hide_env_values = true
+    )]
+    pub redis_url: String,
+}
+
+#[derive(Args)]
+pub struct Database {
+    /// The MySQL or MariaDB of the books
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "mysql://root@127.0.0.1:3306/doorbuster",
+        hide_env_values = true
+    )]
+    database_url: String,
+}
+
+#[derive(Args)]
+pub struct Output {
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Configuration that the program cannot run with. Its text names the variable and never quotes a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("DATABASE_URL must be like mysql://user@host:3306/database: {0}")]
+    Database(&'static str),
+    #[error("REDIS_URL must be like redis://host:6379, or another form that its client knows")]
+    Redis,
+    #[error("RUST_LOG must be like debug or info,sqlx=warn")]
+    Log,
+    #[error(
+        "{0} is not set: it signs access tokens; choose at least 32 random bytes, e.g. openssl rand -hex 32"
+    )]
+    Missing(&'static str),
+    #[error("{variable} {problem}")]
+    Secret {
+        variable: &'static str,
+        problem: String,
+    },
+}
+
+impl Database {
+    /// # Errors
+    /// [`ConfigError::Database`] where the URL is none of MySQL's or names no database.
+    pub fn options(&self) -> Result<MySqlConnectOptions, ConfigError> {
+        if !self.database_url.starts_with("mysql://")
+            && !self.database_url.starts_with("mariadb://")
+        {
+            return Err(ConfigError::Database("it begins with another scheme"));
+        }
+        let options = MySqlConnectOptions::from_str(&self.database_url)
+            .map_err(|_| ConfigError::Database("it cannot be read"))?;
+        match options.get_database() {
+            Some(name) if is_database_name(name) => Ok(options),
+            Some(_) => Err(ConfigError::Database(
+                "the database's name has characters other than A-Z a-z 0-9 _ -",
+            )),
+            None => Err(ConfigError::Database("it names no database")),
+        }
+    }
+}
+
+/// A name that needs no escaping in `create database`.
+fn is_database_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// The secrets of access tokens, from TOKEN_SECRET and TOKEN_SECRET_PREVIOUS.
+///
+/// # Errors
+/// [`ConfigError`] where the first is missing, or either is short or still the sample's.
+pub fn token_keys() -> Result<TokenKeys, ConfigError> {
+    let current = secret("TOKEN_SECRET")?.ok_or(ConfigError::Missing("TOKEN_SECRET"))?;
+    let previous = secret("TOKEN_SECRET_PREVIOUS")?;
+    TokenKeys::new(&current, previous.as_deref()).map_err(|e| ConfigError::Secret {
+        variable: "TOKEN_SECRET",
+        problem: e.to_string(),
+    })
+}
+
+/// The bytes of the variable; none where it is not set, or empty.
+fn secret(variable: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
+    let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let bytes = value.into_encoded_bytes();
+    let starts_like_sample = bytes
+        .get(..UNCHOSEN.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(UNCHOSEN.as_bytes()));
+    let problem = if starts_like_sample {
+        "is the sample's; choose at least 32 random bytes, e.g. openssl rand -hex 32".to_owned()
+    } else if let Err(short) = TokenKeys::new(&bytes, None) {
+        short.to_string()
+    } else {
+        return Ok(Some(bytes));
+    };
+    Err(ConfigError::Secret { variable, problem })
+}
+
+/// Hosts that a request may name; none listed allows any.
+#[derive(Debug, Clone, Default)]
+pub struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// Whether a request with this Host header may be served. A listed name allows every port, a listed `name:port` that one.
+    pub fn allow(&self, host: Option<&str>) -> bool {
+        let Some(host) = host else {
+            return self.0.is_empty();
+        };
+        let host = host.to_ascii_lowercase();
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(host.as_str(), |(name, _)| name);
+        self.0.is_empty()
+            || self
+                .0
+                .iter()
+                .any(|listed| *listed == host || listed == name)
+    }
+}
+
+impl FromStr for Hosts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let hosts: Vec<String> = text
+            .split(',')
+            .map(|host| host.trim().to_ascii_lowercase())
+            .filter(|host| !host.is_empty())
+            .collect();
+        match hosts.iter().find(|host| host.contains(['/', ' ', '*'])) {
+            Some(bad) => Err(format!(
+                "{bad} is no host name; list names such as shop.example, comma-separated"
+            )),
+            None => Ok(Self(hosts)),
+        }
+    }
+}
+
+fn role_parser() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(["buyer", "operator", "finance", "admin"]).map(|word| {
+        match word.as_str() {
+            "operator" => Role::Operator,
+            "finance" => Role::Finance,
+            "admin" => Role::Admin,
+            _ => Role::Buyer,
+        }
+    })
+}
+
+/// `30s`, `15m`, `1h`: a whole number and its unit, more than nothing and at most a day.
+fn parse_ttl(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .char_indices()
+        .last()
+        .and_then(|(end, unit)| {
+            let count: u64 = text[..end].parse().ok()?;
+            let unit_s = match unit {
+                's' => 1,
+                'm' => 60,
+                'h' => 3_600,
+                _ => return None,
+            };
+            count.checked_mul(unit_s)
+        })
+        .ok_or("must be a number and its unit: 30s, 15m or 1h")?;
+    match Duration::from_secs(seconds) {
+        Duration::ZERO => Err("must be more than nothing".to_owned()),
+        ttl if ttl > TOKEN_LIFE_MAX => Err("must be at most 24h".to_owned()),
+        ttl => Ok(ttl),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lives_of_tokens_have_a_unit_and_a_bound() {
+        assert_eq!(parse_ttl("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_ttl("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(parse_ttl("24h"), Ok(Duration::from_secs(86_400)));
+        for bad in [
+            "",
+            "h",
+            "1",
+            "1d",
+            "-1h",
+            "0s",
+            "25h",
+            "1.5h",
+            "99999999999999999999h",
+            "1é",
+        ] {
+            assert!(parse_ttl(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_compared_without_case_and_with_any_port_unless_one_is_named() {
+        let hosts: Hosts = "shop.example, admin.example:8443".parse().unwrap();
+        for good in ["shop.example", "SHOP.example:8081", "admin.example:8443"] {
+            assert!(hosts.allow(Some(good)), "{good}");
+        }
+        for bad in [
+            Some("evil.example"),
+            Some("admin.example"),
+            Some("shop.example.evil"),
+            Some(""),
+            None,
+        ] {
+            assert!(!hosts.allow(bad), "{bad:?}");
+        }
+        assert!(Hosts::default().allow(None));
+        assert!("http://x".parse::<Hosts>().is_err());
+    }
+
+    #[test]
+    fn a_database_url_names_a_database() {
+        let options = |url: &str| {
+            Database {
+                database_url: url.to_owned(),
+            }
+            .options()
+        };
+        assert!(options("mysql://root@127.0.0.1:3306/doorbuster").is_ok());
+        for bad in [
+            "",
+            "postgres://x/y",
+            "mysql://root@127.0.0.1:3306",
+            "mysql://root@127.0.0.1/a`b",
+            "mysql://root@127.0.0.1:x/a",
+        ] {
+            assert!(options(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Names and units of all metrics, and the recorder behind /metrics.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use crate::limits::METRICS_UPKEEP;
+
+const REQUESTS: &str = "doorbuster_backoffice_requests_total";
+const REQUEST_SECONDS: &str = "doorbuster_backoffice_request_seconds";
+const CHANGES: &str = "doorbuster_backoffice_changes_total";
+const AUDIT_FAILURES: &str = "doorbuster_backoffice_audit_failures_total";
+const TURNED_AWAY: &str = "doorbuster_backoffice_connections_turned_away_total";
+
+/// Upper bounds of the latency buckets, in seconds.
+const SECONDS_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+
+/// Installs the process's recorder and keeps it tidy; once per process.
+///
+/// # Errors
+/// [`BuildError`] where a recorder is there already.
+pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets(&SECONDS_BUCKETS)?
+        .install_recorder()?;
+    describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
+    describe_histogram!(
+        REQUEST_SECONDS,
+        "Time from a request's head to its answer, by route."
+    );
+    describe_counter!(CHANGES, "Changes made by staff, by action.");
+    describe_counter!(
+        AUDIT_FAILURES,
+        "Changes made in Redis whose audit row could not be written; the log has them."
+    );
+    describe_counter!(
+        TURNED_AWAY,
+        "Connections closed at once because as many as allowed were open."
+    );
+    for name in [AUDIT_FAILURES, TURNED_AWAY] {
+        counter!(name).increment(0);
+    }
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+pub(crate) fn request(method: &Method, route: &str, status: u16, took: Duration) {
+    let method = known(method);
+    counter!(REQUESTS, "method" => method, "route" => route.to_owned(), "status" => status.to_string()).increment(1);
+    histogram!(REQUEST_SECONDS, "route" => route.to_owned()).record(took.as_secs_f64());
+}
+
+pub(crate) fn change(action: &'static str) {
+    counter!(CHANGES, "action" => action).increment(1);
+}
+
+pub(crate) fn audit_failure() {
+    counter!(AUDIT_FAILURES).increment(1);
+}
+
+pub(crate) fn turned_away() {
+    counter!(TURNED_AWAY).increment(1);
+}
+
+/// A client may make up methods; a label must not grow with them.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,134 @@
+//! Holds Redis against the books, per sale and sku, and record by record. Reads only. Called by `main`.
+//!
+//! A live sale moves while it is looked at, so the order of the looks matters: the books are read in one transaction, which
+//! shows them as of one instant (cursor C); then all records of Redis; then its counters, at S; then the journal's tail, from
+//! C on. What the tail touches is not held against the books, which cannot have it yet; every sum is brought from C to S with it.
+
+mod account;
+mod compare;
+mod fact;
+mod live;
+mod report;
+mod store;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use doorbuster_core::gate::Gate;
+use doorbuster_core::ids::LiveId;
+use doorbuster_core::journal::Event;
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+
+pub use report::{Difference, Report, SaleReport};
+
+use crate::config::Reconcile;
+use crate::limits::RECONCILE_CHUNK;
+use crate::{app, config, raw};
+use account::Account;
+use compare::Findings;
+use fact::Facts;
+use store::Head;
+
+/// # Errors
+/// Redis or MySQL that does not answer, or a sale that was never published; differences are no error.
+pub async fn reconcile(request: &Reconcile) -> Result<Report> {
+    let books = app::connect_books(request.database.options()?);
+    let gate = Gate::connect(&request.redis.redis_url)
+        .await
+        .map_err(|_| config::ConfigError::Redis)?;
+    let mut published = store::published(&books).await?;
+    if let Some(sale) = &request.sale {
+        published.retain(|live| live == sale);
+        ensure!(!published.is_empty(), "no sale {sale} has been published");
+    }
+    let mut sales = Vec::new();
+    for live in &published {
+        sales.push(reconcile_sale(&gate, &books, live).await?);
+    }
+    books.close().await;
+    Ok(Report::new(sales))
+}
+
+async fn reconcile_sale(gate: &Gate, books: &MySqlPool, live: &LiveId) -> Result<SaleReport> {
+    let mut tx = books.begin().await?;
+    let mut findings = Findings::new(live);
+    let head = store::head(&mut tx, live).await?;
+    let journal = walk_journal(&mut tx, live, &head, &mut findings).await?;
+    for (seq, error) in store::dead_letters(&mut tx, live).await? {
+        findings.dead_letter(seq, &error);
+    }
+    let facts = live::scan(gate, &mut tx, live, &mut findings).await?;
+    let reserved = walk_reservations(&mut tx, live, facts.as_ref(), &mut findings).await?;
+    tx.rollback().await?;
+    findings.sums("journal", &journal, "reservations", &reserved);
+
+    let Some(facts) = facts else {
+        if head.seq > 0 {
+            findings.sale_missing(head.seq);
+        }
+        return Ok(findings.finish(&head, None));
+    };
+    live::counters(
+        gate,
+        books,
+        live,
+        &head,
+        live::Known { facts, journal },
+        findings,
+    )
+    .await
+}
+
+/// Sums the journal up, and sees that its numbers have no gap, end at the cursor, and can be read.
+async fn walk_journal(
+    tx: &mut MySqlConnection,
+    live: &LiveId,
+    head: &Head,
+    findings: &mut Findings,
+) -> Result<Account> {
+    let mut account = Account::new(live);
+    let mut last_seq = 0;
+    loop {
+        let rows = store::journal(tx, live, last_seq, RECONCILE_CHUNK).await?;
+        for row in &rows {
+            findings.follows(last_seq, row.seq);
+            last_seq = row.seq;
+            match raw::event(row.seq, &row.raw) {
+                Ok(event) if event.kind() == row.kind => account.apply(&event),
+                Ok(_) | Err(_) => findings.unreadable(row.seq),
+            }
+        }
+        if rows.len() < RECONCILE_CHUNK as usize {
+            break;
+        }
+    }
+    findings.cursor(head.seq, last_seq);
+    Ok(account)
+}
+
+/// Sums the reservations (or claims) up, and sees that Redis knows each.
+async fn walk_reservations(
+    tx: &mut MySqlConnection,
+    live: &LiveId,
+    facts: Option<&Facts>,
+    findings: &mut Findings,
+) -> Result<Account> {
+    let mut account = Account::new(live);
+    let mut last_seq = 0;
+    loop {
+        let rows = store::facts_from(tx, live, last_seq, RECONCILE_CHUNK).await?;
+        for row in &rows {
+            last_seq = row.seq;
+            account.hold(row.holding, &row.lines);
+            if facts.is_some_and(|facts| !facts.contains(row.id)) {
+                findings.record_missing(row);
+            }
+        }
+        if rows.len() < RECONCILE_CHUNK as usize {
+            return Ok(account);
+        }
+    }
+}
+
+/// Events by what they concern, of a journal's tail.
+type Tail = BTreeMap<u64, Event>;

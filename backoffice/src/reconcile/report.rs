@@ -1,0 +1,194 @@
+//! What reconcile found, for people and as JSON. Printed by `main`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+use doorbuster_core::ids::ReservationId;
+use serde::Serialize;
+
+/// What differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Redis does not know a sale that has events in the books.
+    SaleMissing,
+    /// Redis is older than the books.
+    Rewound,
+    Epoch,
+    /// The cursor is not at the journal's last event.
+    Cursor,
+    JournalGap,
+    JournalUnreadable,
+    DeadLetter,
+    /// stocked = left + held + sold does not hold in Redis.
+    Conservation,
+    /// Two sums of the same units differ.
+    Sum,
+    /// The books know a record that Redis does not.
+    RecordMissing,
+    /// Redis knows a record that the books do not.
+    RecordUnknown,
+    RecordField,
+    RecordMalformed,
+}
+
+/// One difference, with what each side says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    pub kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ReservationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+    /// Who says what: redis, books, counters, records, journal, reservations.
+    pub says: BTreeMap<&'static str, String>,
+}
+
+/// One sale or coupon.
+#[derive(Debug, Serialize)]
+pub struct SaleReport {
+    pub sale: String,
+    pub epoch: u32,
+    /// Last event in the books when they were read.
+    pub books_seq: u64,
+    pub in_redis: bool,
+    /// Whether it may sell on the present Redis process.
+    pub vouched: bool,
+    /// Events that Redis had and the books had not: a lag, not a difference.
+    pub lag_events: u64,
+    /// Records compared.
+    pub records: usize,
+    /// Records that changed while they were looked at, and are left to the next run.
+    pub moving: usize,
+    pub differences: Vec<Difference>,
+}
+
+/// All of them.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// How many, over all sales.
+    pub differences: usize,
+    pub sales: Vec<SaleReport>,
+}
+
+impl Report {
+    pub(super) fn new(sales: Vec<SaleReport>) -> Self {
+        Self {
+            differences: sales.iter().map(|sale| sale.differences.len()).sum(),
+            sales,
+        }
+    }
+}
+
+impl Difference {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            sku: None,
+            id: None,
+            seq: None,
+            field: None,
+            says: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn sku(&mut self, sku: &str) -> &mut Self {
+        self.sku = Some(sku.to_owned());
+        self
+    }
+
+    pub(super) fn id(&mut self, id: ReservationId) -> &mut Self {
+        self.id = Some(id);
+        self
+    }
+
+    pub(super) fn seq(&mut self, seq: u64) -> &mut Self {
+        self.seq = Some(seq);
+        self
+    }
+
+    pub(super) fn field(&mut self, field: &'static str) -> &mut Self {
+        self.field = Some(field);
+        self
+    }
+
+    pub(super) fn says(&mut self, who: &'static str, what: impl fmt::Display) -> &mut Self {
+        self.says.insert(who, what.to_string());
+        self
+    }
+
+    pub(super) fn concerns_one_of(&self, ids: &HashSet<ReservationId>) -> bool {
+        self.id.is_some_and(|id| ids.contains(&id))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for sale in &self.sales {
+            writeln!(f, "{sale}")?;
+        }
+        write!(
+            f,
+            "{} sales, {} differences",
+            self.sales.len(),
+            self.differences
+        )
+    }
+}
+
+impl fmt::Display for SaleReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            sale,
+            epoch,
+            books_seq,
+            records,
+            moving,
+            lag_events,
+            ..
+        } = self;
+        write!(
+            f,
+            "{sale}: {records} records, epoch {epoch}, {books_seq} events in the books, {lag_events} on their way, {moving} records moving"
+        )?;
+        match (self.in_redis, self.vouched) {
+            (false, _) => write!(f, "; not in redis")?,
+            (true, false) => write!(f, "; recovering: nobody has vouched for it")?,
+            (true, true) => {}
+        }
+        self.differences
+            .iter()
+            .try_for_each(|difference| write!(f, "\n  {difference}"))
+    }
+}
+
+impl fmt::Display for Difference {
+    /// e.g. `record_field 0b2c…: status (seq 7): books says held, redis says paid`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = serde_json::to_value(self.kind)
+            .ok()
+            .and_then(|kind| kind.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        f.write_str(&word)?;
+        if let Some(sku) = &self.sku {
+            write!(f, " {sku}")?;
+        }
+        if let Some(id) = &self.id {
+            write!(f, " {id}")?;
+        }
+        if let Some(field) = self.field {
+            write!(f, " {field}")?;
+        }
+        if let Some(seq) = self.seq {
+            write!(f, " (seq {seq})")?;
+        }
+        for (i, (who, what)) in self.says.iter().enumerate() {
+            write!(f, "{} {who} says {what}", if i == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}

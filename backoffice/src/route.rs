@@ -1,0 +1,89 @@
+//! Every route in one table: method, path, whom it serves, handler. The table builds the router and is what the tests walk.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::app::App;
+use crate::auth::{Access, guard};
+use crate::error::ApiError;
+use crate::limits::BODY_BYTES_MAX;
+use crate::{coupons, docs, edge, health, me, openapi, sales};
+
+/// One line of the table.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    handler: MethodRouter<App>,
+}
+
+/// The table, in the order in which /docs tells it.
+pub fn table() -> Vec<Route> {
+    use Access::{Bearer, Public, Staff};
+    let read = |path, access, handler| Route {
+        method: Method::GET,
+        path,
+        access,
+        handler,
+    };
+    let write = |path, access, handler| Route {
+        method: Method::POST,
+        path,
+        access,
+        handler,
+    };
+    vec![
+        write("/admin/v1/sales", Staff, post(sales::create)),
+        read("/admin/v1/sales/{id}", Staff, get(sales::read)),
+        write("/admin/v1/sales/{id}/open", Staff, post(sales::open)),
+        write("/admin/v1/sales/{id}/pause", Staff, post(sales::pause)),
+        write("/admin/v1/sales/{id}/resume", Staff, post(sales::resume)),
+        write("/admin/v1/sales/{id}/close", Staff, post(sales::close)),
+        write("/admin/v1/sales/{id}/adjust", Staff, post(sales::adjust)),
+        write("/admin/v1/sales/pause", Staff, post(sales::pause_all)),
+        write("/admin/v1/coupons", Staff, post(coupons::create)),
+        read("/admin/v1/coupons/{id}", Staff, get(coupons::read)),
+        write("/admin/v1/coupons/{id}/open", Staff, post(coupons::open)),
+        write("/admin/v1/coupons/{id}/close", Staff, post(coupons::close)),
+        read("/v1/me/reservations", Bearer, get(me::reservations)),
+        read("/livez", Public, get(health::livez)),
+        read("/readyz", Public, get(health::readyz)),
+        read("/metrics", Public, get(health::metrics)),
+        read("/openapi.json", Public, get(openapi::json)),
+        read("/docs", Public, get(docs::page)),
+    ]
+}
+
+/// The whole service.
+pub(crate) fn router(app: &App) -> Router {
+    let mut router = Router::new();
+    for Route {
+        path,
+        access,
+        handler,
+        ..
+    } in table()
+    {
+        router = router.route(
+            path,
+            handler.route_layer(from_fn_with_state((app.clone(), access), guard)),
+        );
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(app.clone(), edge::edge))
+        .with_state(app.clone())
+}
+
+async fn not_found() -> ApiError {
+    ApiError::NotFound
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::MethodNotAllowed
+}

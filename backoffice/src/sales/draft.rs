@@ -1,0 +1,312 @@
+//! A sale as staff write it, and what it must be to be kept. Pure. Called by the `POST /admin/v1/sales` handler.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use doorbuster_core::clock;
+use doorbuster_core::ids::{SaleId, SkuId};
+use doorbuster_core::limits::SKUS_PER_SALE_MAX;
+use doorbuster_core::money::{Currency, Money};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::limits::{AMOUNT_MAX, HOLD_SECONDS_MAX, UNITS_MAX};
+use crate::validate::Problems;
+use crate::window::window;
+
+/// `/admin/v1/sales/pause` pauses every sale, so no sale may have this name.
+const RESERVED_ID: &str = "pause";
+
+/// A sale to be written down; nothing is sold before it is opened.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "id": "drop-1", "title": "한정판 티셔츠", "opens_at": "2030-01-01T10:00:00Z", "closes_at": "2030-01-01T12:00:00Z",
+    "hold_seconds": 300, "payment_seconds": 300, "waiting_room": false,
+    "items": [{"sku": "tee-m", "title": "Tee, M", "price": {"amount": 19900, "currency": "KRW"}, "stock": 100, "limit_per_user": 1}]
+}))]
+pub(crate) struct SaleDraft {
+    /// 1 to 64 characters of A-Z a-z 0-9 _ -
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    pub id: String,
+    #[schema(min_length = 1, max_length = 200)]
+    pub title: String,
+    /// In the past: on sale as soon as it is opened
+    pub opens_at: DateTime<Utc>,
+    pub closes_at: DateTime<Utc>,
+    /// How long a hold lasts
+    #[schema(minimum = 1, maximum = 86400)]
+    pub hold_seconds: i64,
+    /// How much longer it lasts once the buyer pays
+    #[schema(minimum = 1, maximum = 86400)]
+    pub payment_seconds: i64,
+    #[schema(min_items = 1, max_items = 256)]
+    pub items: Vec<ItemDraft>,
+    /// Must be false: there is no waiting room yet
+    #[serde(default)]
+    pub waiting_room: bool,
+}
+
+/// One sku of a sale.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ItemDraft {
+    /// 1 to 64 characters of A-Z a-z 0-9 _ -
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    pub sku: String,
+    #[schema(min_length = 1, max_length = 200)]
+    pub title: String,
+    pub price: PriceDraft,
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    pub stock: i64,
+    /// Units that one buyer may hold and own at a time; absent or 0: no limit
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    #[serde(default)]
+    pub limit_per_user: Option<i64>,
+}
+
+/// Minor units and an ISO 4217 code; one currency for the whole sale.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PriceDraft {
+    #[schema(minimum = 0, maximum = 9_000_000_000_i64)]
+    pub amount: i64,
+    #[schema(pattern = "^[A-Z]{3}$")]
+    pub currency: String,
+}
+
+/// A sale that may be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sale {
+    pub(crate) id: SaleId,
+    pub(crate) title: String,
+    pub(crate) opens_at: DateTime<Utc>,
+    pub(crate) closes_at: DateTime<Utc>,
+    pub(crate) hold_seconds: u32,
+    pub(crate) payment_seconds: u32,
+    pub(crate) items: Vec<Item>,
+}
+
+/// One sku of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) sku: SkuId,
+    pub(crate) title: String,
+    pub(crate) price: Money,
+    pub(crate) stock: u32,
+    /// 0: no limit.
+    pub(crate) limit_per_user: u32,
+}
+
+impl SaleDraft {
+    /// # Errors
+    /// [`ApiError::InvalidFields`] with every problem there is.
+    pub(crate) fn validate(self) -> Result<Sale, ApiError> {
+        let mut problems = Problems::default();
+        let id = problems.parsed("/id", SaleId::parse(self.id.as_str()));
+        if self.id == RESERVED_ID {
+            problems.add("/id", "must not be the name of an operation on all sales");
+        }
+        let title = problems.title("/title", &self.title);
+        let window = window(
+            &mut problems,
+            ("/opens_at", self.opens_at),
+            ("/closes_at", self.closes_at),
+            clock::now(),
+        );
+        let hold_seconds =
+            problems.number("/hold_seconds", self.hold_seconds, 1..=HOLD_SECONDS_MAX);
+        let payment_seconds = problems.number(
+            "/payment_seconds",
+            self.payment_seconds,
+            1..=HOLD_SECONDS_MAX,
+        );
+        if self.waiting_room {
+            problems.add(
+                "/waiting_room",
+                "must be false: sales with a waiting room are not supported yet",
+            );
+        }
+        let items = validate_items(&mut problems, &self.items);
+        problems.none()?;
+        let sale = || {
+            let (opens_at, closes_at) = window?;
+            let (hold_seconds, payment_seconds) = (hold_seconds?, payment_seconds?);
+            Some(Sale {
+                id: id?,
+                title: title?,
+                opens_at,
+                closes_at,
+                hold_seconds,
+                payment_seconds,
+                items,
+            })
+        };
+        Ok(sale().expect("a field is missing only together with a problem"))
+    }
+}
+
+fn validate_items(problems: &mut Problems, drafts: &[ItemDraft]) -> Vec<Item> {
+    if !(1..=SKUS_PER_SALE_MAX).contains(&drafts.len()) {
+        problems.add(
+            "/items",
+            format_args!("must have 1 to {SKUS_PER_SALE_MAX} items"),
+        );
+        return Vec::new();
+    }
+    let mut skus = HashSet::new();
+    for (i, draft) in drafts.iter().enumerate() {
+        if !skus.insert(draft.sku.as_str()) {
+            problems.add(format!("/items/{i}/sku"), "must not be in the sale twice");
+        }
+        if draft.price.currency != drafts[0].price.currency {
+            problems.add(
+                format!("/items/{i}/price/currency"),
+                "must be the same for all items of a sale",
+            );
+        }
+    }
+    drafts
+        .iter()
+        .enumerate()
+        .filter_map(|(i, draft)| validate_item(problems, &format!("/items/{i}"), draft))
+        .collect()
+}
+
+fn validate_item(problems: &mut Problems, at: &str, draft: &ItemDraft) -> Option<Item> {
+    let sku = problems.parsed(&format!("{at}/sku"), SkuId::parse(draft.sku.as_str()));
+    let title = problems.title(&format!("{at}/title"), &draft.title);
+    let price = validate_price(problems, &format!("{at}/price"), &draft.price);
+    let stock = problems.number(&format!("{at}/stock"), draft.stock, 0..=UNITS_MAX);
+    let limit = problems.number(
+        &format!("{at}/limit_per_user"),
+        draft.limit_per_user.unwrap_or(0),
+        0..=UNITS_MAX,
+    );
+    Some(Item {
+        sku: sku?,
+        title: title?,
+        price: price?,
+        stock: stock?,
+        limit_per_user: limit?,
+    })
+}
+
+/// Also a coupon's fixed discount is money.
+pub(crate) fn validate_price(
+    problems: &mut Problems,
+    at: &str,
+    draft: &PriceDraft,
+) -> Option<Money> {
+    if !(0..=AMOUNT_MAX).contains(&draft.amount) {
+        problems.add(
+            format!("{at}/amount"),
+            format_args!("must be 0 to {AMOUNT_MAX}, in minor units"),
+        );
+    }
+    let currency = problems.parsed(&format!("{at}/currency"), Currency::parse(&draft.currency));
+    Some(Money {
+        amount: draft.amount,
+        currency: currency?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(change: impl FnOnce(&mut serde_json::Value)) -> SaleDraft {
+        let mut json = serde_json::json!({
+            "id": "drop-1", "title": "한정판 🎟", "opens_at": "2020-01-01T00:00:00Z", "closes_at": "2999-01-01T00:00:00+09:00",
+            "hold_seconds": 300, "payment_seconds": 60,
+            "items": [{"sku": "a", "title": "A", "price": {"amount": 1, "currency": "KRW"}, "stock": 5}]
+        });
+        change(&mut json);
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn pointers(draft: SaleDraft) -> Vec<String> {
+        match draft.validate() {
+            Err(ApiError::InvalidFields(problems)) => {
+                problems.into_iter().map(|p| p.pointer).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_sale_that_is_right_is_kept_as_written() {
+        let sale = draft(|_| ()).validate().unwrap();
+        assert_eq!(
+            (
+                sale.title.as_str(),
+                sale.items[0].limit_per_user,
+                sale.items[0].stock
+            ),
+            ("한정판 🎟", 0, 5)
+        );
+        assert_eq!(sale.closes_at.to_rfc3339(), "2998-12-31T15:00:00+00:00");
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let item = |sku: &str, currency: &str| serde_json::json!({"sku": sku, "title": "", "price": {"amount": -1, "currency": currency}, "stock": -1, "limit_per_user": 1_000_000_001});
+        let bad = draft(|json| {
+            json["id"] = "a b".into();
+            json["title"] = "x".repeat(201).into();
+            json["opens_at"] = "2999-01-01T00:00:00Z".into();
+            json["closes_at"] = "2020-01-01T00:00:00Z".into();
+            json["hold_seconds"] = 0.into();
+            json["payment_seconds"] = 86_401.into();
+            json["waiting_room"] = true.into();
+            json["items"] = vec![item("a", "KRW"), item("a", "USD")].into();
+        });
+        let mut found = pointers(bad);
+        found.sort();
+        let each = ["limit_per_user", "price/amount", "stock", "title"];
+        let mut expected: Vec<String> = [
+            "/id",
+            "/title",
+            "/opens_at",
+            "/closes_at",
+            "/hold_seconds",
+            "/payment_seconds",
+            "/waiting_room",
+            "/items/1/sku",
+            "/items/1/price/currency",
+        ]
+        .map(String::from)
+        .into();
+        expected.extend(
+            [0, 1]
+                .iter()
+                .flat_map(|i| each.map(|field| format!("/items/{i}/{field}"))),
+        );
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_sale_has_some_items_and_not_too_many() {
+        assert_eq!(
+            pointers(draft(|json| json["items"] = Vec::<u8>::new().into())),
+            ["/items"]
+        );
+        let item = |i: usize| serde_json::json!({"sku": format!("s{i}"), "title": "A", "price": {"amount": 0, "currency": "USD"}, "stock": 0});
+        assert!(
+            draft(|json| json["items"] = (0..256).map(item).collect())
+                .validate()
+                .is_ok()
+        );
+        assert_eq!(
+            pointers(draft(|json| json["items"] = (0..257).map(item).collect())),
+            ["/items"]
+        );
+    }
+
+    #[test]
+    fn no_sale_is_called_like_an_operation() {
+        assert_eq!(pointers(draft(|json| json["id"] = "pause".into())), ["/id"]);
+    }
+}

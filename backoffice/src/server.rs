@@ -1,0 +1,128 @@
+//! The accept loop: bounded connections, a deadline for every request's head, and a drain that loses no request.
+//! hyper itself rather than `axum::serve`, which cannot bound the time of a head.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::app::{self, App, Parts};
+use crate::config::{self, Serve};
+use crate::limits::{ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT};
+use crate::{metrics, route};
+
+/// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
+///
+/// # Errors
+/// Bad configuration, a port that is taken, a REDIS_URL that cannot be one.
+pub async fn serve(config: &Serve) -> Result<()> {
+    let tokens = config::token_keys()?;
+    let books = app::connect_books(config.database.options()?);
+    let gate = doorbuster_core::gate::Gate::connect(&config.redis.redis_url)
+        .await
+        .map_err(|_| config::ConfigError::Redis)?;
+    let parts = Parts {
+        gate,
+        books,
+        tokens,
+        hosts: config.allowed_hosts.clone(),
+        metrics: metrics::install()?,
+    };
+    let app = App::new(parts);
+    let listener = TcpListener::bind(config.backoffice_listen)
+        .await
+        .with_context(|| {
+            format!(
+                "BACKOFFICE_LISTEN={} cannot be bound",
+                config.backoffice_listen
+            )
+        })?;
+    tracing::info!(address = %listener.local_addr()?, "serving the back-office on {}", config.backoffice_listen);
+    let stop = stop_signal()?;
+    accept_until(stop, &listener, &app, config.max_connections.get()).await;
+    app.books.close().await;
+    Ok(())
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let (mut term, mut int) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+async fn accept_until(
+    stop: impl Future<Output = ()>,
+    listener: &TcpListener,
+    app: &App,
+    connections_max: usize,
+) {
+    let router = route::router(app);
+    let connections = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(connections_max));
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => match Arc::clone(&room).try_acquire_owned() {
+                    Ok(place) => serve_connection(Accepted { stream, place }, router.clone(), &connections),
+                    Err(_full) => metrics::turned_away(),
+                },
+                // A client that is gone already, or no descriptors left: both pass, and the loop must not spin meanwhile.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    app.start_draining();
+    drain(app, connections).await;
+}
+
+/// A connection and its place among those allowed.
+struct Accepted {
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+}
+
+fn serve_connection(accepted: Accepted, router: Router, connections: &GracefulShutdown) {
+    let Accepted { stream, place } = accepted;
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        // Errors here are clients that went away or spoke no HTTP; there is nobody to answer.
+        let _ = connection.await;
+        drop(place);
+    });
+}
+
+async fn drain(app: &App, connections: GracefulShutdown) {
+    tracing::info!("draining: no new connections; finishing what is under way");
+    app.work.close();
+    let finished = timeout(DRAIN_TIMEOUT, async {
+        connections.shutdown().await;
+        app.work.wait().await;
+    });
+    match finished.await {
+        Ok(()) => tracing::info!("drained"),
+        Err(_) => tracing::warn!("requests were still under way after {DRAIN_TIMEOUT:?}"),
+    }
+}

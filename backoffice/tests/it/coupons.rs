@@ -1,0 +1,133 @@
+//! First-come coupons, from draft to last claim.
+
+use serde_json::{Value, json};
+
+use crate::stage::{Desk, coupon, name};
+
+#[tokio::test]
+async fn a_coupon_is_written_opened_claimed_and_closed() {
+    let desk = Desk::shared().await;
+    let id = name("welcome");
+    let path = format!("/admin/v1/coupons/{id}");
+    let answer = desk.put("/admin/v1/coupons", &coupon(&id)).await;
+    assert_eq!(answer.header("location"), path);
+    let draft = answer.ok(201);
+    assert_eq!(
+        (&draft["state"], &draft["live"], &draft["discount"]),
+        (&json!("draft"), &Value::Null, &coupon(&id)["discount"])
+    );
+    assert_eq!(
+        desk.post(&format!("{path}/close")).await.refusal(),
+        (409, "not_open")
+    );
+
+    assert_eq!(
+        desk.post(&format!("{path}/open")).await.ok(200)["state"],
+        "open"
+    );
+    assert_eq!(
+        desk.post(&format!("{path}/open")).await.ok(200)["state"],
+        "open"
+    );
+    desk.claim(&id, "ann").await;
+    desk.claim(&id, "bob").await;
+
+    let view = desk.written_back(&path).await;
+    let counts = json!({"stocked": 10, "left": 8, "held": 0, "sold": 2});
+    assert_eq!(
+        (
+            &view["live"],
+            &view["books"],
+            &view["conservation_difference"]
+        ),
+        (&counts, &counts, &json!(0))
+    );
+    for _ in 0..2 {
+        assert_eq!(
+            desk.post(&format!("{path}/close")).await.ok(200)["state"],
+            "closed"
+        );
+    }
+    assert_eq!(
+        desk.post(&format!("{path}/open")).await.refusal(),
+        (409, "closed")
+    );
+    let actions: Vec<String> = desk
+        .audit(&format!("coupon:{id}"))
+        .await
+        .into_iter()
+        .map(|row| row.1)
+        .collect();
+    assert_eq!(actions, ["coupon.create", "coupon.open", "coupon.close"]);
+}
+
+#[tokio::test]
+async fn a_coupon_and_a_sale_of_one_name_do_not_meet() {
+    let desk = Desk::shared().await;
+    let id = desk.selling("namesake").await;
+    desk.put("/admin/v1/coupons", &coupon(&id)).await.ok(201);
+    desk.post(&format!("/admin/v1/coupons/{id}/open"))
+        .await
+        .ok(200);
+    desk.post(&format!("/admin/v1/coupons/{id}/close"))
+        .await
+        .ok(200);
+    assert_eq!(
+        desk.get(&format!("/admin/v1/sales/{id}")).await.ok(200)["state"],
+        "open"
+    );
+}
+
+#[tokio::test]
+async fn coupons_that_cannot_be_kept_are_refused() {
+    let desk = Desk::shared().await;
+    let id = name("bad-coupon");
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 7] = [
+        ("/quantity", |c| c["quantity"] = 0.into()),
+        ("/limit_per_user", |c| c["limit_per_user"] = 0.into()),
+        ("/ends_at", |c| c["ends_at"] = "2020-01-02T00:00:00Z".into()),
+        ("/starts_at", |c| {
+            c["starts_at"] = "2999-01-02T00:00:00Z".into()
+        }),
+        ("/discount/percent", |c| {
+            c["discount"] = json!({"kind": "percent", "percent": 101})
+        }),
+        ("/discount/amount/currency", |c| {
+            c["discount"]["amount"]["currency"] = "won".into()
+        }),
+        ("/id", |c| c["id"] = "a:b".into()),
+    ];
+    for (pointer, change) in changes {
+        let mut bad = coupon(&id);
+        change(&mut bad);
+        let answer = desk.put("/admin/v1/coupons", &bad).await;
+        assert_eq!(answer.refusal(), (400, "invalid_request"), "{pointer}");
+        assert_eq!(answer.json["errors"][0]["pointer"], pointer, "{answer:?}");
+    }
+    for discount in [
+        json!({"kind": "free"}),
+        json!({"kind": "percent", "percent": 5, "amount": {}}),
+        json!(5),
+    ] {
+        let mut bad = coupon(&id);
+        bad["discount"] = discount;
+        assert_eq!(
+            desk.put("/admin/v1/coupons", &bad).await.refusal(),
+            (400, "invalid_request")
+        );
+    }
+    for verb in ["", "/open", "/close"] {
+        let method = if verb.is_empty() {
+            desk.get(&format!("/admin/v1/coupons/{id}")).await
+        } else {
+            desk.post(&format!("/admin/v1/coupons/{id}{verb}")).await
+        };
+        assert_eq!(method.refusal(), (404, "unknown_coupon"), "{verb}");
+    }
+    desk.put("/admin/v1/coupons", &coupon(&id)).await.ok(201);
+    assert_eq!(
+        desk.put("/admin/v1/coupons", &coupon(&id)).await.refusal(),
+        (409, "coupon_exists")
+    );
+}

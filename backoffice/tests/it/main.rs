@@ -1,0 +1,20 @@
+//! The back-office as its callers see it: over HTTP and as a command, on real Redis, MariaDB and engine.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is test code: a panic is a failed test"
+)]
+
+mod http;
+mod stage;
+
+mod commands;
+mod coupons;
+mod edge;
+mod me;
+mod migrate;
+mod publish;
+mod reconcile;
+mod roles;
+mod sales;
+mod switch;

@@ -1,0 +1,74 @@
+//! Ends one hold at its buyer's wish.
+
+use super::script::Script;
+use super::{Fenced, Gate, GateError};
+use crate::ids::{LiveId, ReservationId, UserId};
+use crate::limits::NOTICES_CHANNEL;
+use crate::record::Record;
+
+pub static SCRIPT: Script = Script::new(
+    "cancel",
+    include_str!("../../../../lua/cancel.lua"),
+    &["sale", "stock", "users", "records", "journal"],
+    &["call", "epoch", "caller_ms", "id", "user", "notices"],
+    &[
+        "cancelled",
+        "ended",
+        "unknown_reservation",
+        "in_flight",
+        "unknown_sale",
+        "unknown_schema",
+        "recovering",
+    ],
+);
+
+/// What `cancel` found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    Cancelled(Box<Record>),
+    /// It had ended before, or was past its deadline; the record says how.
+    Ended(Box<Record>),
+    /// No such reservation of this user.
+    UnknownReservation,
+    /// A payment is under way.
+    InFlight(Box<Record>),
+    Fenced(Fenced),
+}
+
+impl Gate {
+    /// # Errors
+    /// [`GateError`]; repeating is safe.
+    pub async fn cancel(
+        &self,
+        live: &LiveId,
+        epoch: u32,
+        id: ReservationId,
+        user: &UserId,
+    ) -> Result<Cancelled, GateError> {
+        let mut args = self.args(epoch);
+        args.push_bytes(id.as_bytes());
+        args.push(user.as_str());
+        args.push(NOTICES_CHANNEL);
+        let mut reply = self.run(&SCRIPT, live, args).await?;
+        if let Some(fenced) = reply.fenced()? {
+            return Ok(Cancelled::Fenced(fenced));
+        }
+        let word = reply.word().to_string();
+        if matches!(word.as_str(), "cancelled" | "ended") {
+            reply.skip()?;
+            self.saw(live, epoch, reply.number()?);
+        }
+        let mut record = || {
+            Record::parse(&reply.bytes()?)
+                .map(Box::new)
+                .map_err(|e| reply.broken(e.0))
+        };
+        match word.as_str() {
+            "cancelled" => Ok(Cancelled::Cancelled(record()?)),
+            "ended" => Ok(Cancelled::Ended(record()?)),
+            "in_flight" => Ok(Cancelled::InFlight(record()?)),
+            "unknown_reservation" => Ok(Cancelled::UnknownReservation),
+            _ => Err(reply.unknown_word()),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The typed front of the scripts: one async function per file of `lua/`, and the few plain reads that need no script.
+//!
+//! Nothing else in the workspace calls a script. Every function is safe to repeat (each script's REPLAY line says why);
+//! none is repeated here: a timeout means *unknown*, and the caller's own repetition of the same request resolves it.
+
+pub mod connection;
+pub mod notices;
+pub mod reads;
+pub mod reply;
+pub mod script;
+pub mod sightings;
+
+pub mod adjust;
+pub mod open;
+pub mod switch;
+pub mod vouch;
+
+pub mod cancel;
+pub mod claim;
+pub mod decided;
+pub mod find;
+pub mod reserve;
+pub mod sweep;
+
+pub mod snapshot;
+pub mod trim;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fred::clients::Pool;
+use fred::interfaces::LuaInterface;
+use fred::prelude::ClientLike;
+use fred::types::Value;
+use fred::types::config::Options;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, Semaphore};
+
+use crate::clock;
+use crate::ids::LiveId;
+use crate::keys::Keys;
+use crate::limits::{CALLS_IN_FLIGHT_MAX, SCRIPT_TIMEOUT};
+
+use reply::Reply;
+use script::Script;
+use sightings::Sightings;
+
+/// Every script, for the contract test and for `lua/README.md`.
+pub static SCRIPTS: [&Script; 12] = [
+    &open::SCRIPT,
+    &vouch::SCRIPT,
+    &switch::SCRIPT,
+    &adjust::SCRIPT,
+    &reserve::SCRIPT,
+    &claim::SCRIPT,
+    &cancel::SCRIPT,
+    &sweep::SCRIPT,
+    &find::SCRIPT,
+    &snapshot::SCRIPT,
+    &trim::SCRIPT,
+    &script::FENCE,
+];
+
+/// A sale that may not decide anything now. Not an error: a refusal that every script shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fenced {
+    /// Redis has no such sale; the books say whether it ever had.
+    UnknownSale,
+    /// Another version of this program wrote it.
+    UnknownSchema(String),
+    /// Not vouched for, or not whole; the word says what was found.
+    Recovering(String),
+}
+
+/// The call did not yield an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// Sent, and unanswered in time: it may or may not have been decided.
+    #[error("redis did not answer in time; the outcome is unknown")]
+    Unknown,
+    /// Not sent, or refused by Redis before the script ran: nothing was decided.
+    #[error("redis is unavailable: {0}")]
+    Unavailable(String),
+    /// Too many calls under way; nothing was sent.
+    #[error("too many calls to redis are under way")]
+    Busy,
+    /// Redis ran the script and it failed, or refused it for want of memory; nothing was written (scripts refuse before they write).
+    #[error("redis refused {script}: {detail}")]
+    Refused {
+        script: &'static str,
+        detail: String,
+    },
+    /// The reply is not one that the script's header announces.
+    #[error("{script} broke its contract: {detail}")]
+    Contract {
+        script: &'static str,
+        detail: String,
+    },
+    /// The reply belongs to another call: the connection is out of step.
+    #[error("{script} got the reply of another call")]
+    Mismatched { script: &'static str },
+}
+
+/// A handle on Redis; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pool: Pool,
+    options: Options,
+    call: AtomicU64,
+    permits: Semaphore,
+    /// Read-held by every call under way, so that [`Gate::settled_sightings`] can wait for the last one.
+    under_way: Arc<RwLock<()>>,
+    sightings: Sightings,
+}
+
+impl Gate {
+    pub(crate) fn new(pool: Pool) -> Self {
+        // One attempt: fred would otherwise send an unanswered script again after a reconnect, behind the caller's back.
+        let options = Options {
+            max_attempts: Some(1),
+            timeout: Some(SCRIPT_TIMEOUT),
+            fail_fast: true,
+            ..Options::default()
+        };
+        let shared = Shared {
+            pool,
+            options,
+            call: AtomicU64::new(0),
+            permits: Semaphore::new(CALLS_IN_FLIGHT_MAX),
+            under_way: Arc::default(),
+            sightings: Sightings::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The highest seq seen per sale, once every call that was under way has ended: what this engine can testify to
+    /// after the Redis process changed.
+    pub async fn settled_sightings(&self) -> Vec<(LiveId, u32, u64)> {
+        let _none_under_way = self.shared.under_way.write().await;
+        self.shared.sightings.all()
+    }
+
+    pub(crate) fn saw(&self, live: &LiveId, epoch: u32, seq: u64) {
+        self.shared.sightings.note(live, epoch, seq);
+    }
+
+    /// Starts the arguments of a deciding script: `call`, `epoch`, `caller_ms`.
+    pub(crate) fn args(&self, epoch: u32) -> Args {
+        let mut args = self.bare_args();
+        args.push(epoch.to_string());
+        args.push(clock::now_ms().to_string());
+        args
+    }
+
+    pub(crate) fn bare_args(&self) -> Args {
+        let call = self.shared.call.fetch_add(1, Ordering::Relaxed).to_string();
+        Args {
+            call: call.clone(),
+            values: vec![text(call)],
+        }
+    }
+
+    /// Runs `script` once.
+    pub(crate) async fn run(
+        &self,
+        script: &'static Script,
+        live: &LiveId,
+        args: Args,
+    ) -> Result<Reply, GateError> {
+        let _permit = self
+            .shared
+            .permits
+            .try_acquire()
+            .map_err(|_| GateError::Busy)?;
+        let _under_way: OwnedRwLockReadGuard<()> =
+            Arc::clone(&self.shared.under_way).read_owned().await;
+        let keys = script.keys_of(&Keys::of(live));
+        let client = self.shared.pool.next().with_options(&self.shared.options);
+        let loaded = script.loaded();
+        let first: Result<Value, _> = client
+            .evalsha(loaded.sha1.as_str(), keys.clone(), args.values.clone())
+            .await;
+        let answer = match first {
+            // The script did not run, so sending it whole is not a repetition; a restarted server has forgotten it.
+            Err(e) if e.details().starts_with("NOSCRIPT") => {
+                client.eval(loaded.source.as_str(), keys, args.values).await
+            }
+            other => other,
+        };
+        let value = answer.map_err(|e| connection::gate_error(script.name, &e))?;
+        Reply::new(script, &args.call, value)
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+}
+
+/// The ARGV of one call.
+#[derive(Debug)]
+pub(crate) struct Args {
+    call: String,
+    values: Vec<Value>,
+}
+
+impl Args {
+    pub(crate) fn push(&mut self, value: impl Into<String>) {
+        self.values.push(text(value.into()));
+    }
+
+    pub(crate) fn push_bytes(&mut self, value: &[u8]) {
+        self.values
+            .push(Value::Bytes(bytes::Bytes::copy_from_slice(value)));
+    }
+}
+
+fn text(value: String) -> Value {
+    Value::Bytes(bytes::Bytes::from(value))
+}

@@ -1,0 +1,243 @@
+//! The plain reads that need no script: the journal's tail, the backlog of many sales at once, records, server settings.
+
+use fred::interfaces::{ClientLike, HashesInterface};
+use fred::types::{ClusterHash, CustomCommand, Value};
+
+use super::{Gate, GateError, connection};
+use crate::ids::{LiveId, ReservationId};
+use crate::journal::{Entry, StreamId};
+use crate::keys::Keys;
+
+/// Where a sale stands, as far as a writer needs it to see whether there is work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    pub epoch: u32,
+    pub run_id: String,
+    pub seq: u64,
+    pub flushed_seq: u64,
+}
+
+/// The settings and state of the server that decide what an acknowledgement is worth.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// `None` where a managed server hides it.
+    pub appendonly: Option<String>,
+    pub appendfsync: Option<String>,
+    pub no_appendfsync_on_rewrite: Option<String>,
+    pub maxmemory_policy: Option<String>,
+    pub run_id: String,
+    pub redis_version: String,
+    /// Of Valkey, which reports an old `redis_version` beside it.
+    pub valkey_version: Option<String>,
+    pub role: String,
+    pub aof_last_write_status: String,
+}
+
+impl Gate {
+    /// The journal from `from` on, that entry included, at most `entries_max` entries.
+    ///
+    /// # Errors
+    /// [`GateError`]; [`GateError::Contract`] where an entry is not one of ours.
+    pub async fn journal(
+        &self,
+        live: &LiveId,
+        from: &StreamId,
+        entries_max: usize,
+    ) -> Result<Vec<Entry>, GateError> {
+        let key = Keys::of(live).journal;
+        let args = [
+            key.as_str(),
+            from.as_str(),
+            "+",
+            "COUNT",
+            &entries_max.to_string(),
+        ]
+        .map(str::to_string);
+        let value = self.command("XRANGE", Some(&key), args.to_vec()).await?;
+        array(value)?.into_iter().map(entry).collect()
+    }
+
+    /// Where each of `sales` stands, in one round trip; `None` where Redis has no such sale.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn backlogs(&self, sales: &[LiveId]) -> Result<Vec<Option<Backlog>>, GateError> {
+        if sales.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pipeline = self.pool().next().pipeline();
+        for live in sales {
+            let fields = vec!["epoch", "run_id", "seq", "flushed_seq"];
+            let queued: Result<(), _> = pipeline.hmget(Keys::of(live).sale, fields).await;
+            queued.map_err(|e| connection::gate_error("backlogs", &e))?;
+        }
+        let replies: Vec<Value> = pipeline
+            .all()
+            .await
+            .map_err(|e| connection::gate_error("backlogs", &e))?;
+        Ok(replies.into_iter().map(backlog).collect())
+    }
+
+    /// One step of a walk over all records of a sale: those of this step, and the cursor of the next (0: done). Records
+    /// that stay throughout are seen at least once.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn scan_records(
+        &self,
+        live: &LiveId,
+        cursor: u64,
+        count: usize,
+    ) -> Result<(u64, Vec<(ReservationId, Vec<u8>)>), GateError> {
+        let key = Keys::of(live).records;
+        let args = vec![
+            key.clone(),
+            cursor.to_string(),
+            "COUNT".into(),
+            count.to_string(),
+        ];
+        let mut parts = array(self.command("HSCAN", Some(&key), args).await?)?.into_iter();
+        let next = parts
+            .next()
+            .and_then(|v| v.into_string())
+            .and_then(|v| v.parse().ok())
+            .ok_or_else(|| broken("HSCAN cursor"))?;
+        let flat = array(parts.next().unwrap_or(Value::Null))?;
+        let mut records = Vec::with_capacity(flat.len() / 2);
+        let mut flat = flat.into_iter();
+        while let (Some(field), Some(record)) = (flat.next(), flat.next()) {
+            let id = bytes(field)?
+                .try_into()
+                .map_err(|_| broken("a record's id"))?;
+            records.push((ReservationId::from_bytes(id), bytes(record)?));
+        }
+        Ok((next, records))
+    }
+
+    /// The process id of the server, which changes with every start.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn run_id(&self) -> Result<String, GateError> {
+        Ok(info_field(&self.info("server").await?, "run_id").unwrap_or_default())
+    }
+
+    /// # Errors
+    /// [`GateError`]; settings that the server does not tell are `None`.
+    pub async fn server_settings(&self) -> Result<ServerSettings, GateError> {
+        let (server, replication, persistence) = (
+            self.info("server").await?,
+            self.info("replication").await?,
+            self.info("persistence").await?,
+        );
+        let field = |info: &str, name: &str| info_field(info, name).unwrap_or_default();
+        Ok(ServerSettings {
+            appendonly: self.config("appendonly").await?,
+            appendfsync: self.config("appendfsync").await?,
+            no_appendfsync_on_rewrite: self.config("no-appendfsync-on-rewrite").await?,
+            maxmemory_policy: self.config("maxmemory-policy").await?,
+            run_id: field(&server, "run_id"),
+            redis_version: field(&server, "redis_version"),
+            valkey_version: info_field(&server, "valkey_version"),
+            role: field(&replication, "role"),
+            aof_last_write_status: field(&persistence, "aof_last_write_status"),
+        })
+    }
+
+    async fn info(&self, section: &str) -> Result<String, GateError> {
+        self.command("INFO", None, vec![section.into()])
+            .await?
+            .into_string()
+            .ok_or_else(|| broken("INFO"))
+    }
+
+    /// One server setting; `None` where the server does not tell.
+    async fn config(&self, name: &str) -> Result<Option<String>, GateError> {
+        let reply = match self
+            .command("CONFIG", None, vec!["GET".into(), name.into()])
+            .await
+        {
+            Err(GateError::Refused { .. }) => return Ok(None),
+            other => other?,
+        };
+        Ok(array(reply)?
+            .into_iter()
+            .nth(1)
+            .and_then(|v| v.into_string()))
+    }
+
+    async fn command(
+        &self,
+        name: &'static str,
+        key: Option<&str>,
+        args: Vec<String>,
+    ) -> Result<Value, GateError> {
+        let hash = key.map_or(ClusterHash::Random, |key| {
+            ClusterHash::Custom(redis_slot(key))
+        });
+        let command = CustomCommand::new_static(name, hash, false);
+        self.pool()
+            .next()
+            .custom(command, args)
+            .await
+            .map_err(|e| connection::gate_error(name, &e))
+    }
+}
+
+fn redis_slot(key: &str) -> u16 {
+    fred::util::redis_keyslot(key.as_bytes())
+}
+
+fn broken(what: &str) -> GateError {
+    GateError::Contract {
+        script: "reads",
+        detail: format!("{what} is not what it should be"),
+    }
+}
+
+fn array(value: Value) -> Result<Vec<Value>, GateError> {
+    match value {
+        Value::Array(values) => Ok(values),
+        Value::Null => Ok(Vec::new()),
+        other => Err(broken(&format!("an array, but {:?}", other.kind()))),
+    }
+}
+
+fn bytes(value: Value) -> Result<Vec<u8>, GateError> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes.to_vec()),
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        other => Err(broken(&format!("a string, but {:?}", other.kind()))),
+    }
+}
+
+fn entry(value: Value) -> Result<Entry, GateError> {
+    let mut parts = array(value)?.into_iter();
+    let id = parts
+        .next()
+        .and_then(|v| v.into_string())
+        .ok_or_else(|| broken("an entry's id"))?;
+    let mut flat = array(parts.next().unwrap_or(Value::Null))?.into_iter();
+    let mut pairs = Vec::with_capacity(flat.len() / 2);
+    while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
+        pairs.push((bytes(field)?, bytes(value)?));
+    }
+    Entry::parse(id, pairs).map_err(|e| broken(&e.to_string()))
+}
+
+fn backlog(value: Value) -> Option<Backlog> {
+    let mut fields = array(value).ok()?.into_iter().map(|v| v.into_string());
+    let mut next = || fields.next().flatten();
+    Some(Backlog {
+        epoch: next()?.parse().ok()?,
+        run_id: next()?,
+        seq: next()?.parse().ok()?,
+        flushed_seq: next()?.parse().ok()?,
+    })
+}
+
+fn info_field(info: &str, name: &str) -> Option<String> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(|value| value.trim().to_string())
+}

@@ -1,0 +1,60 @@
+//! Ends the holds of a sale whose deadline has passed.
+
+use super::script::Script;
+use super::{Fenced, Gate, GateError};
+use crate::ids::LiveId;
+use crate::limits::{NOTICES_CHANNEL, SWEEP_HOLDS_MAX};
+
+pub static SCRIPT: Script = Script::new(
+    "sweep",
+    include_str!("../../../../lua/sweep.lua"),
+    &["sale", "stock", "users", "records", "order", "journal"],
+    &["call", "epoch", "caller_ms", "batch_max", "notices"],
+    &["swept", "unknown_sale", "unknown_schema", "recovering"],
+);
+
+/// What `sweep` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Swept {
+    Swept(Sweep),
+    Fenced(Fenced),
+}
+
+/// One sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    pub now_ms: u64,
+    /// Holds ended.
+    pub released: u64,
+    /// Deadline of the first of them; 0 if none.
+    pub oldest_ms: u64,
+    /// No hold is due before then; at or before `now_ms` where more are due at once.
+    pub next_ms: u64,
+}
+
+impl Gate {
+    /// Ends at most [`SWEEP_HOLDS_MAX`] holds.
+    ///
+    /// # Errors
+    /// [`GateError`]; repeating is safe.
+    pub async fn sweep(&self, live: &LiveId, epoch: u32) -> Result<Swept, GateError> {
+        let mut args = self.args(epoch);
+        args.push(SWEEP_HOLDS_MAX.to_string());
+        args.push(NOTICES_CHANNEL);
+        let mut reply = self.run(&SCRIPT, live, args).await?;
+        if let Some(fenced) = reply.fenced()? {
+            return Ok(Swept::Fenced(fenced));
+        }
+        if reply.word() != "swept" {
+            return Err(reply.unknown_word());
+        }
+        let now_ms = reply.number()?;
+        self.saw(live, epoch, reply.number()?);
+        Ok(Swept::Swept(Sweep {
+            now_ms,
+            released: reply.number()?,
+            oldest_ms: reply.number()?,
+            next_ms: reply.number()?,
+        }))
+    }
+}

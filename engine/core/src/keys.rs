@@ -1,0 +1,75 @@
+//! Every Redis key of a live sale, under one hash tag, so that a sale is one slot of a cluster.
+//!
+//! `lua/README.md` says what each holds; the test below pins each literal name.
+
+use crate::ids::LiveId;
+
+/// The keys of one sale or coupon.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    pub sale: String,
+    pub stock: String,
+    pub users: String,
+    pub records: String,
+    pub order: String,
+    pub adjusts: String,
+    pub journal: String,
+}
+
+impl Keys {
+    pub fn of(live: &LiveId) -> Self {
+        let key = |name: &str| format!("{{{}}}:{name}", live.tag());
+        Self {
+            sale: key("sale"),
+            stock: key("stock"),
+            users: key("users"),
+            records: key("records"),
+            order: key("order"),
+            adjusts: key("adjusts"),
+            journal: key("journal"),
+        }
+    }
+
+    /// The sale that a `sale` key belongs to, as restock notices name it.
+    pub fn live_id(sale_key: &str) -> Option<LiveId> {
+        let tag = sale_key.strip_prefix('{')?.strip_suffix("}:sale")?;
+        LiveId::from_book_id(tag.strip_prefix("sale:").unwrap_or(tag)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CouponId, SaleId};
+
+    #[test]
+    fn names_are_pinned() {
+        let keys = Keys::of(&LiveId::Sale(SaleId::parse("drop-1").unwrap()));
+        assert_eq!(
+            [
+                keys.sale,
+                keys.stock,
+                keys.users,
+                keys.records,
+                keys.order,
+                keys.adjusts,
+                keys.journal
+            ],
+            [
+                "sale", "stock", "users", "records", "order", "adjusts", "journal"
+            ]
+            .map(|name| format!("{{sale:drop-1}}:{name}")),
+        );
+    }
+
+    #[test]
+    fn a_sale_key_names_its_sale() {
+        for live in [
+            LiveId::Sale(SaleId::parse("a").unwrap()),
+            LiveId::Coupon(CouponId::parse("a").unwrap()),
+        ] {
+            assert_eq!(Keys::live_id(&Keys::of(&live).sale), Some(live));
+        }
+        assert_eq!(Keys::live_id("sale:a"), None);
+    }
+}

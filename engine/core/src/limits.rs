@@ -1,0 +1,75 @@
+//! Every bound that engine, back-office and harness share, in one place, with the relations between them checked at compile time.
+//!
+//! Bounds that belong to one program alone (its queues, its timeouts) live in that program's own `limits.rs`.
+
+use std::time::Duration;
+
+/// Characters of a sale, sku, coupon or user id (contract: 1–64 of `A–Z a–z 0–9 _ -`).
+pub const ID_CHARS_MAX: usize = 64;
+/// Characters of an Idempotency-Key (contract: 1–255 printable ASCII).
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+/// Lines of one reservation request.
+pub const LINES_PER_REQUEST_MAX: usize = 64;
+/// Skus of one sale.
+pub const SKUS_PER_SALE_MAX: usize = 256;
+/// Units of one line, and of a sku's stock. Far below 2^53, where Lua's numbers stop being exact.
+pub const UNITS_MAX: u32 = 1_000_000_000;
+
+/// Requests that one script call decides.
+pub const BATCH_REQUESTS_MAX: usize = 128;
+/// Lines that one script call decides, over all its requests: Lua's `unpack` takes fewer than 8,000 values.
+pub const BATCH_LINES_MAX: usize = 512;
+/// Holds that one sweep ends.
+pub const SWEEP_HOLDS_MAX: usize = 100;
+/// Ended reservations that one user may have in one sale; then `limit_reached` (design §3).
+pub const ENDED_PER_USER_MAX: u32 = 16;
+/// Stock adjustments remembered per sale, for their idempotency.
+pub const ADJUSTS_PER_SALE_MAX: u32 = 10_000;
+
+/// Journal events not yet in MySQL, per sale, past which the front sheds `backlog`.
+pub const BACKLOG_EVENTS_MAX: u64 = 2_000_000;
+/// The same in bytes of events.
+pub const BACKLOG_BYTES_MAX: u64 = 1 << 30;
+
+/// Answer of one script call. Past it the outcome is unknown and the same request resolves it.
+pub const SCRIPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Connecting to Redis.
+pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Silence on a connection with commands under way after which it is given up.
+pub const REDIS_UNRESPONSIVE: Duration = Duration::from_secs(3);
+/// Before a connection task that ended for good is started again.
+pub const REDIS_RESTART_PAUSE: Duration = Duration::from_millis(250);
+/// Script calls under way at once through one gate; more wait for none and fail at once.
+pub const CALLS_IN_FLIGHT_MAX: usize = 1_024;
+/// Connections of one gate.
+pub const REDIS_CONNECTIONS: usize = 4;
+/// Channel on which scripts say that a sku that had nothing left has something again.
+pub const NOTICES_CHANNEL: &str = "doorbuster:restocked";
+/// Restock notices waiting to be taken; more are dropped, and a re-check finds what they said.
+pub const NOTICES_MAX: usize = 1_024;
+
+/// Longest life of an access token; a longer one is refused (design §7, Revocation).
+pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Clock difference forgiven between the signer of a token and us.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+/// Bytes of a token secret at least (contract).
+pub const TOKEN_SECRET_BYTES_MIN: usize = 32;
+/// Bytes of a bearer token at most.
+pub const TOKEN_BYTES_MAX: usize = 2_048;
+
+const _: () = {
+    assert!(
+        LINES_PER_REQUEST_MAX <= BATCH_LINES_MAX,
+        "a full request must fit a batch"
+    );
+    // The widest calls unpack five stock fields a line, a user's count and field a line, or two values a request.
+    assert!(
+        5 * BATCH_LINES_MAX < 7_900 && BATCH_REQUESTS_MAX + BATCH_LINES_MAX < 7_900,
+        "lua unpack"
+    );
+    assert!(
+        2 * SWEEP_HOLDS_MAX < 7_900 && SWEEP_HOLDS_MAX * (LINES_PER_REQUEST_MAX + 1) < 7_900,
+        "lua unpack"
+    );
+    assert!(BACKLOG_EVENTS_MAX > BATCH_REQUESTS_MAX as u64);
+};

@@ -1,0 +1,37 @@
+//! The scripts' promises, held against a real Redis: one file per script, and above them the text of the scripts
+//! (`contract`), races, a lost server, and a model that plays at random. Tests move the data, never the clock.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is test code: a panic is a failed test"
+)]
+
+mod harness;
+mod notices;
+mod state;
+
+mod contract;
+mod lua_text;
+
+mod adjust;
+mod cancel;
+mod claim;
+mod fence;
+mod find;
+mod open;
+mod reserve;
+mod reserve_refusals;
+mod snapshot;
+mod sweep;
+mod switch;
+mod trim;
+mod vouch;
+
+mod races;
+mod restart;
+mod server_refusals;
+
+mod model;
+mod reference;
+mod render;
+mod replay;

@@ -1,0 +1,71 @@
+//! What every handler and task is given: one handle on everything, cheap to share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use doorbuster_core::claims::TokenKeys;
+use doorbuster_core::gate::Gate;
+use doorbuster_core::receipt::ReceiptKey;
+use metrics_exporter_prometheus::PrometheusHandle;
+use uuid::Uuid;
+
+use crate::ack::AckWatch;
+use crate::books::Books;
+use crate::config::Config;
+use crate::front::cors::Cors;
+use crate::front::limit::Limiter;
+use crate::front::request_id::RequestIds;
+use crate::sale::registry::Registry;
+
+/// One engine process.
+#[derive(Debug)]
+pub struct App {
+    /// Names this process among the engines that are alive.
+    pub engine_id: Uuid,
+    pub gate: Gate,
+    pub books: Books,
+    pub registry: Registry,
+    pub limiter: Limiter,
+    pub tokens: TokenKeys,
+    pub receipts: ReceiptKey,
+    pub ack: AckWatch,
+    pub cors: Cors,
+    pub allowed_hosts: Vec<String>,
+    pub request_ids: RequestIds,
+    pub metrics: PrometheusHandle,
+    draining: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(
+        config: &Config,
+        gate: Gate,
+        books: Books,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        let engine_id = Uuid::new_v4();
+        Self {
+            engine_id,
+            registry: Registry::new(gate.clone(), books.clone()),
+            limiter: Limiter::new(config.rate_per_user, config.rate_total),
+            tokens: config.tokens.clone(),
+            receipts: config.receipts.clone(),
+            ack: AckWatch::new(config.ack_level),
+            cors: Cors::new(&config.cors_origins),
+            allowed_hosts: config.allowed_hosts.clone(),
+            request_ids: RequestIds::new(engine_id),
+            draining: AtomicBool::new(false),
+            gate,
+            books,
+            metrics,
+        }
+    }
+
+    /// Whether this process has been told to stop; readiness says so before anything else happens.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}

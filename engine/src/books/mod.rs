@@ -1,0 +1,112 @@
+//! The front's own few looks into MySQL: is a sale that Redis does not know known to the books, and who else is alive.
+//!
+//! None is on the path of a reservation. The connection pool is lazy: the front starts, and sells, while MySQL is away.
+
+mod store;
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use doorbuster_core::ids::LiveId;
+use sqlx::MySqlPool;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use uuid::Uuid;
+
+use crate::limits::{FRONT_ACQUIRE_TIMEOUT, FRONT_CONNECTIONS};
+
+/// The newest migration that this program needs.
+const SCHEMA_VERSION: i64 = 12;
+
+/// A pool of connections for the front.
+#[derive(Debug, Clone)]
+pub struct Books {
+    pool: MySqlPool,
+}
+
+/// What the books say of a sale that Redis does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Booked {
+    Unknown,
+    /// Written by staff, never opened.
+    Draft {
+        title: String,
+        opens_at: DateTime<Utc>,
+        closes_at: DateTime<Utc>,
+    },
+    /// Redis has had it, or may have: it is recovering, never new.
+    Published,
+}
+
+impl Books {
+    /// # Errors
+    /// Where `database_url` cannot be parsed.
+    pub fn new(database_url: &str) -> Result<Self, sqlx::Error> {
+        let options = MySqlConnectOptions::from_str(database_url)?;
+        let pool = MySqlPoolOptions::new()
+            .max_connections(FRONT_CONNECTIONS)
+            .acquire_timeout(FRONT_ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// # Errors
+    /// Where MySQL does not answer.
+    pub async fn look_up(&self, live: &LiveId) -> Result<Booked, sqlx::Error> {
+        let found = match live {
+            LiveId::Sale(id) => store::sale(&self.pool, id.as_str()).await?,
+            LiveId::Coupon(id) => store::coupon(&self.pool, id.as_str()).await?,
+        };
+        Ok(
+            found.map_or(Booked::Unknown, |row| match row.state.as_str() {
+                "draft" => Booked::Draft {
+                    title: row.title,
+                    opens_at: row.opens_at,
+                    closes_at: row.closes_at,
+                },
+                _ => Booked::Published,
+            }),
+        )
+    }
+
+    /// Whether the schema is the one that this program was written for.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer, or has no schema of ours at all.
+    pub async fn is_migrated(&self) -> Result<bool, sqlx::Error> {
+        Ok(store::schema_version(&self.pool).await? >= SCHEMA_VERSION)
+    }
+
+    /// Says that engine `id` is alive.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer.
+    pub async fn sign_of_life(&self, id: Uuid) -> Result<(), sqlx::Error> {
+        store::sign_of_life(&self.pool, id).await
+    }
+
+    /// Says how far engine `id` has seen each sale, up to the start of Redis process `run_id`.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer; nothing is said then.
+    pub async fn testify(
+        &self,
+        id: Uuid,
+        run_id: &str,
+        sightings: &[(LiveId, u32, u64)],
+    ) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        for chunk in sightings.chunks(100) {
+            store::put_sightings(&mut transaction, id, chunk).await?;
+        }
+        store::put_run_id(&mut transaction, id, run_id).await?;
+        transaction.commit().await
+    }
+
+    /// Says that engine `id` has left, so that nobody waits for its word.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer; its signs of life then run out by themselves.
+    pub async fn leave(&self, id: Uuid) -> Result<(), sqlx::Error> {
+        store::leave(&self.pool, id).await
+    }
+}

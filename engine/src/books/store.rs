@@ -1,0 +1,87 @@
+//! SQL of the front's look-ups and of the engines' signs of life.
+
+use chrono::{DateTime, Utc};
+use doorbuster_core::ids::LiveId;
+use sqlx::{MySql, MySqlPool, QueryBuilder, Transaction};
+use uuid::Uuid;
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Row {
+    pub(super) title: String,
+    pub(super) state: String,
+    pub(super) opens_at: DateTime<Utc>,
+    pub(super) closes_at: DateTime<Utc>,
+}
+
+pub(super) async fn sale(pool: &MySqlPool, id: &str) -> Result<Option<Row>, sqlx::Error> {
+    let sql = "-- sale
+        select title, state, opens_at, closes_at from sales where sale_id = ?";
+    sqlx::query_as(sql).bind(id).fetch_optional(pool).await
+}
+
+pub(super) async fn coupon(pool: &MySqlPool, id: &str) -> Result<Option<Row>, sqlx::Error> {
+    let sql = "-- coupon
+        select coupon_id as title, state, starts_at as opens_at, ends_at as closes_at from coupons where coupon_id = ?";
+    sqlx::query_as(sql).bind(id).fetch_optional(pool).await
+}
+
+pub(super) async fn schema_version(pool: &MySqlPool) -> Result<i64, sqlx::Error> {
+    let sql = "-- schema_version
+        select cast(coalesce(max(version), 0) as signed) from _sqlx_migrations where success";
+    sqlx::query_scalar(sql).fetch_one(pool).await
+}
+
+pub(super) async fn sign_of_life(pool: &MySqlPool, id: Uuid) -> Result<(), sqlx::Error> {
+    let sql = "-- sign_of_life
+        insert into engines (engine_id, seen_at, run_id) values (?, utc_timestamp(3), '')
+        on duplicate key update seen_at = utc_timestamp(3)";
+    sqlx::query(sql).bind(id).execute(pool).await.map(|_| ())
+}
+
+pub(super) async fn put_sightings(
+    transaction: &mut Transaction<'_, MySql>,
+    id: Uuid,
+    sightings: &[(LiveId, u32, u64)],
+) -> Result<(), sqlx::Error> {
+    let mut query = QueryBuilder::<MySql>::new(
+        "-- put_sightings\n insert into engine_sightings (engine_id, sale_id, epoch, seq) ",
+    );
+    query.push_values(sightings, |mut row, (live, epoch, seq)| {
+        row.push_bind(id)
+            .push_bind(live.book_id())
+            .push_bind(*epoch)
+            .push_bind(*seq);
+    });
+    query.push(" on duplicate key update epoch = values(epoch), seq = values(seq)");
+    query
+        .build()
+        .persistent(false)
+        .execute(&mut **transaction)
+        .await
+        .map(|_| ())
+}
+
+pub(super) async fn put_run_id(
+    transaction: &mut Transaction<'_, MySql>,
+    id: Uuid,
+    run_id: &str,
+) -> Result<(), sqlx::Error> {
+    let sql = "-- put_run_id
+        insert into engines (engine_id, seen_at, run_id) values (?, utc_timestamp(3), ?)
+        on duplicate key update seen_at = utc_timestamp(3), run_id = values(run_id)";
+    sqlx::query(sql)
+        .bind(id)
+        .bind(run_id)
+        .execute(&mut **transaction)
+        .await
+        .map(|_| ())
+}
+
+pub(super) async fn leave(pool: &MySqlPool, id: Uuid) -> Result<(), sqlx::Error> {
+    let sightings = "-- leave
+        delete from engine_sightings where engine_id = ?";
+    sqlx::query(sightings).bind(id).execute(pool).await?;
+    let engine = "-- leave
+        delete from engines where engine_id = ?";
+    sqlx::query(engine).bind(id).execute(pool).await.map(|_| ())
+}

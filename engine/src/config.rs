@@ -1,0 +1,239 @@
+//! Configuration: the only file that reads the environment. Everything is checked before anything is bound or connected.
+//!
+//! Secrets come from the environment alone, so that they never stand in a process list.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use doorbuster_core::claims::TokenKeys;
+use doorbuster_core::receipt::ReceiptKey;
+use tracing_subscriber::EnvFilter;
+
+const EXAMPLES: &str = "Examples:
+  TOKEN_SECRET=$(openssl rand -hex 32) doorbuster-engine serve
+  doorbuster-engine serve --role front --engine-listen 0.0.0.0:8080      several of these behind a load balancer,
+  doorbuster-engine serve --role writer                                  and one or more of these
+";
+
+/// The admission engine: sells a sale's units over HTTP, decided in Redis, booked in MySQL.
+#[derive(Debug, Parser)]
+#[command(version, before_help = EXAMPLES, after_help = SECRETS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const SECRETS: &str = "Secrets, from the environment only:
+  TOKEN_SECRET            signs access tokens; at least 32 bytes, required
+  TOKEN_SECRET_PREVIOUS   accepted too, while a secret is being changed
+Other variables:
+  LOG=info                what is logged to stderr, e.g. debug, or doorbuster_engine=debug";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve buyers, write the books, sweep overdue holds.
+    #[command(before_help = EXAMPLES, after_help = SECRETS)]
+    Serve(Box<Serve>),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// What this process does; every role answers /livez, /readyz and /metrics.
+    #[arg(long, value_enum, default_value = "all")]
+    role: Role,
+    /// As fred accepts it: redis://, rediss://, redis-cluster://host:port?node=…, redis-sentinel://…, redis+unix:///path
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        default_value = "redis://127.0.0.1:6379"
+    )]
+    redis_url: String,
+    /// MySQL 8+ or MariaDB 10.11+
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "mysql://root@127.0.0.1:3306/doorbuster"
+    )]
+    database_url: String,
+    #[arg(long, env = "ENGINE_LISTEN", default_value = "127.0.0.1:8080")]
+    engine_listen: SocketAddr,
+    /// What an acknowledged reservation has survived: memory (AOF everysec) or fsync (AOF always)
+    #[arg(long, env = "ACK_LEVEL", value_enum, default_value = "fsync")]
+    ack_level: AckLevel,
+    /// Requests a second of one user, with bursts of twice that; 0 = off
+    #[arg(long, env = "RATE_PER_USER", default_value_t = 20)]
+    rate_per_user: u32,
+    /// Requests a second in all; 0 = no limit
+    #[arg(long, env = "RATE_TOTAL", default_value_t = 0)]
+    rate_total: u32,
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// Host headers that are answered; empty = all
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',')]
+    allowed_hosts: Vec<String>,
+    /// Origins whose pages may call the engine from a browser, e.g. https://shop.example
+    #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',')]
+    cors_origins: Vec<String>,
+}
+
+/// Which tasks a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Front, writer and sweeper
+    All,
+    /// Serves buyers
+    Front,
+    /// Writes the books and sweeps
+    Writer,
+}
+
+/// What an acknowledged reservation has survived (design §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AckLevel {
+    Memory,
+    Fsync,
+}
+
+impl AckLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AckLevel::Memory => "memory",
+            AckLevel::Fsync => "fsync",
+        }
+    }
+}
+
+/// Everything that the engine is told.
+#[derive(Debug)]
+pub struct Config {
+    pub role: Role,
+    pub redis_url: Secret,
+    pub database_url: Secret,
+    pub engine_listen: SocketAddr,
+    pub ack_level: AckLevel,
+    pub rate_per_user: u32,
+    pub rate_total: u32,
+    pub max_connections: u32,
+    pub allowed_hosts: Vec<String>,
+    pub cors_origins: Vec<String>,
+    pub tokens: TokenKeys,
+    pub receipts: ReceiptKey,
+    log: String,
+}
+
+/// A text that may hold a password: shown by nobody.
+pub struct Secret(String);
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("redacted")
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub enum Refused {
+    /// Help or version was asked for and printed.
+    Answered,
+    /// Names the variable.
+    Bad(String),
+}
+
+impl Config {
+    /// From arguments and environment.
+    ///
+    /// # Errors
+    /// [`Refused::Bad`] naming the first variable that is missing or wrong.
+    pub fn from_process() -> Result<Self, Refused> {
+        let cli = Cli::try_parse().map_err(|e| {
+            if e.use_stderr() {
+                return Refused::Bad(e.render().to_string());
+            }
+            // Help and version are data: they belong on stdout.
+            let _ = e.print();
+            Refused::Answered
+        })?;
+        let Command::Serve(serve) = cli.command;
+        Self::new(*serve)
+    }
+
+    fn new(serve: Serve) -> Result<Self, Refused> {
+        let current = variable("TOKEN_SECRET").ok_or_else(|| {
+            Refused::Bad(
+                "TOKEN_SECRET is required: at least 32 bytes, e.g. from `openssl rand -hex 32`"
+                    .into(),
+            )
+        })?;
+        if current.to_ascii_lowercase().contains("change-me") {
+            return Err(Refused::Bad("TOKEN_SECRET is the sample's: make one of your own, e.g. with `openssl rand -hex 32`".into()));
+        }
+        let previous = variable("TOKEN_SECRET_PREVIOUS");
+        let tokens = TokenKeys::new(current.as_bytes(), previous.as_deref().map(str::as_bytes))
+            .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))?;
+        let receipts = ReceiptKey::derive(current.as_bytes())
+            .map_err(|e| Refused::Bad(format!("TOKEN_SECRET {e}")))?;
+        check_url(
+            "REDIS_URL",
+            &serve.redis_url,
+            &["redis", "rediss", "valkey", "valkeys"],
+        )?;
+        check_url("DATABASE_URL", &serve.database_url, &["mysql", "mariadb"])?;
+        Ok(Self {
+            role: serve.role,
+            redis_url: Secret(serve.redis_url),
+            database_url: Secret(serve.database_url),
+            engine_listen: serve.engine_listen,
+            ack_level: serve.ack_level,
+            rate_per_user: serve.rate_per_user,
+            rate_total: serve.rate_total,
+            max_connections: serve.max_connections,
+            allowed_hosts: listed(serve.allowed_hosts),
+            cors_origins: listed(serve.cors_origins),
+            tokens,
+            receipts,
+            log: variable("LOG").unwrap_or_else(|| "info".into()),
+        })
+    }
+
+    /// What is logged.
+    pub fn log_filter(&self) -> EnvFilter {
+        EnvFilter::try_new(&self.log).unwrap_or_else(|_| EnvFilter::new("info"))
+    }
+}
+
+fn listed(values: Vec<String>) -> Vec<String> {
+    values
+        .into_iter()
+        .map(|v| v.trim().to_ascii_lowercase())
+        .filter(|v| !v.is_empty())
+        .collect()
+}
+
+/// The scheme is enough here: the client libraries say what else is wrong, and name the variable through our context.
+fn check_url(name: &str, url: &str, schemes: &[&str]) -> Result<(), Refused> {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let family = scheme.split(['-', '+']).next().unwrap_or("");
+    if schemes.contains(&family) {
+        return Ok(());
+    }
+    Err(Refused::Bad(format!(
+        "{name} must begin with {}://",
+        schemes[0]
+    )))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

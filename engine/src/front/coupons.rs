@@ -1,0 +1,64 @@
+//! `POST /v1/coupons/{coupon}/claims`: first come, first served.
+
+use std::sync::Arc;
+
+use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
+use doorbuster_core::ids::{CouponId, LiveId, ReservationId, SkuId};
+use hyper::Request;
+use hyper::body::Incoming;
+
+use super::problem::Refusal;
+use super::reply::{self, Answer};
+use super::{auth, request, reservations};
+use crate::app::App;
+
+/// # Errors
+/// Every refusal of the contract's table that a claim can meet.
+pub(crate) async fn claim(
+    app: &Arc<App>,
+    coupon: &str,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
+    let user = auth::user(app, &request)?;
+    app.limiter.check_user(&user)?;
+    let coupon = CouponId::parse(coupon)?;
+    let key = request::idempotency_key(&request)?;
+    request::nothing(request).await?;
+    let live = LiveId::Coupon(coupon.clone());
+    let id = ReservationId::derive(&live, &user, &key);
+    let sku = SkuId::parse(coupon.as_str())?;
+    let sold_out = Refusal::SoldOut {
+        sku: sku.clone(),
+        left: 0,
+    };
+    let of_coupon = |refusal| {
+        if refusal == Refusal::UnknownSale {
+            Refusal::UnknownCoupon
+        } else {
+            refusal
+        }
+    };
+    let sale = reservations::open_sale(app, &live)
+        .await
+        .map_err(of_coupon)?;
+    if sale.shield.refuses(id, std::iter::once(&sku)).is_some() {
+        return Err(sold_out);
+    }
+    let answered = sale
+        .claim(ClaimCoupon {
+            id,
+            user: user.clone(),
+        })
+        .await
+        .map_err(of_coupon)?;
+    match answered.outcome {
+        Claimed::Claimed { seq } => Ok(reply::claimed(id, &coupon, &user, seq)),
+        Claimed::Repeat(claim) => Ok(reply::claimed_before(id, &coupon, &claim)),
+        Claimed::AlreadyClaimed { limit } => Err(Refusal::AlreadyClaimed { limit }),
+        Claimed::SoldOut => Err(sold_out),
+        Claimed::NotOpen => Err(Refusal::NotOpen),
+        Claimed::Paused => Err(Refusal::Paused),
+        Claimed::Closed => Err(Refusal::Closed),
+        Claimed::Backlog => Err(Refusal::Backlog),
+    }
+}

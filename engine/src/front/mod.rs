@@ -1,0 +1,17 @@
+//! The HTTP front, one file per behaviour, in the order in which a request meets them.
+
+pub mod auth;
+pub mod cors;
+pub mod limit;
+pub mod request;
+pub mod request_id;
+pub mod route;
+pub mod server;
+
+pub mod coupons;
+pub mod health;
+pub mod reservations;
+pub mod sales;
+
+pub mod problem;
+pub mod reply;

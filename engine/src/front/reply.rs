@@ -1,0 +1,326 @@
+//! The one table from outcome to HTTP status, and the shape of every answer (RFC 9457 for refusals).
+
+use bytes::Bytes;
+use doorbuster_core::clock;
+use doorbuster_core::ids::{CouponId, LiveId, ReservationId, UserId};
+use doorbuster_core::receipt::Accepted;
+use doorbuster_core::record::{Claim, Line, Reason, Record, Status};
+use http_body_util::Full;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use serde::Serialize;
+
+use super::limit::whole_seconds;
+use super::problem::{Language, Refusal};
+use super::request_id::RequestId;
+use crate::app::App;
+
+pub(crate) type Body = Full<Bytes>;
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+
+/// What a handler says, before it is put into HTTP.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    /// The refusal's code, or `ok`: for metrics.
+    pub(crate) code: &'static str,
+    /// Whether `Retry-After` is due.
+    pub(crate) retry: bool,
+    body: Bytes,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        Self {
+            status,
+            code: "ok",
+            retry: false,
+            body: body.into(),
+            headers,
+        }
+    }
+
+    fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        Self::new(
+            status,
+            JSON,
+            serde_json::to_vec(body).expect("our answers are plain data"),
+        )
+    }
+
+    pub(crate) fn status_label(&self) -> String {
+        self.status.as_str().to_string()
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
+/// The problem body of a refusal, in the buyer's language.
+pub(crate) fn refused(refusal: &Refusal, request_id: &RequestId, language: Language) -> Answer {
+    let status = status(refusal);
+    let code = refusal.code();
+    let problem = Problem {
+        r#type: format!("urn:doorbuster:problem:{code}"),
+        title: refusal.title(language),
+        status: status.as_u16(),
+        code,
+        detail: &refusal.detail(),
+        request_id: request_id.as_str(),
+    };
+    let mut answer = Answer::new(
+        status,
+        PROBLEM,
+        serde_json::to_vec(&problem).expect("a problem is plain data"),
+    );
+    answer.code = code;
+    answer.retry = status == StatusCode::SERVICE_UNAVAILABLE;
+    match refusal {
+        Refusal::RateLimited { wait } => {
+            answer
+                .headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)));
+        }
+        Refusal::Method { allowed } => {
+            answer.headers.insert(header::ALLOW, methods(allowed));
+        }
+        Refusal::Unauthorized => {
+            answer
+                .headers
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ => {}
+    }
+    answer
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Invalid { .. } | Refusal::MissingIdempotencyKey => StatusCode::BAD_REQUEST,
+        Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
+        Refusal::NotFound
+        | Refusal::UnknownSale
+        | Refusal::UnknownSku(_)
+        | Refusal::UnknownCoupon
+        | Refusal::UnknownReservation => StatusCode::NOT_FOUND,
+        Refusal::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        Refusal::SoldOut { .. }
+        | Refusal::LimitReached { .. }
+        | Refusal::AlreadyClaimed { .. }
+        | Refusal::NotOpen
+        | Refusal::Paused
+        | Refusal::Closed
+        | Refusal::HoldEnded { .. }
+        | Refusal::InFlight => StatusCode::CONFLICT,
+        Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Refusal::Overloaded
+        | Refusal::Recovering
+        | Refusal::Unavailable { .. }
+        | Refusal::Backlog => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn methods(allowed: &[Method]) -> HeaderValue {
+    let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("GET"))
+}
+
+/// A browser asks before it sends.
+pub(crate) fn preflight(allowed: &[Method]) -> Answer {
+    let mut answer = Answer::new(StatusCode::NO_CONTENT, JSON, Bytes::new());
+    answer.headers.remove(header::CONTENT_TYPE);
+    answer.headers.insert(header::ALLOW, methods(allowed));
+    answer
+        .headers
+        .insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods(allowed));
+    let sent = HeaderValue::from_static(
+        "authorization, content-type, idempotency-key, queue-ticket, receipt",
+    );
+    answer
+        .headers
+        .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, sent);
+    answer.headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
+    answer
+}
+
+/// A reservation as its buyer sees it.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    pub(crate) id: ReservationId,
+    pub(crate) live: &'a LiveId,
+    pub(crate) user: &'a UserId,
+    pub(crate) lines: &'a [Line],
+    pub(crate) status: Status,
+    pub(crate) deadline_ms: u64,
+    pub(crate) seq: u64,
+    pub(crate) epoch: u32,
+}
+
+impl<'a> Shown<'a> {
+    /// `record` at `now_ms`: a hold past its deadline has ended, whether or not the sweeper has been there.
+    pub(crate) fn of(
+        id: ReservationId,
+        live: &'a LiveId,
+        epoch: u32,
+        record: &'a Record,
+        now_ms: u64,
+    ) -> Self {
+        let overdue = record.status == Status::Held && record.deadline_ms <= now_ms;
+        Self {
+            id,
+            live,
+            user: &record.user,
+            lines: &record.lines,
+            status: if overdue {
+                Status::Released(Reason::Expired)
+            } else {
+                record.status
+            },
+            deadline_ms: record.deadline_ms,
+            seq: record.seq,
+            epoch,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ReservationBody<'a> {
+    id: String,
+    sale: String,
+    user: &'a UserId,
+    items: &'a [Line],
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    hold_expires_at: String,
+    seq: u64,
+    receipt: String,
+}
+
+/// 201: newly held, with where to find it.
+pub(crate) fn created(app: &App, shown: &Shown<'_>) -> Answer {
+    let mut answer = reservation(app, shown, StatusCode::CREATED);
+    let location = format!("/v1/sales/{}/reservations/{}", shown.live, shown.id);
+    answer.headers.extend(
+        HeaderValue::from_str(&location)
+            .ok()
+            .map(|value| (header::LOCATION, value)),
+    );
+    answer
+}
+
+/// 200: as it is now.
+pub(crate) fn present(app: &App, shown: &Shown<'_>) -> Answer {
+    reservation(app, shown, StatusCode::OK)
+}
+
+fn reservation(app: &App, shown: &Shown<'_>, status: StatusCode) -> Answer {
+    let accepted = Accepted {
+        id: shown.id,
+        live: shown.live,
+        user: shown.user,
+        lines: shown.lines,
+        epoch: shown.epoch,
+        seq: shown.seq,
+        deadline_ms: shown.deadline_ms,
+        ack_level: app.ack.level.as_str(),
+    };
+    let body = ReservationBody {
+        id: shown.id.to_string(),
+        sale: shown.live.book_id(),
+        user: shown.user,
+        items: shown.lines,
+        status: shown.status.as_str(),
+        reason: shown.status.reason().map(Reason::as_str),
+        hold_expires_at: clock::rfc3339(shown.deadline_ms),
+        seq: shown.seq,
+        receipt: app.receipts.sign(&accepted),
+    };
+    Answer::json(status, &body)
+}
+
+#[derive(Serialize)]
+struct ClaimBody<'a> {
+    id: String,
+    coupon: &'a CouponId,
+    user: &'a UserId,
+    seq: u64,
+}
+
+/// 201: newly claimed.
+pub(crate) fn claimed(id: ReservationId, coupon: &CouponId, user: &UserId, seq: u64) -> Answer {
+    Answer::json(
+        StatusCode::CREATED,
+        &ClaimBody {
+            id: id.to_string(),
+            coupon,
+            user,
+            seq,
+        },
+    )
+}
+
+/// 200: claimed before.
+pub(crate) fn claimed_before(id: ReservationId, coupon: &CouponId, claim: &Claim) -> Answer {
+    Answer::json(
+        StatusCode::OK,
+        &ClaimBody {
+            id: id.to_string(),
+            coupon,
+            user: &claim.user,
+            seq: claim.seq,
+        },
+    )
+}
+
+/// 200 with any JSON.
+pub(crate) fn ok(body: &impl Serialize) -> Answer {
+    Answer::json(StatusCode::OK, body)
+}
+
+/// 200 or 503 with the same body: for readiness.
+pub(crate) fn ready(is_ready: bool, body: &impl Serialize) -> Answer {
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    Answer::json(status, body)
+}
+
+/// 200 with text of another kind.
+pub(crate) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    Answer::new(StatusCode::OK, content_type, body)
+}

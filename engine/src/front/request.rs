@@ -1,0 +1,249 @@
+//! Reads a request strictly: head, key and body are what the contract says, or the client is told what to mend.
+
+use std::collections::HashSet;
+
+use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
+use doorbuster_core::limits::{LINES_PER_REQUEST_MAX, UNITS_MAX};
+use doorbuster_core::record::Line;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::{Request, Version, header};
+use serde::Deserialize;
+
+use super::problem::Refusal;
+use crate::app::App;
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, HEADER_BYTES_MAX};
+
+/// A reservation as the buyer asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) body: BodyHash,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReserveBody {
+    items: Vec<ReserveItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReserveItem {
+    sku: String,
+    quantity: Option<u64>,
+    #[serde(default)]
+    seats: Option<serde_json::Value>,
+}
+
+/// What every request must have, whatever it asks for.
+///
+/// # Errors
+/// [`Refusal::HeadersTooLarge`], or [`Refusal::Invalid`] for a missing, repeated or foreign Host.
+pub(crate) fn check_head<B>(app: &App, request: &Request<B>) -> Result<(), Refusal> {
+    let bytes: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes + request.uri().path().len() > HEADER_BYTES_MAX {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() || (host.is_none() && request.version() == Version::HTTP_11) {
+        return Err(Refusal::invalid("send exactly one Host header"));
+    }
+    if !app.allowed_hosts.is_empty() {
+        let name = host
+            .and_then(|h| h.to_str().ok())
+            .unwrap_or("")
+            .to_ascii_lowercase();
+        let bare = name
+            .rsplit_once(':')
+            .map_or(name.as_str(), |(bare, _)| bare);
+        if !app
+            .allowed_hosts
+            .iter()
+            .any(|allowed| allowed == &name || allowed == bare)
+        {
+            return Err(Refusal::invalid("this Host is not served here"));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// [`Refusal::MissingIdempotencyKey`], or [`Refusal::Invalid`] where it is repeated, too long or not printable ASCII.
+pub(crate) fn idempotency_key<B>(request: &Request<B>) -> Result<IdempotencyKey, Refusal> {
+    let mut values = request.headers().get_all("idempotency-key").iter();
+    let first = values.next().ok_or(Refusal::MissingIdempotencyKey)?;
+    if values.next().is_some() {
+        return Err(Refusal::invalid("send exactly one Idempotency-Key"));
+    }
+    let text = first
+        .to_str()
+        .map_err(|_| Refusal::invalid("Idempotency-Key must be printable ASCII"))?;
+    IdempotencyKey::parse(text).map_err(|e| Refusal::invalid(e.to_string()))
+}
+
+/// The lines asked for, in an order of our own, so that the same wish has the same hash however it was written.
+///
+/// # Errors
+/// Whatever is wrong with the body, said so that it can be mended.
+pub(crate) async fn wanted(request: Request<Incoming>) -> Result<Wanted, Refusal> {
+    check_media_type(&request)?;
+    let bytes = read(request).await?;
+    let body: ReserveBody = serde_json::from_slice(&bytes)
+        .map_err(|e| Refusal::invalid(format!("the body is not the JSON expected: {e}")))?;
+    lines(body)
+}
+
+/// A claim says nothing in its body: it is empty or `{}`.
+///
+/// # Errors
+/// As [`wanted`].
+pub(crate) async fn nothing(request: Request<Incoming>) -> Result<(), Refusal> {
+    if !request.body().is_end_stream() {
+        check_media_type(&request)?;
+    }
+    let bytes = read(request).await?;
+    let empty = bytes
+        .iter()
+        .filter(|b| !b.is_ascii_whitespace())
+        .eq(b"{}".iter())
+        || bytes.is_empty();
+    if empty {
+        Ok(())
+    } else {
+        Err(Refusal::invalid("the body must be empty or {}"))
+    }
+}
+
+fn check_media_type<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let value = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
+    let media_type = value.split(';').next().unwrap_or("").trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Refusal::MediaType)
+    }
+}
+
+async fn read(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+    let announced = request.body().size_hint().lower();
+    if announced > BODY_BYTES_MAX as u64 {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_TIMEOUT, body.collect()).await {
+        Err(_) => Err(Refusal::BodyTooSlow),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
+        Ok(Err(_)) => Err(Refusal::invalid("the body could not be read")),
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+    }
+}
+
+fn lines(body: ReserveBody) -> Result<Wanted, Refusal> {
+    if body.items.is_empty() || body.items.len() > LINES_PER_REQUEST_MAX {
+        return Err(Refusal::invalid(format!(
+            "items must have 1 to {LINES_PER_REQUEST_MAX} lines"
+        )));
+    }
+    let mut lines = body
+        .items
+        .into_iter()
+        .map(line)
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut seen = HashSet::new();
+    if let Some(twice) = lines.iter().find(|line| !seen.insert(line.sku.as_str())) {
+        return Err(Refusal::invalid(format!(
+            "items name {} twice; put its whole quantity in one line",
+            twice.sku
+        )));
+    }
+    lines.sort_by(|a, b| a.sku.cmp(&b.sku));
+    let canonical: String = lines
+        .iter()
+        .map(|line| format!("{}={},", line.sku, line.quantity))
+        .collect();
+    Ok(Wanted {
+        body: BodyHash::of(canonical.as_bytes()),
+        lines,
+    })
+}
+
+fn line(item: ReserveItem) -> Result<Line, Refusal> {
+    if item.seats.is_some() {
+        return Err(Refusal::invalid(
+            "this sale is sold by quantity, not by seats",
+        ));
+    }
+    let sku = SkuId::parse(item.sku).map_err(|e| Refusal::invalid(format!("items: {e}")))?;
+    let quantity = item
+        .quantity
+        .ok_or_else(|| Refusal::invalid(format!("items: {sku} has no quantity")))?;
+    match u32::try_from(quantity) {
+        Ok(quantity @ 1..=UNITS_MAX) => Ok(Line { sku, quantity }),
+        _ => Err(Refusal::invalid(format!(
+            "items: the quantity of {sku} must be a whole number from 1 to {UNITS_MAX}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Wanted, Refusal> {
+        serde_json::from_str::<ReserveBody>(json)
+            .map_err(|e| Refusal::invalid(e.to_string()))
+            .and_then(lines)
+    }
+
+    #[test]
+    fn the_same_wish_has_the_same_hash_however_it_is_written() {
+        let a = parse(r#"{"items":[{"sku":"a","quantity":1},{"sku":"b","quantity":2}]}"#).unwrap();
+        let b =
+            parse(r#" {"items": [{"quantity":2,"sku":"b"}, {"sku":"a","quantity":1}]} "#).unwrap();
+        let c = parse(r#"{"items":[{"sku":"a","quantity":2},{"sku":"b","quantity":2}]}"#).unwrap();
+        assert_eq!(a, b);
+        assert_ne!(a.body, c.body);
+    }
+
+    #[test]
+    fn bodies_that_are_not_a_wish_are_refused() {
+        let many = format!(
+            r#"{{"items":[{}]}}"#,
+            (0..65)
+                .map(|i| format!(r#"{{"sku":"s{i}","quantity":1}}"#))
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"items":[]}"#,
+            r#"{"items":[{"sku":"a"}]}"#,
+            r#"{"items":[{"sku":"a","quantity":0}]}"#,
+            r#"{"items":[{"sku":"a","quantity":-1}]}"#,
+            r#"{"items":[{"sku":"a","quantity":1.5}]}"#,
+            r#"{"items":[{"sku":"a","quantity":"1"}]}"#,
+            r#"{"items":[{"sku":"a","quantity":9007199254740992}]}"#,
+            r#"{"items":[{"sku":"a b","quantity":1}]}"#,
+            r#"{"items":[{"sku":"a","quantity":1},{"sku":"a","quantity":1}]}"#,
+            r#"{"items":[{"sku":"a","quantity":1,"price":0}]}"#,
+            r#"{"items":[{"sku":"a","quantity":1}],"x":1}"#,
+            r#"{"items":[{"sku":"a","seats":["A-1"]}]}"#,
+            r#"{"items":[{"sku":"a","quantity":1}]} x"#,
+            &many,
+        ] {
+            assert!(matches!(parse(bad), Err(Refusal::Invalid { .. })), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Names each request, so that a buyer's complaint, a log line and a problem body can be laid side by side.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::Uuid;
+
+/// Hands out ids that no other request, here or on another engine, has.
+#[derive(Debug)]
+pub struct RequestIds {
+    prefix: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(crate) fn new(engine_id: Uuid) -> Self {
+        let prefix = engine_id.simple().to_string()[..12].to_string();
+        Self {
+            prefix,
+            next: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn next(&self) -> RequestId {
+        RequestId(format!(
+            "{}-{:x}",
+            self.prefix,
+            self.next.fetch_add(1, Ordering::Relaxed)
+        ))
+    }
+}
+
+/// One request's name.
+#[derive(Debug, Clone)]
+pub struct RequestId(String);
+
+impl RequestId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,224 @@
+//! Every route in one screen: method and path → handler. What all requests share is done here, before and after.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT_LANGUAGE, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use metrics::{counter, histogram};
+
+use super::problem::{Language, Refusal};
+use super::reply::{self, Answer};
+use super::{coupons, health, request, reservations, sales};
+use crate::app::App;
+use crate::limits::RETRY_AFTER_S;
+use crate::metrics as names;
+
+/// What a path is, with the parts that vary still as the client wrote them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route<'a> {
+    Livez,
+    Readyz,
+    Metrics,
+    OpenApi,
+    Sale(&'a str),
+    Reservations(&'a str),
+    Reservation(&'a str, &'a str),
+    Claims(&'a str),
+}
+
+impl Route<'_> {
+    fn parse(path: &str) -> Option<Route<'_>> {
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let mut next = || parts.next();
+        let found = match (next(), next(), next(), next(), next(), next()) {
+            (Some("livez"), None, ..) => Route::Livez,
+            (Some("readyz"), None, ..) => Route::Readyz,
+            (Some("metrics"), None, ..) => Route::Metrics,
+            (Some("openapi.json"), None, ..) => Route::OpenApi,
+            (Some("v1"), Some("sales"), Some(sale), None, ..) => Route::Sale(sale),
+            (Some("v1"), Some("sales"), Some(sale), Some("reservations"), None, _) => {
+                Route::Reservations(sale)
+            }
+            (Some("v1"), Some("sales"), Some(sale), Some("reservations"), Some(id), None) => {
+                Route::Reservation(sale, id)
+            }
+            (Some("v1"), Some("coupons"), Some(coupon), Some("claims"), None, _) => {
+                Route::Claims(coupon)
+            }
+            _ => return None,
+        };
+        Some(found)
+    }
+
+    /// The pattern, as metrics and the OpenAPI document name it.
+    fn pattern(self) -> &'static str {
+        match self {
+            Route::Livez => "/livez",
+            Route::Readyz => "/readyz",
+            Route::Metrics => "/metrics",
+            Route::OpenApi => "/openapi.json",
+            Route::Sale(_) => "/v1/sales/{sale}",
+            Route::Reservations(_) => "/v1/sales/{sale}/reservations",
+            Route::Reservation(..) => "/v1/sales/{sale}/reservations/{id}",
+            Route::Claims(_) => "/v1/coupons/{coupon}/claims",
+        }
+    }
+
+    fn methods(self) -> &'static [Method] {
+        match self {
+            Route::Reservations(_) | Route::Claims(_) => &[Method::POST],
+            Route::Reservation(..) => &[Method::GET, Method::DELETE],
+            Route::Livez | Route::Readyz | Route::Metrics | Route::OpenApi | Route::Sale(_) => {
+                &[Method::GET]
+            }
+        }
+    }
+}
+
+/// Answers one request, whatever it is.
+pub(crate) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response<reply::Body> {
+    let started = doorbuster_core::clock::instant();
+    let request_id = app.request_ids.next();
+    let origin = app.cors.allowed(request.headers());
+    let language = Language::preferred(
+        request
+            .headers()
+            .get(ACCEPT_LANGUAGE)
+            .and_then(|v| v.to_str().ok()),
+    );
+    let uri: Uri = request.uri().clone();
+    let route = Route::parse(uri.path());
+    let answer = match dispatch(app, route, request).await {
+        Ok(answer) => answer,
+        Err(refusal) => reply::refused(&refusal, &request_id, language),
+    };
+    let pattern = route.map_or("unknown", Route::pattern);
+    counter!(names::ANSWERS, "route" => pattern, "status" => answer.status_label(), "code" => answer.code).increment(1);
+    histogram!(names::ANSWER_SECONDS, "route" => pattern).record(started.elapsed().as_secs_f64());
+    finish(answer, origin, request_id.as_str())
+}
+
+async fn dispatch(
+    app: &Arc<App>,
+    route: Option<Route<'_>>,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
+    request::check_head(app, &request)?;
+    let Some(route) = route else {
+        return Err(Refusal::NotFound);
+    };
+    if request.method() == Method::OPTIONS {
+        return Ok(reply::preflight(route.methods()));
+    }
+    let is_head = request.method() == Method::HEAD && route.methods().contains(&Method::GET);
+    if !is_head && !route.methods().contains(request.method()) {
+        return Err(Refusal::Method {
+            allowed: route.methods(),
+        });
+    }
+    if matches!(
+        route,
+        Route::Sale(_) | Route::Reservations(_) | Route::Reservation(..) | Route::Claims(_)
+    ) {
+        app.limiter.check_total()?;
+    }
+    match route {
+        Route::Livez => Ok(health::livez()),
+        Route::Readyz => Ok(health::readyz(app).await),
+        Route::Metrics => Ok(health::metrics(app)),
+        Route::OpenApi => Ok(health::openapi()),
+        Route::Sale(sale) => sales::show(app, sale).await,
+        Route::Reservations(sale) => reservations::create(app, sale, request).await,
+        Route::Reservation(sale, id) if request.method() == Method::DELETE => {
+            reservations::cancel(app, sale, id, &request).await
+        }
+        Route::Reservation(sale, id) => reservations::show(app, sale, id, &request).await,
+        Route::Claims(coupon) => coupons::claim(app, coupon, request).await,
+    }
+}
+
+fn finish(answer: Answer, origin: Option<HeaderValue>, request_id: &str) -> Response<reply::Body> {
+    let retry = answer.retry;
+    let mut response = answer.into_response();
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", id);
+    }
+    if retry {
+        headers.insert(
+            hyper::header::RETRY_AFTER,
+            HeaderValue::from(retry_after_s()),
+        );
+    }
+    super::cors::allow(headers, origin);
+    response
+}
+
+/// Spread, so that those who are told to wait do not all return in the same second.
+fn retry_after_s() -> u64 {
+    let (low, high) = (*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end());
+    low + doorbuster_core::clock::now_ms() % (high - low + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_what_the_contract_says() {
+        for (path, route) in [
+            ("/livez", Some(Route::Livez)),
+            ("/v1/sales/a", Some(Route::Sale("a"))),
+            ("/v1/sales/a/reservations", Some(Route::Reservations("a"))),
+            (
+                "/v1/sales/a/reservations/b",
+                Some(Route::Reservation("a", "b")),
+            ),
+            ("/v1/coupons/c/claims", Some(Route::Claims("c"))),
+            ("/", None),
+            ("/livez/", None),
+            ("/v1/sales", None),
+            ("/v1/sales/a/reservations/b/c", None),
+            ("/v1/sales/a/tickets", None),
+            ("/v2/sales/a", None),
+        ] {
+            assert_eq!(Route::parse(path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_openapi_document_has_these_routes_and_no_others() {
+        let document: serde_json::Value = serde_json::from_str(health::OPENAPI).unwrap();
+        let routes = [
+            Route::Livez,
+            Route::Readyz,
+            Route::Metrics,
+            Route::OpenApi,
+            Route::Sale(""),
+            Route::Reservations(""),
+            Route::Reservation("", ""),
+            Route::Claims(""),
+        ];
+        let paths = document["paths"].as_object().unwrap();
+        assert_eq!(paths.len(), routes.len());
+        for route in routes {
+            let documented: Vec<&String> = paths[route.pattern()]
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|k| *k != "parameters")
+                .collect();
+            let served: Vec<String> = route
+                .methods()
+                .iter()
+                .map(|m| m.as_str().to_ascii_lowercase())
+                .collect();
+            assert!(
+                documented.len() == served.len() && served.iter().all(|m| documented.contains(&m)),
+                "{}",
+                route.pattern()
+            );
+        }
+    }
+}

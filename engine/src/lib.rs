@@ -1,0 +1,25 @@
+//! The admission engine. In the order in which a reservation meets it:
+//!
+//! - [`front`]: accepts connections, checks requests, answers — [`front::reply`] is the one table of statuses
+//! - [`sale`]: what the front knows of a live sale: its view, its combiner, its sold-out shield
+//! - [`writer`]: journal → MySQL, applied once; vouches for a Redis that came back
+//! - [`sweeper`]: returns overdue holds
+//! - [`witness`]: this engine's testimony of how far Redis had been
+//! - [`ack`]: whether Redis is set to keep what an acknowledgement promises
+
+pub mod config;
+pub mod limits;
+
+pub mod ack;
+pub mod books;
+pub mod front;
+pub mod metrics;
+pub mod sale;
+pub mod sweeper;
+pub mod witness;
+pub mod writer;
+
+pub mod app;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,138 @@
+//! Every bound that belongs to the engine alone, with the relations between them checked at compile time.
+//!
+//! What it shares with the other programs is in `doorbuster_core::limits`.
+
+use std::time::Duration;
+
+use doorbuster_core::limits::{BATCH_REQUESTS_MAX, SCRIPT_TIMEOUT};
+
+// ── One connection, one request ──────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a request body; 64 lines of 64-character skus fit four times.
+pub const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of all header names and values; more is 431 with a problem body.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// What a connection buffers while it reads a head. hyper answers 431 past it by itself.
+pub const CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
+/// Headers of one request; hyper answers 431 past it by itself.
+pub const HEADERS_MAX: usize = 64;
+/// From the first byte of a head, or from the last answer on a kept-alive connection, to its end.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// From the end of the head to the end of the body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// From a request's decision being asked for to its answer; past it the outcome is unknown.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
+/// Connections that wait to be accepted.
+pub const LISTEN_BACKLOG: u32 = 8_192;
+
+// ── Combiner ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Requests of one sale that wait for a script call; past it they are shed at once.
+pub const QUEUE_REQUESTS_MAX: usize = 16_384;
+/// Script calls of one sale under way at once: one that Redis works on, one on the wire.
+pub const CALLS_PER_SALE_MAX: usize = 2;
+
+// ── What the front remembers ─────────────────────────────────────────────────────────────────────────────────────
+
+/// Sales that the front keeps at hand; the least used goes first.
+pub const LIVE_SALES_MAX: u64 = 10_000;
+/// Sales that Redis does not know, and what MySQL said of them.
+pub const ABSENT_SALES_MAX: u64 = 10_000;
+/// How long that is believed.
+pub const ABSENT_LIFE: Duration = Duration::from_secs(1);
+/// Age at which a view of a sale is renewed before it is shown (contract: `left` may lag ≤ 1 s).
+pub const VIEW_LIFE: Duration = Duration::from_millis(250);
+/// Buckets of the per-user limiter: memory is bounded by construction; users that share one share its rate.
+pub const USER_BUCKETS: u64 = 1 << 20;
+/// How often the limiter forgets users at rest.
+pub const LIMITER_PURGE_EVERY: Duration = Duration::from_secs(10);
+
+// ── Sold-out shield ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Between two looks at whether a sold-out sku still is; covers a lost restock notice.
+pub const SHIELD_CHECK_EVERY: Duration = Duration::from_millis(200);
+/// A shield not checked for so long is not used: Redis decides.
+pub const SHIELD_LIFE: Duration = Duration::from_millis(600);
+/// A shield that answered nobody for so long is put down.
+pub const SHIELD_IDLE: Duration = Duration::from_secs(15);
+/// Holders (and former holders) that a shield remembers; a sale with more is not shielded.
+pub const SHIELD_HOLDERS_MAX: u64 = 2_000_000;
+/// Records fetched at once while loading holders: keeps each Redis call well below a millisecond.
+pub const SHIELD_SCAN_COUNT: usize = 500;
+
+// ── Writer and sweeper ───────────────────────────────────────────────────────────────────────────────────────────
+
+/// Journal entries that one read fetches, each of at most a batch of events.
+pub const WRITER_ENTRIES_MAX: usize = 200;
+/// Events past which a transaction takes no further entry.
+pub const WRITER_EVENTS_MAX: usize = 5_000;
+/// Any Redis call inside a transaction.
+pub const WRITER_REDIS_TIMEOUT: Duration = Duration::from_secs(1);
+/// A whole transaction.
+pub const WRITER_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
+/// Session `wait_timeout` of writer connections: a stopped writer must not hold a row lock for hours.
+pub const WRITER_WAIT_TIMEOUT_S: u32 = 5;
+/// Sales written at once by one writer.
+pub const WRITER_SALES_AT_ONCE: usize = 4;
+/// Between two looks for backlog when there was none, at first and at most.
+pub const WRITER_PAUSE_MIN: Duration = Duration::from_millis(10);
+pub const WRITER_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// After an error of the server.
+pub const WRITER_RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Between two looks for newly published sales.
+pub const ROSTER_EVERY: Duration = Duration::from_millis(250);
+/// Dead letters a minute past which a sale's writer stops and asks for a person.
+pub const DEAD_LETTERS_PER_MINUTE_MAX: usize = 3;
+/// Longest wait between two sweeps of a sale: covers a clock that moved.
+pub const SWEEP_EVERY_MAX: Duration = Duration::from_secs(20);
+/// Shortest one, and the wait after a sale could not be swept.
+pub const SWEEP_EVERY_MIN: Duration = Duration::from_millis(200);
+/// Between two rounds of per-sale gauges.
+pub const GAUGES_EVERY: Duration = Duration::from_secs(1);
+
+// ── Witnesses and self-check ─────────────────────────────────────────────────────────────────────────────────────
+
+/// Between two looks at which server process Redis is.
+pub const WITNESS_EVERY: Duration = Duration::from_millis(200);
+/// Between two signs of life in MySQL.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+/// An engine silent for so long is not waited for when a writer vouches.
+pub const ENGINE_LIFE: Duration = Duration::from_secs(3);
+/// Between two checks of the server's settings against the ack level.
+pub const SELF_CHECK_EVERY: Duration = Duration::from_secs(2);
+
+// ── MySQL connections and shutdown ───────────────────────────────────────────────────────────────────────────────
+
+/// Connections of the front (look-ups of unknown sales, signs of life).
+pub const FRONT_CONNECTIONS: u32 = 4;
+/// Waiting for a connection, or for MySQL at all, on the front.
+pub const FRONT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// After readiness flips, for the load balancer to notice.
+pub const DRAIN_NOTICE: Duration = Duration::from_millis(500);
+/// Then for requests under way to end.
+pub const DRAIN_REQUESTS: Duration = Duration::from_secs(6);
+/// Then for writer and sweeper to end their step.
+pub const DRAIN_TASKS: Duration = Duration::from_secs(3);
+/// Of `Retry-After`, in seconds: a random whole number in this range, so that those who wait do not return at once.
+pub const RETRY_AFTER_S: std::ops::RangeInclusive<u64> = 1..=3;
+
+const _: () = {
+    assert!(QUEUE_REQUESTS_MAX > BATCH_REQUESTS_MAX * CALLS_PER_SALE_MAX);
+    assert!(
+        ANSWER_TIMEOUT.as_millis() > 2 * SCRIPT_TIMEOUT.as_millis(),
+        "one call waits for another, then for its own"
+    );
+    assert!(SHIELD_LIFE.as_millis() > 2 * SHIELD_CHECK_EVERY.as_millis());
+    assert!(
+        SHIELD_LIFE.as_millis() < 1_000,
+        "a returned unit is sold within a second on every engine"
+    );
+    assert!(
+        WRITER_WAIT_TIMEOUT_S as u64 > WRITER_REDIS_TIMEOUT.as_secs(),
+        "a live writer must not lose its own connection"
+    );
+    assert!(
+        DRAIN_NOTICE.as_millis() + DRAIN_REQUESTS.as_millis() + DRAIN_TASKS.as_millis() < 10_000,
+        "L7: drained in 10 s"
+    );
+};

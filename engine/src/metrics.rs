@@ -1,0 +1,114 @@
+//! Names, units and meaning of every metric, and the recorder behind `/metrics`.
+//!
+//! Labels are bounded: outcome codes, routes, reasons, and live sales; never a user or a reservation.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+pub const ANSWERS: &str = "doorbuster_http_answers_total";
+pub const ANSWER_SECONDS: &str = "doorbuster_http_answer_seconds";
+pub const CONNECTIONS: &str = "doorbuster_connections";
+pub const SHED: &str = "doorbuster_shed_total";
+pub const BATCH_REQUESTS: &str = "doorbuster_batch_requests";
+pub const GATE_SECONDS: &str = "doorbuster_gate_call_seconds";
+pub const GATE_ERRORS: &str = "doorbuster_gate_errors_total";
+pub const QUEUE_DEPTH: &str = "doorbuster_queue_depth";
+pub const OUTCOMES: &str = "doorbuster_outcomes_total";
+pub const SHIELD_ANSWERS: &str = "doorbuster_shield_answers_total";
+pub const WRITER_EVENTS: &str = "doorbuster_writer_events_total";
+pub const WRITER_LAG_SECONDS: &str = "doorbuster_writer_lag_seconds";
+pub const WRITER_LAG_EVENTS: &str = "doorbuster_writer_lag_events";
+pub const WRITER_TRANSACTION_SECONDS: &str = "doorbuster_writer_transaction_seconds";
+pub const WRITER_ERRORS: &str = "doorbuster_writer_errors_total";
+pub const DEAD_LETTERS: &str = "doorbuster_dead_letters_total";
+pub const RECOVERING: &str = "doorbuster_sale_recovering";
+pub const REWINDS: &str = "doorbuster_rewinds_total";
+pub const VOUCHES: &str = "doorbuster_vouches_total";
+pub const SWEPT: &str = "doorbuster_swept_holds_total";
+pub const SWEEPER_LAG_SECONDS: &str = "doorbuster_sweeper_lag_seconds";
+pub const CONSERVATION: &str = "doorbuster_conservation_difference_units";
+pub const CLOCK_BEHIND_SECONDS: &str = "doorbuster_redis_clock_behind_seconds";
+pub const ACK_OK: &str = "doorbuster_ack_level_met";
+
+/// Installs the process-wide recorder.
+///
+/// # Errors
+/// [`BuildError`] if one is installed already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let seconds = [
+        0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    ];
+    let requests = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_REQUESTS.into()), &requests)?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(ANSWERS, "Answers by route, status and code.");
+    describe_histogram!(
+        ANSWER_SECONDS,
+        Unit::Seconds,
+        "From a request's head to its answer."
+    );
+    describe_gauge!(CONNECTIONS, "Open connections.");
+    describe_counter!(SHED, "Requests shed, by reason.");
+    describe_histogram!(BATCH_REQUESTS, "Requests that one script call decided.");
+    describe_histogram!(
+        GATE_SECONDS,
+        Unit::Seconds,
+        "Script calls that decide batches."
+    );
+    describe_counter!(GATE_ERRORS, "Script calls without an outcome, by kind.");
+    describe_gauge!(QUEUE_DEPTH, "Requests waiting for a script call, by sale.");
+    describe_counter!(OUTCOMES, "Requests decided, by outcome word.");
+    describe_counter!(SHIELD_ANSWERS, "Sold-out answers given from memory.");
+    describe_counter!(WRITER_EVENTS, "Journal events applied to MySQL.");
+    describe_gauge!(
+        WRITER_LAG_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest event not yet in MySQL, by sale."
+    );
+    describe_gauge!(WRITER_LAG_EVENTS, "Events not yet in MySQL, by sale.");
+    describe_histogram!(
+        WRITER_TRANSACTION_SECONDS,
+        Unit::Seconds,
+        "Writer transactions, begin to commit."
+    );
+    describe_counter!(
+        WRITER_ERRORS,
+        "Writer transactions that failed and will be tried again."
+    );
+    describe_counter!(DEAD_LETTERS, "Events whose projection MySQL refused.");
+    describe_gauge!(
+        RECOVERING,
+        "1 while a sale may not sell: not vouched for, rewound, or missing in Redis."
+    );
+    describe_counter!(
+        REWINDS,
+        "Times that Redis was found older than the books or than an engine had seen."
+    );
+    describe_counter!(VOUCHES, "Sales vouched for.");
+    describe_counter!(SWEPT, "Overdue holds ended.");
+    describe_gauge!(
+        SWEEPER_LAG_SECONDS,
+        Unit::Seconds,
+        "How late the last overdue hold was ended, by sale."
+    );
+    describe_gauge!(
+        CONSERVATION,
+        "stocked - left - held - sold, absolute, over all skus of a sale; always 0."
+    );
+    describe_gauge!(
+        CLOCK_BEHIND_SECONDS,
+        Unit::Seconds,
+        "How far Redis TIME is behind the sale's last event, by sale."
+    );
+    describe_gauge!(
+        ACK_OK,
+        "1 while Redis is set to keep what the ack level promises."
+    );
+}

@@ -1,0 +1,142 @@
+//! Starts the tasks of a role, waits for the signal, and drains: readiness first, then requests, then books.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use doorbuster_core::gate::{Gate, notices};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::books::Books;
+use crate::config::{Config, Role};
+use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
+use crate::writer::Writer;
+use crate::{front, metrics, sweeper, witness};
+
+/// Serves until SIGTERM or SIGINT, on a runtime of its own.
+///
+/// # Errors
+/// Where the address cannot be bound, or the books have another schema than this program's.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let recorder = metrics::install().context("installing the metrics recorder")?;
+    let listener = front::server::bind(config.engine_listen)
+        .with_context(|| format!("ENGINE_LISTEN={}", config.engine_listen))?;
+    let books = Books::new(config.database_url.expose()).context("DATABASE_URL")?;
+    check_schema(&books).await?;
+    let gate = Gate::connect(config.redis_url.expose())
+        .await
+        .context("REDIS_URL")?;
+    let app = Arc::new(App::new(&config, gate, books, recorder));
+
+    let (requests, tasks) = (TaskTracker::new(), TaskTracker::new());
+    let (stop_front, stop_tasks) = (CancellationToken::new(), CancellationToken::new());
+    start_tasks(&app, &config, &tasks, &stop_tasks).await?;
+    let address = listener.local_addr().context("the bound address")?;
+    let server = front::server::serve(
+        Arc::clone(&app),
+        listener,
+        config.max_connections,
+        stop_front.clone(),
+    );
+    let server = requests.spawn(server);
+    tracing::info!(%address, role = ?config.role, ack_level = config.ack_level.as_str(), "serving");
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining");
+    app.start_draining();
+    tokio::time::sleep(DRAIN_NOTICE).await;
+    stop_front.cancel();
+    let _ = server.await;
+    stop_tasks.cancel();
+    tasks.close();
+    if tokio::time::timeout(DRAIN_TASKS, tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a task did not end in time; what it left undone, the next writer does");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A schema of another version is refused; a MySQL that is away is not: the front sells without it.
+async fn check_schema(books: &Books) -> anyhow::Result<()> {
+    match books.is_migrated().await {
+        Ok(true) => Ok(()),
+        Ok(false) => anyhow::bail!(
+            "DATABASE_URL: the schema is older than this program; run `doorbuster-backoffice migrate`"
+        ),
+        Err(sqlx::Error::Database(e)) => anyhow::bail!(
+            "DATABASE_URL: no schema of ours ({e}); run `doorbuster-backoffice migrate`"
+        ),
+        Err(e) => {
+            tracing::warn!(error = %e, "mysql is away; the books wait for it");
+            Ok(())
+        }
+    }
+}
+
+async fn start_tasks(
+    app: &Arc<App>,
+    config: &Config,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (me, token) = (Arc::clone(app), stop.clone());
+    tasks.spawn(async move { me.ack.watch(&me.gate, &token).await });
+    let (me, token) = (Arc::clone(app), stop.clone());
+    tasks.spawn(async move { witness::watch(&me, &token).await });
+    let (me, token) = (Arc::clone(app), stop.clone());
+    tasks.spawn(async move { upkeep(&me, &token).await });
+    if matches!(config.role, Role::All | Role::Front) {
+        let mut restocked = notices::listen(config.redis_url.expose())
+            .await
+            .context("REDIS_URL")?;
+        let (me, token) = (Arc::clone(app), stop.clone());
+        tasks.spawn(async move {
+            while let Some(Some(notice)) = token.run_until_cancelled(restocked.recv()).await {
+                me.registry.restocked(&notice).await;
+            }
+        });
+    }
+    if matches!(config.role, Role::All | Role::Writer) {
+        let writer = Arc::new(
+            Writer::new(config.database_url.expose(), app.gate.clone()).context("DATABASE_URL")?,
+        );
+        let roster = writer.roster();
+        let token = stop.clone();
+        tasks.spawn(async move { writer.run(&token).await });
+        let (gate, token, sales) = (app.gate.clone(), stop.clone(), roster.clone());
+        tasks.spawn(async move { sweeper::run(&gate, sales, &token).await });
+        let (gate, token) = (app.gate.clone(), stop.clone());
+        tasks.spawn(async move { crate::writer::gauges::run(&gate, roster, &token).await });
+    }
+    Ok(())
+}
+
+/// Keeps the limiter's memory and the metrics' histograms small.
+async fn upkeep(app: &App, stop: &CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(LIMITER_PURGE_EVERY))
+        .await
+        .is_some()
+    {
+        app.limiter.purge();
+        app.metrics.run_upkeep();
+    }
+}

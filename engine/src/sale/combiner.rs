@@ -1,0 +1,199 @@
+//! The combiner: turns the requests that wait for one sale into one script call.
+//!
+//! Group commit without a timer: while a call is under way the next batch gathers, and a free slot takes all that waits,
+//! up to a cap. One round trip and one fsync serve many buyers; a lone request waits for nobody. A full queue sheds at
+//! once. Each request is sent at most once: one whose buyer has given up before its turn is dropped unsent, and one
+//! whose call stays unanswered is *unknown* to its buyer, whose repetition resolves it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam::queue::ArrayQueue;
+use doorbuster_core::gate::Fenced;
+use doorbuster_core::ids::LiveId;
+use doorbuster_core::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX};
+use metrics::{Gauge, Histogram, counter, gauge, histogram};
+use tokio::sync::oneshot;
+
+use crate::front::problem::{Refusal, UNKNOWN};
+use crate::limits::{ANSWER_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
+use crate::metrics as names;
+
+/// Decides a batch: one script call.
+pub(crate) trait Decide: Send + Sync + 'static {
+    type Request: Send + Sync + 'static;
+    type Outcome: Send + 'static;
+
+    /// What a request adds to a batch's lines.
+    fn lines(request: &Self::Request) -> usize;
+
+    /// One outcome per request, in order.
+    fn decide(
+        &self,
+        requests: &[&Self::Request],
+    ) -> impl Future<Output = Result<Verdict<Self::Outcome>, Undecided>> + Send;
+}
+
+/// A decided batch.
+#[derive(Debug)]
+pub(crate) struct Verdict<O> {
+    pub(crate) now_ms: u64,
+    pub(crate) epoch: u32,
+    pub(crate) outcomes: Vec<O>,
+}
+
+/// One request's part of it.
+#[derive(Debug)]
+pub struct Answered<O> {
+    /// Redis time of the decision.
+    pub now_ms: u64,
+    pub epoch: u32,
+    pub outcome: O,
+}
+
+/// Why a batch was not decided, or is not known to be.
+#[derive(Debug, Clone)]
+pub(crate) enum Undecided {
+    Fenced(Fenced),
+    Refused(Refusal),
+}
+
+/// The queue of one sale and the slots that empty it.
+#[derive(Debug)]
+pub(crate) struct Combiner<D: Decide> {
+    decide: D,
+    queue: ArrayQueue<Waiting<D>>,
+    free_slots: AtomicUsize,
+    depth: Gauge,
+    batch_requests: Histogram,
+}
+
+#[derive(Debug)]
+struct Waiting<D: Decide> {
+    request: D::Request,
+    answer: oneshot::Sender<Result<Answered<D::Outcome>, Undecided>>,
+}
+
+impl<D: Decide> Combiner<D> {
+    pub(crate) fn new(live: &LiveId, decide: D) -> Self {
+        Self {
+            decide,
+            queue: ArrayQueue::new(QUEUE_REQUESTS_MAX),
+            free_slots: AtomicUsize::new(CALLS_PER_SALE_MAX),
+            depth: gauge!(names::QUEUE_DEPTH, "sale" => live.book_id()),
+            batch_requests: histogram!(names::BATCH_REQUESTS),
+        }
+    }
+
+    /// Waits for the request's outcome, within a bound.
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        request: D::Request,
+    ) -> Result<Answered<D::Outcome>, Undecided> {
+        let (answer, answered) = oneshot::channel();
+        if self.queue.push(Waiting { request, answer }).is_err() {
+            counter!(names::SHED, "reason" => "queue").increment(1);
+            return Err(Undecided::Refused(Refusal::Overloaded));
+        }
+        if let Some(slot) = self.take_slot() {
+            tokio::spawn(slot.empty_the_queue());
+        }
+        match tokio::time::timeout(ANSWER_TIMEOUT, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => {
+                counter!(names::SHED, "reason" => "timeout").increment(1);
+                Err(Undecided::Refused(UNKNOWN))
+            }
+        }
+    }
+
+    fn take_slot(self: &Arc<Self>) -> Option<Slot<D>> {
+        let taken = self
+            .free_slots
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| {
+                free.checked_sub(1)
+            });
+        taken.is_ok().then(|| Slot(Arc::clone(self)))
+    }
+
+    /// All that waits, up to the caps. A request that would overflow the lines stays in `carried` and leads the next batch.
+    fn batch(&self, carried: &mut Option<Waiting<D>>) -> Vec<Waiting<D>> {
+        let (mut batch, mut lines) = (Vec::new(), 0);
+        while batch.len() < BATCH_REQUESTS_MAX {
+            let Some(waiting) = carried.take().or_else(|| self.queue.pop()) else {
+                break;
+            };
+            if waiting.answer.is_closed() {
+                continue;
+            }
+            lines += D::lines(&waiting.request);
+            if lines > BATCH_LINES_MAX {
+                *carried = Some(waiting);
+                break;
+            }
+            batch.push(waiting);
+        }
+        batch
+    }
+
+    async fn decide_batch(&self, batch: Vec<Waiting<D>>) {
+        self.batch_requests
+            .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        let requests: Vec<&D::Request> = batch.iter().map(|waiting| &waiting.request).collect();
+        match self.decide.decide(&requests).await {
+            Ok(Verdict {
+                now_ms,
+                epoch,
+                outcomes,
+            }) => {
+                for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+                    let _ = waiting.answer.send(Ok(Answered {
+                        now_ms,
+                        epoch,
+                        outcome,
+                    }));
+                }
+            }
+            Err(undecided) => {
+                for waiting in batch {
+                    let _ = waiting.answer.send(Err(undecided.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The right to have one call under way; given back on drop, also by a panic.
+struct Slot<D: Decide>(Arc<Combiner<D>>);
+
+impl<D: Decide> Slot<D> {
+    async fn empty_the_queue(self) {
+        let combiner = Arc::clone(&self.0);
+        let mut held = Some(self);
+        while let Some(slot) = held {
+            let mut carried = None;
+            loop {
+                let batch = combiner.batch(&mut carried);
+                if batch.is_empty() {
+                    break;
+                }
+                combiner.decide_batch(batch).await;
+                combiner.depth.set(combiner.queue.len() as f64);
+            }
+            // Whoever pushed while we held the last slot found none free: look once more after giving it back.
+            drop(slot);
+            held = if combiner.queue.is_empty() {
+                None
+            } else {
+                combiner.take_slot()
+            };
+        }
+    }
+}
+
+impl<D: Decide> Drop for Slot<D> {
+    fn drop(&mut self) {
+        self.0.free_slots.fetch_add(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,145 @@
+//! The script calls behind the combiner: one for reservations, one for claims.
+
+use std::sync::Arc;
+
+use doorbuster_core::clock;
+use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
+use doorbuster_core::gate::decided::Batch;
+use doorbuster_core::gate::reserve::{Reserve, Reserved};
+use doorbuster_core::gate::{Gate, GateError};
+use doorbuster_core::ids::{CouponId, LiveId};
+use metrics::{counter, histogram};
+
+use super::combiner::{Decide, Undecided, Verdict};
+use super::shield::Shield;
+use super::view::Views;
+use crate::front::problem::Refusal;
+use crate::metrics as names;
+
+/// What both calls need.
+#[derive(Debug)]
+pub(super) struct Calls {
+    pub(super) gate: Gate,
+    pub(super) live: LiveId,
+    pub(super) views: Arc<Views>,
+    pub(super) shield: Arc<Shield>,
+}
+
+impl Calls {
+    /// Hands on what was decided, and raises the shield over what ran out.
+    fn judge<O>(
+        &self,
+        epoch: u32,
+        started: std::time::Instant,
+        called: Result<Batch<O>, GateError>,
+    ) -> Result<Verdict<O>, Undecided> {
+        histogram!(names::GATE_SECONDS).record(started.elapsed().as_secs_f64());
+        match called {
+            Ok(Batch::Decided(decided)) => {
+                if decided.lefts.iter().any(|(_, left)| *left == 0) {
+                    Arc::clone(&self.shield).raise();
+                }
+                Ok(Verdict {
+                    now_ms: decided.now_ms,
+                    epoch,
+                    outcomes: decided.outcomes,
+                })
+            }
+            Ok(Batch::Fenced(fenced)) => Err(Undecided::Fenced(fenced)),
+            Err(e) => {
+                counter!(names::GATE_ERRORS, "kind" => kind(&e)).increment(1);
+                tracing::debug!(error = %e, sale = %self.live, "a batch was not decided");
+                Err(Undecided::Refused(Refusal::from(&e)))
+            }
+        }
+    }
+}
+
+fn kind(error: &GateError) -> &'static str {
+    match error {
+        GateError::Unknown => "unknown",
+        GateError::Unavailable(_) => "unavailable",
+        GateError::Busy => "busy",
+        GateError::Refused { .. } => "refused",
+        GateError::Contract { .. } => "contract",
+        GateError::Mismatched { .. } => "mismatched",
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Reservations(pub(super) Calls);
+
+impl Decide for Reservations {
+    type Request = Reserve;
+    type Outcome = Reserved;
+
+    fn lines(request: &Reserve) -> usize {
+        request.lines.len()
+    }
+
+    async fn decide(&self, requests: &[&Reserve]) -> Result<Verdict<Reserved>, Undecided> {
+        let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
+        let verdict = calls.judge(
+            epoch,
+            started,
+            calls.gate.reserve(&calls.live, epoch, requests).await,
+        )?;
+        verdict.outcomes.iter().for_each(|outcome| {
+            counter!(names::OUTCOMES, "outcome" => reserved(outcome)).increment(1)
+        });
+        Ok(verdict)
+    }
+}
+
+fn reserved(outcome: &Reserved) -> &'static str {
+    match outcome {
+        Reserved::Held { .. } => "held",
+        Reserved::Repeat(_) => "repeat",
+        Reserved::Mismatch => "mismatch",
+        Reserved::SoldOut { .. } => "sold_out",
+        Reserved::LimitReached { .. } => "limit_reached",
+        Reserved::UnknownSku(_) => "unknown_sku",
+        Reserved::NotOpen => "not_open",
+        Reserved::Paused => "paused",
+        Reserved::Closed => "closed",
+        Reserved::Backlog => "backlog",
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Claims(pub(super) Calls, pub(super) CouponId);
+
+impl Decide for Claims {
+    type Request = ClaimCoupon;
+    type Outcome = Claimed;
+
+    fn lines(_: &ClaimCoupon) -> usize {
+        1
+    }
+
+    async fn decide(&self, requests: &[&ClaimCoupon]) -> Result<Verdict<Claimed>, Undecided> {
+        let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
+        let verdict = calls.judge(
+            epoch,
+            started,
+            calls.gate.claim(&self.1, epoch, requests).await,
+        )?;
+        verdict.outcomes.iter().for_each(|outcome| {
+            counter!(names::OUTCOMES, "outcome" => claimed(outcome)).increment(1)
+        });
+        Ok(verdict)
+    }
+}
+
+fn claimed(outcome: &Claimed) -> &'static str {
+    match outcome {
+        Claimed::Claimed { .. } => "claimed",
+        Claimed::Repeat(_) => "repeat",
+        Claimed::AlreadyClaimed { .. } => "already_claimed",
+        Claimed::SoldOut => "sold_out",
+        Claimed::NotOpen => "not_open",
+        Claimed::Paused => "paused",
+        Claimed::Closed => "closed",
+        Claimed::Backlog => "backlog",
+    }
+}

@@ -1,0 +1,128 @@
+//! What the front knows of one live sale (or coupon): its view, the combiner in front of its scripts, its sold-out shield.
+
+pub mod combiner;
+pub mod registry;
+pub mod shield;
+pub mod view;
+
+mod decide;
+
+use std::sync::Arc;
+
+use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
+use doorbuster_core::gate::reserve::{Reserve, Reserved};
+use doorbuster_core::gate::snapshot::Snapshot;
+use doorbuster_core::gate::{Fenced, Gate};
+use doorbuster_core::ids::LiveId;
+
+use crate::front::problem::Refusal;
+use combiner::{Answered, Combiner};
+use decide::{Claims, Reservations};
+use registry::Absent;
+use shield::Shield;
+use view::{View, Views};
+
+/// One sale at hand.
+#[derive(Debug)]
+pub struct LiveSale {
+    pub live: LiveId,
+    pub shield: Arc<Shield>,
+    views: Arc<Views>,
+    absent: Absent,
+    decides: Decides,
+}
+
+#[derive(Debug)]
+enum Decides {
+    Reservations(Arc<Combiner<Reservations>>),
+    Claims(Arc<Combiner<Claims>>),
+}
+
+impl LiveSale {
+    fn new(gate: &Gate, live: LiveId, first: Snapshot, absent: Absent) -> Self {
+        let views = Arc::new(Views::new(gate.clone(), live.clone(), first));
+        let shield = Arc::new(Shield::new(gate.clone(), live.clone()));
+        let calls = decide::Calls {
+            gate: gate.clone(),
+            live: live.clone(),
+            views: Arc::clone(&views),
+            shield: Arc::clone(&shield),
+        };
+        let decides = match &live {
+            LiveId::Sale(_) => {
+                Decides::Reservations(Arc::new(Combiner::new(&live, Reservations(calls))))
+            }
+            LiveId::Coupon(coupon) => Decides::Claims(Arc::new(Combiner::new(
+                &live,
+                Claims(calls, coupon.clone()),
+            ))),
+        };
+        Self {
+            live,
+            shield,
+            views,
+            absent,
+            decides,
+        }
+    }
+
+    /// The generation that this engine believes the sale is in.
+    pub fn epoch(&self) -> u32 {
+        self.views.epoch()
+    }
+
+    /// The sale as it was at most a quarter of a second ago.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub async fn view(&self) -> Result<Arc<View>, Refusal> {
+        match self.views.current().await? {
+            Ok(view) => Ok(view),
+            Err(fenced) => Err(self.fenced(fenced).await),
+        }
+    }
+
+    /// # Errors
+    /// Why it was not decided, or is not known to be.
+    pub async fn reserve(&self, request: Reserve) -> Result<Answered<Reserved>, Refusal> {
+        match &self.decides {
+            Decides::Reservations(combiner) => self.explained(combiner.submit(request).await).await,
+            Decides::Claims(_) => Err(Refusal::UnknownSale),
+        }
+    }
+
+    /// # Errors
+    /// Why it was not decided, or is not known to be.
+    pub async fn claim(&self, request: ClaimCoupon) -> Result<Answered<Claimed>, Refusal> {
+        match &self.decides {
+            Decides::Claims(combiner) => self.explained(combiner.submit(request).await).await,
+            Decides::Reservations(_) => Err(Refusal::UnknownCoupon),
+        }
+    }
+
+    /// The refusal that `fenced` is for a buyer: a sale that Redis does not know may be one that it has lost.
+    pub async fn fenced(&self, fenced: Fenced) -> Refusal {
+        match fenced {
+            Fenced::UnknownSale => self.absent.refusal(&self.live).await,
+            Fenced::Recovering(why) => {
+                tracing::debug!(sale = %self.live, why, "recovering");
+                if why == "epoch" {
+                    self.views.renew().await;
+                }
+                Refusal::Recovering
+            }
+            other => other.into(),
+        }
+    }
+
+    async fn explained<O>(
+        &self,
+        answered: Result<Answered<O>, combiner::Undecided>,
+    ) -> Result<Answered<O>, Refusal> {
+        match answered {
+            Ok(answered) => Ok(answered),
+            Err(combiner::Undecided::Fenced(fenced)) => Err(self.fenced(fenced).await),
+            Err(combiner::Undecided::Refused(refusal)) => Err(refusal),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The live sales at hand, and what the books say of those that Redis does not know.
+//!
+//! Both memories are bounded, and what MySQL said is believed for a second: ids that do not exist cost it one query a second.
+
+use std::sync::Arc;
+
+use doorbuster_core::gate::notices::Restocked;
+use doorbuster_core::gate::snapshot::Snapped;
+use doorbuster_core::gate::{Fenced, Gate};
+use doorbuster_core::ids::LiveId;
+use moka::future::Cache;
+
+use super::LiveSale;
+use crate::books::{Booked, Books};
+use crate::front::problem::Refusal;
+use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX};
+
+/// Sales by name.
+#[derive(Debug)]
+pub struct Registry {
+    gate: Gate,
+    live: Cache<LiveId, Arc<LiveSale>>,
+    absent: Absent,
+}
+
+/// What a look at a sale found.
+#[derive(Debug)]
+pub enum Looked {
+    Live(Arc<LiveSale>),
+    /// Redis does not know it.
+    Absent(Booked),
+}
+
+#[derive(Debug)]
+enum NotLive {
+    Fenced(Fenced),
+    Refused(Refusal),
+}
+
+impl Registry {
+    pub(crate) fn new(gate: Gate, books: Books) -> Self {
+        Self {
+            gate,
+            live: Cache::new(LIVE_SALES_MAX),
+            absent: Absent::new(books),
+        }
+    }
+
+    /// # Errors
+    /// Why it cannot be told now.
+    pub async fn look_up(&self, live: &LiveId) -> Result<Looked, Refusal> {
+        if let Some(sale) = self.live.get(live).await {
+            return Ok(Looked::Live(sale));
+        }
+        if let Some(booked) = self.absent.remembered(live).await {
+            return Ok(Looked::Absent(booked));
+        }
+        match self.live.try_get_with(live.clone(), self.load(live)).await {
+            Ok(sale) => Ok(Looked::Live(sale)),
+            Err(why) => match &*why {
+                NotLive::Fenced(Fenced::UnknownSale) => {
+                    Ok(Looked::Absent(self.absent.look_up(live).await?))
+                }
+                NotLive::Fenced(other) => Err(other.clone().into()),
+                NotLive::Refused(refusal) => Err(refusal.clone()),
+            },
+        }
+    }
+
+    /// # Errors
+    /// Why buyers cannot have anything of it now.
+    pub async fn live(&self, live: &LiveId) -> Result<Arc<LiveSale>, Refusal> {
+        match self.look_up(live).await? {
+            Looked::Live(sale) => Ok(sale),
+            Looked::Absent(booked) => Err(absent_refusal(&booked)),
+        }
+    }
+
+    /// A notice that units came back; a sale that nobody asks for needs none.
+    pub async fn restocked(&self, notice: &Restocked) {
+        if let Some(sale) = self.live.get(&notice.live).await {
+            sale.shield.restocked(&notice.sku, notice.seq);
+        }
+    }
+
+    async fn load(&self, live: &LiveId) -> Result<Arc<LiveSale>, NotLive> {
+        match self.gate.snapshot(live).await {
+            Ok(Snapped::Snapshot(first)) => Ok(Arc::new(LiveSale::new(
+                &self.gate,
+                live.clone(),
+                *first,
+                self.absent.clone(),
+            ))),
+            Ok(Snapped::Fenced(fenced)) => Err(NotLive::Fenced(fenced)),
+            Err(e) => Err(NotLive::Refused(Refusal::from(&e))),
+        }
+    }
+}
+
+/// What the books said of sales that Redis does not know.
+#[derive(Debug, Clone)]
+pub(crate) struct Absent {
+    books: Books,
+    remembered: Cache<LiveId, Booked>,
+}
+
+impl Absent {
+    fn new(books: Books) -> Self {
+        let remembered = Cache::builder()
+            .max_capacity(ABSENT_SALES_MAX)
+            .time_to_live(ABSENT_LIFE)
+            .build();
+        Self { books, remembered }
+    }
+
+    async fn remembered(&self, live: &LiveId) -> Option<Booked> {
+        self.remembered.get(live).await
+    }
+
+    async fn look_up(&self, live: &LiveId) -> Result<Booked, Refusal> {
+        self.remembered
+            .try_get_with(live.clone(), self.books.look_up(live))
+            .await
+            .map_err(|e| {
+                tracing::debug!(error = %e, sale = %live, "the books could not be asked");
+                Refusal::Unavailable {
+                    detail: "whether there is such a sale cannot be told now; try again",
+                }
+            })
+    }
+
+    /// What a buyer is told of a sale that Redis does not know.
+    pub(crate) async fn refusal(&self, live: &LiveId) -> Refusal {
+        match self.look_up(live).await {
+            Ok(booked) => absent_refusal(&booked),
+            Err(refusal) => refusal,
+        }
+    }
+}
+
+fn absent_refusal(booked: &Booked) -> Refusal {
+    match booked {
+        Booked::Unknown => Refusal::UnknownSale,
+        Booked::Draft { .. } => Refusal::NotOpen,
+        Booked::Published => Refusal::Recovering,
+    }
+}

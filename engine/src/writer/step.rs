@@ -1,0 +1,168 @@
+//! One step for one sale: a transaction under the cursor's lock that either writes what is new, or vouches.
+
+use anyhow::Context as _;
+use doorbuster_core::clock;
+use doorbuster_core::gate::Gate;
+use doorbuster_core::gate::trim::Trimmed;
+use doorbuster_core::ids::LiveId;
+use doorbuster_core::journal::{Entry, StreamId};
+use metrics::{counter, gauge, histogram};
+use sqlx::MySqlPool;
+
+use super::continuity::{self, Continuity};
+use super::store::{self, Cursor};
+use super::{apply, vouch};
+use crate::limits::{WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX, WRITER_REDIS_TIMEOUT};
+use crate::metrics as names;
+
+/// What a step needs.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    pub(super) pool: &'a MySqlPool,
+    pub(super) gate: &'a Gate,
+    pub(super) live: &'a LiveId,
+    /// The Redis process that was looked at.
+    pub(super) server: &'a str,
+    /// Whether the sale is vouched for on it.
+    pub(super) vouched: bool,
+}
+
+/// What a step did.
+#[derive(Debug)]
+pub(super) enum Stepped {
+    Wrote {
+        dead_letters: usize,
+    },
+    Vouched,
+    /// Nothing to do, or not yet.
+    Waits(&'static str),
+    /// Redis does not continue the books.
+    Rewound(String),
+}
+
+impl Step<'_> {
+    pub(super) async fn run(&self) -> anyhow::Result<Stepped> {
+        let started = clock::instant();
+        let book_id = self.live.book_id();
+        let mut transaction = self.pool.begin().await.context("begin")?;
+        let Some(cursor) = store::lock_cursor(&mut transaction, &book_id)
+            .await
+            .context("lock the cursor")?
+        else {
+            return Ok(Stepped::Waits("another writer has this sale"));
+        };
+        let known = store::journal_row(&mut transaction, &book_id, cursor.seq)
+            .await
+            .context("read the cursor's journal row")?;
+        let entries = self.read(&cursor.stream_id).await?;
+        let fresh = match continuity::check(&cursor, known.as_ref(), entries) {
+            Continuity::Continues(fresh) => first_events(fresh),
+            Continuity::Broken(why) => return Ok(Stepped::Rewound(why)),
+        };
+        let Some(last) = fresh.last() else {
+            return if self.vouched {
+                Ok(Stepped::Waits("nothing new"))
+            } else {
+                vouch::vouch(self, &mut transaction, &cursor).await
+            };
+        };
+        let moved = Cursor {
+            epoch: cursor.epoch,
+            seq: last.last_seq(),
+            stream_id: last.id.clone(),
+        };
+        let applied = apply::apply(&mut transaction, self.live, &fresh)
+            .await
+            .context("apply")?;
+        store::move_cursor(&mut transaction, &book_id, &moved)
+            .await
+            .context("move the cursor")?;
+        transaction.commit().await.context("commit")?;
+        histogram!(names::WRITER_TRANSACTION_SECONDS).record(started.elapsed().as_secs_f64());
+        counter!(names::WRITER_EVENTS).increment(applied.events as u64);
+        self.note_lag(&fresh[0]);
+        self.trim(&moved).await;
+        Ok(Stepped::Wrote {
+            dead_letters: applied.dead_letters,
+        })
+    }
+
+    async fn read(&self, from: &StreamId) -> anyhow::Result<Vec<Entry>> {
+        // One more than is wanted: the first is the cursor's own.
+        let read = self.gate.journal(self.live, from, WRITER_ENTRIES_MAX + 1);
+        tokio::time::timeout(WRITER_REDIS_TIMEOUT, read)
+            .await
+            .context("redis did not answer in time")?
+            .context("read the journal")
+    }
+
+    /// After the commit, and only then. Failing costs nothing: the next step's trim does it too.
+    async fn trim(&self, cursor: &Cursor) {
+        let trim = self
+            .gate
+            .trim(self.live, cursor.epoch, &cursor.stream_id, cursor.seq);
+        match tokio::time::timeout(WRITER_REDIS_TIMEOUT, trim).await {
+            Ok(Ok(Trimmed::Trimmed { .. } | Trimmed::Stale { .. })) => {}
+            Ok(Ok(Trimmed::Fenced(fenced))) => {
+                tracing::debug!(sale = %self.live, ?fenced, "the journal was not trimmed")
+            }
+            Ok(Err(e)) => {
+                tracing::debug!(sale = %self.live, error = %e, "the journal was not trimmed")
+            }
+            Err(_) => tracing::debug!(sale = %self.live, "the journal was not trimmed in time"),
+        }
+    }
+
+    fn note_lag(&self, oldest: &Entry) {
+        let lag_ms = clock::now_ms().saturating_sub(oldest.at_ms);
+        gauge!(names::WRITER_LAG_SECONDS, "sale" => self.live.book_id())
+            .set(lag_ms as f64 / 1_000.0);
+    }
+}
+
+/// As many entries as fit a transaction; at least one, if there is one.
+fn first_events(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut events = 0;
+    let fitting = entries.iter().take_while(|entry| {
+        let fits = events < WRITER_EVENTS_MAX;
+        events += entry.events.len();
+        fits
+    });
+    entries.truncate(fitting.count());
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use doorbuster_core::journal::RawEvent;
+
+    use super::*;
+
+    #[test]
+    fn a_transaction_takes_whole_entries_until_it_is_full() {
+        let entry = |events: usize| {
+            let event = RawEvent {
+                seq: 1,
+                field: b"P".to_vec(),
+                value: vec![],
+            };
+            Entry {
+                id: StreamId::start(),
+                epoch: 1,
+                first_seq: 1,
+                at_ms: 0,
+                events: vec![event; events],
+            }
+        };
+        assert_eq!(first_events(vec![entry(1), entry(1)]).len(), 2);
+        assert_eq!(
+            first_events(vec![entry(WRITER_EVENTS_MAX + 1), entry(1)]).len(),
+            1
+        );
+        assert_eq!(
+            first_events(vec![entry(WRITER_EVENTS_MAX - 1), entry(100), entry(1)]).len(),
+            2
+        );
+        assert!(first_events(vec![]).is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! The fence: a Redis that was emptied or came back older sells nothing, and no re-open can double the stock.
+
+use std::time::Duration;
+
+use fred::interfaces::ClientLike;
+use fred::prelude::{Builder, Config};
+use hyper::StatusCode;
+
+use super::harness::{Shop, within};
+
+async fn raw(shop: &Shop, command: &'static str, args: &[&str]) {
+    let client = Builder::from_config(Config::from_url(shop.stage.redis_url()).unwrap())
+        .build()
+        .unwrap();
+    client.init().await.unwrap();
+    let command =
+        fred::types::CustomCommand::new_static(command, fred::types::ClusterHash::Random, false);
+    let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+    let _: fred::types::Value = client.custom(command, args).await.unwrap();
+    client.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flushall_under_a_live_sale_then_open_again_is_recovering_never_a_second_stock() {
+    let shop = Shop::with_engines(2).await;
+    let live = shop.sale("s", &[("tee", 10, 0)], 300).await;
+    assert_eq!(
+        shop.reserve_one(0, "s", "ann", "k").await.status,
+        StatusCode::CREATED
+    );
+    raw(&shop, "FLUSHALL", &[]).await;
+    let refused = shop.reserve_one(0, "s", "bob", "k").await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "recovering")
+    );
+    assert!(refused.headers.contains_key("retry-after"));
+    for _ in 0..3 {
+        let opened = shop.staff("POST", "/admin/v1/sales/s/open", None).await;
+        assert_eq!(
+            (opened.status, opened.code()),
+            (StatusCode::SERVICE_UNAVAILABLE, "recovering"),
+            "{:?}",
+            opened.body
+        );
+        for engine in 0..2 {
+            assert_eq!(
+                shop.reserve_one(engine, "s", "bob", "k").await.code(),
+                "recovering"
+            );
+            assert_eq!(
+                shop.buyer(engine, "GET", "/v1/sales/s", "bob").await.code(),
+                "recovering"
+            );
+        }
+    }
+    assert!(shop.try_snapshot(&live).await.is_none());
+    let metrics = within(Duration::from_secs(5), "an alarm", || async {
+        Some(super::surface::metrics(&shop, 0).await)
+            .filter(|text| text.contains("doorbuster_sale_recovering{sale=\"s\"} 1"))
+    })
+    .await;
+    assert!(
+        shop.stage.engine(0).log_tail(1_000).contains("rewind"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_older_than_an_engine_saw_stays_recovering_and_an_alarm_says_so() {
+    let shop = Shop::with_engines(1).await;
+    let live = shop.sale("s", &[("tee", 10, 0)], 300).await;
+    // MySQL stands still, so only the engine knows of the reservation.
+    shop.until_booked(&live).await;
+    let before = tokio::fs::read(append_only_file(&shop)).await.unwrap();
+    shop.stage.mariadb().freeze().unwrap();
+    assert_eq!(
+        shop.reserve_one(0, "s", "ann", "k").await.status,
+        StatusCode::CREATED
+    );
+    shop.stage.redis().kill9().unwrap();
+    // What was written after `before` is lost, as by a power cut without fsync.
+    tokio::fs::write(append_only_file(&shop), before)
+        .await
+        .unwrap();
+    shop.stage.redis().start().unwrap();
+    shop.stage.mariadb().thaw().unwrap();
+    within(Duration::from_secs(15), "the alarm", || async {
+        let metrics = super::surface::metrics(&shop, 0).await;
+        metrics
+            .lines()
+            .any(|line| line == "doorbuster_rewinds_total 1")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(
+        shop.reserve_one(0, "s", "bob", "k").await.code(),
+        "recovering"
+    );
+    assert!(!shop.snapshot(&live).await.is_vouched());
+    assert!(
+        shop.stage
+            .engine(0)
+            .log_tail(1_000)
+            .contains("an engine saw epoch 1, seq 2")
+    );
+}
+
+/// The growing part of Redis's append-only file.
+fn append_only_file(shop: &Shop) -> std::path::PathBuf {
+    let mut found = Vec::new();
+    let mut folders = vec![shop.stage.dir().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(".incr.aof") {
+                found.push(path);
+            }
+        }
+    }
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}

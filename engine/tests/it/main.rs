@@ -1,0 +1,15 @@
+//! The engine as its users meet it: real processes, real Redis and MariaDB, HTTP from outside.
+//!
+//! `harness` starts a stage and speaks in roles (operator, buyer); each other file is one promise of the README.
+
+mod harness;
+
+mod bad_input;
+mod claims;
+mod drain;
+mod faults;
+mod fence;
+mod holds;
+mod limits;
+mod self_check;
+mod surface;

@@ -1,0 +1,154 @@
+//! What each command of the program does, and what it prints. Called by `main`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use doorbuster_core::clock;
+use rand::Rng;
+use serde::Serialize;
+
+use crate::args::{AuditArgs, Command, ReportArgs};
+use crate::audit::Numbers;
+use crate::demo;
+use crate::history::History;
+use crate::plan::{Plan, Scenario};
+use crate::report;
+use crate::rush::{self, Finished, Output, say};
+use crate::summary::Outcome;
+use crate::target::{Target, Wanted};
+
+/// Whether all of the audit is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Clean,
+    Wrong,
+}
+
+impl Verdict {
+    pub fn of(numbers: &Numbers) -> Self {
+        if numbers.are_zero() {
+            Verdict::Clean
+        } else {
+            Verdict::Wrong
+        }
+    }
+}
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// [`crate::args::BadConfig`] for options that cannot be used; else whatever kept the command from a verdict.
+pub async fn run(command: Command) -> Result<Verdict> {
+    match command {
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Rush(args) => {
+            let (plan, wanted) = args.plan(&name(Scenario::Rush))?;
+            rush_and_report(&plan, &wanted, &args.output.output()).await
+        }
+        Command::Coupon(args) => {
+            let (plan, wanted) = args.plan(&name(Scenario::Coupon))?;
+            rush_and_report(&plan, &wanted, &args.output.output()).await
+        }
+        Command::Audit(args) => audit(&args).await,
+        Command::Report(args) => report_again(&args),
+    }
+}
+
+/// A name that no other run has.
+pub fn name(scenario: Scenario) -> String {
+    let random: u64 = rand::rng().random();
+    format!("{}-{random:016x}", scenario.as_str())
+}
+
+async fn rush_and_report(plan: &Plan, wanted: &Wanted, output: &Output) -> Result<Verdict> {
+    rush::raise_file_limit()?;
+    say("starting…");
+    let target = Target::reach(wanted).await?;
+    say(&target.described());
+    let finished = rush::run(plan, &target, output.colour).await?;
+    let report = save(&finished, output)?;
+    print(&report::text(&finished.outcome))?;
+    say(&format!("report: {}", report.display()));
+    finish(&finished.outcome, output.json)
+}
+
+/// Writes the history and the report; returns the report's path.
+///
+/// # Errors
+/// If one of them cannot be written.
+pub fn save(finished: &Finished, output: &Output) -> Result<PathBuf> {
+    let Finished { outcome, history } = finished;
+    let path = output
+        .report
+        .clone()
+        .unwrap_or_else(|| default_path(history.header.scenario));
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("{} cannot be made", dir.display()))?;
+    }
+    history.save(&path.with_extension("jsonl"), outcome)?;
+    write_report(&path, history, outcome)?;
+    Ok(path)
+}
+
+fn default_path(scenario: Scenario) -> PathBuf {
+    let time = clock::now().format("%Y%m%d-%H%M%S");
+    PathBuf::from(format!("target/report/{}-{time}.html", scenario.as_str()))
+}
+
+fn write_report(path: &Path, history: &History, outcome: &Outcome) -> Result<()> {
+    let page = report::html(&history.header, outcome)?;
+    std::fs::write(path, page).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+async fn audit(args: &AuditArgs) -> Result<Verdict> {
+    let outcome = rush::audit_again(
+        &args.history,
+        &args.stores.redis_url,
+        &args.stores.database_url,
+    )
+    .await?;
+    print(&report::text(&outcome))?;
+    finish(&outcome, args.json)
+}
+
+fn report_again(args: &ReportArgs) -> Result<Verdict> {
+    let (history, outcome) = History::load(&args.history)?;
+    let outcome = outcome
+        .with_context(|| format!("{} has no outcome: run audit first", args.history.display()))?;
+    let path = args
+        .report
+        .clone()
+        .unwrap_or_else(|| args.history.with_extension("html"));
+    write_report(&path, &history, &outcome)?;
+    print(&format!("{}\n", path.display()))?;
+    Ok(Verdict::of(&outcome.summary.audit))
+}
+
+/// Prints the JSON object, if wished, as the last line.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn finish(outcome: &Outcome, json: bool) -> Result<Verdict> {
+    if json {
+        print_json(&outcome.summary)?;
+    }
+    Ok(Verdict::of(&outcome.summary.audit))
+}
+
+fn print_json(object: &impl Serialize) -> Result<()> {
+    print(&format!("{}\n", serde_json::to_string(object)?))
+}
+
+/// Data goes to standard output.
+///
+/// # Errors
+/// If it is closed.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("standard output")
+}

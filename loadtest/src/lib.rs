@@ -1,0 +1,31 @@
+//! The load harness: sends crowds to a sale over plain HTTP, and proves that what they were told is what Redis and MySQL hold.
+//!
+//! In reading order: what a run shall be ([`args`], [`plan`], [`crowd`], [`schedule`]), what it runs against ([`target`],
+//! [`setup`]), the clients ([`client`], [`history`]), the judgement ([`audit`]), and what is said about it ([`summary`],
+//! [`record`], [`report`]). [`rush`] puts them together; [`demo`] is a rush with a story.
+
+pub mod args;
+pub mod config;
+pub mod limits;
+
+pub mod crowd;
+pub mod plan;
+pub mod schedule;
+
+pub mod setup;
+pub mod target;
+
+pub mod client;
+pub mod history;
+pub mod progress;
+pub mod tally;
+
+pub mod audit;
+
+pub mod record;
+pub mod report;
+pub mod summary;
+
+pub mod command;
+pub mod demo;
+pub mod rush;

@@ -1,0 +1,82 @@
+//! Every bound of the harness, in one place, with the relations between them checked at compile time.
+
+use std::time::Duration;
+
+/// Keep-alive connections to all engines together; a quarter of the ports that one address has to offer.
+pub const CONNECTIONS_MAX: usize = 8_000;
+/// Connections unless asked otherwise: users share them, as they share the proxies of a shop.
+pub const CONNECTIONS_DEFAULT: usize = 1_000;
+/// Connections being opened at one moment.
+pub const OPENING_MAX: usize = 256;
+/// Errands of one run, a user's request under one key being an errand. Each keeps its history in memory, about 1 KiB.
+pub const ERRANDS_MAX: u64 = 1_000_000;
+/// Sends of one errand at once.
+pub const SENDS_PER_ERRAND_MAX: u32 = 1_000;
+/// Sends of one run that are asked for by --duplicate.
+pub const SENDS_MAX: u64 = 4_000_000;
+/// Users set going before those who are on their way get a turn.
+pub const SPAWNED_AT_ONCE_MAX: usize = 256;
+/// Engines that a stage starts.
+pub const ENGINES_MAX: usize = 32;
+/// Seconds over which arrivals may be spread.
+pub const ARRIVAL_SECONDS_MAX: u64 = 3_600;
+
+/// Opening one connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One request, from its first byte to the last of its answer. Past it the outcome is unknown.
+pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Head of an answer.
+pub const ANSWER_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Body of an answer.
+pub const ANSWER_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Headers of an answer.
+pub const ANSWER_HEADERS_MAX: usize = 32;
+
+/// Sends of one request until its user gives up.
+pub const TRIES_MAX: u32 = 60;
+/// How long a user keeps trying, counted from the moment at which it wanted to start.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest pause that a Retry-After may impose.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
+/// Pause after a 429 or 503 that names none.
+pub const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
+/// First pause after a broken connection; doubled up to the next.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(20);
+pub const BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// How long someone looks at a hold before cancelling it, at most.
+pub const SECOND_THOUGHTS_MAX: Duration = Duration::from_millis(300);
+
+/// From the request to open until every engine sells.
+pub const OPENING_BOUND: Duration = Duration::from_secs(30);
+/// One call to the back-office.
+pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// From the last answer until the journal is in MySQL.
+pub const FLUSH_BOUND: Duration = Duration::from_secs(120);
+/// Pause between two looks at a condition.
+pub const POLL_STEP: Duration = Duration::from_millis(20);
+/// Looks at Redis and MySQL until both stand still at the same event.
+pub const SETTLED_LOOKS_MAX: usize = 50;
+/// Rows that one statement of the audit reads.
+pub const AUDIT_PAGE_ROWS: u32 = 20_000;
+/// Fields that one scan step asks Redis for.
+pub const SCAN_COUNT: u32 = 2_000;
+
+/// Findings that are kept in words; all are counted.
+pub const FINDINGS_KEPT_MAX: usize = 100;
+/// How old a sold-out answer may be: what the engine promises for a unit that came back.
+pub const SOLD_OUT_STALE: Duration = Duration::from_millis(1_000);
+/// Points on the report's time axis.
+pub const CHART_POINTS: usize = 60;
+/// Bytes of one line of a saved history.
+pub const HISTORY_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Life of the tokens of a run.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(6 * 3_600);
+
+const _: () = {
+    assert!(CONNECTIONS_DEFAULT <= CONNECTIONS_MAX);
+    assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());
+    assert!(RETRY_AFTER_DEFAULT.as_millis() <= RETRY_AFTER_MAX.as_millis());
+    assert!(TOKEN_LIFE.as_secs() < doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
+    assert!(TOKEN_LIFE.as_secs() > ARRIVAL_SECONDS_MAX + PATIENCE.as_secs());
+};

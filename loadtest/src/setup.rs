@@ -1,0 +1,214 @@
+//! Puts something on offer through the back-office, as an operator would, and waits until every engine sells it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use doorbuster_core::claims::Role;
+use doorbuster_core::clock;
+use doorbuster_core::ids::{LiveId, UserId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::audit::redis::Reader;
+use crate::client::connection::Connection;
+use crate::client::endpoint::Endpoint;
+use crate::limits::{ADMIN_TIMEOUT, OPENING_BOUND, POLL_STEP};
+use crate::plan::Offer;
+use crate::target::Target;
+
+/// The sale opened a minute ago, so that no clock difference keeps it shut, and stays open for a day.
+const OPENED_AGO: Duration = Duration::from_secs(60);
+const OPEN_FOR: Duration = Duration::from_secs(24 * 3_600);
+const PAYMENT_SECONDS: u32 = 300;
+
+/// One request outside the rush.
+#[derive(Debug)]
+pub struct Call<'a> {
+    method: &'static str,
+    path: String,
+    token: &'a str,
+    body: Option<Value>,
+}
+
+/// Its answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct SaleView {
+    state: String,
+}
+
+impl Call<'_> {
+    /// A request that needs no token.
+    pub fn get(path: &str) -> Self {
+        Self {
+            method: "GET",
+            path: path.to_owned(),
+            token: "",
+            body: None,
+        }
+    }
+
+    fn bytes(&self, host: &str) -> Vec<u8> {
+        let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let Call {
+            method,
+            path,
+            token,
+            ..
+        } = self;
+        let token = if token.is_empty() {
+            String::new()
+        } else {
+            format!("Authorization: Bearer {token}\r\n")
+        };
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "Content-Type: application/json\r\n"
+        };
+        let length = body.len();
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{token}{kind}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+    }
+}
+
+/// One exchange on a connection of its own.
+///
+/// # Errors
+/// If no whole answer comes in time.
+pub async fn call(endpoint: &Endpoint, call: &Call<'_>) -> Result<Reply> {
+    let exchange = async {
+        let mut connection = Connection::open(endpoint.address).await?;
+        connection.send(&call.bytes(&endpoint.host)).await?;
+        let response = connection.receive().await?;
+        anyhow::Ok(Reply {
+            status: response.status,
+            body: response.body.to_vec(),
+        })
+    };
+    let what = || format!("{} {} at {}", call.method, call.path, endpoint.host);
+    timeout(ADMIN_TIMEOUT, exchange)
+        .await
+        .with_context(what)?
+        .with_context(what)
+}
+
+/// Creates and opens what is on offer, and returns once every engine sells it.
+///
+/// # Errors
+/// If the back-office refuses, or the sale does not open in time.
+pub async fn open(target: &Target, offer: &Offer, reader: &Reader) -> Result<()> {
+    let operator = UserId::parse("loadtest-operator").context("a user id")?;
+    let token = target.token(operator, Role::Operator);
+    let (collection, id, body) = match &offer.live {
+        LiveId::Sale(id) => ("sales", id.as_str(), sale(offer)),
+        LiveId::Coupon(id) => ("coupons", id.as_str(), coupon(offer)),
+    };
+    for (path, body) in [
+        (format!("/admin/v1/{collection}"), Some(body)),
+        (format!("/admin/v1/{collection}/{id}/open"), None),
+    ] {
+        let request = Call {
+            method: "POST",
+            path,
+            token: &token,
+            body,
+        };
+        let reply = call(&target.backoffice, &request).await?;
+        if !(200..300).contains(&reply.status) {
+            bail!(
+                "the back-office answers {} {} with {}: {}",
+                request.method,
+                request.path,
+                reply.status,
+                text(&reply.body)
+            );
+        }
+    }
+    let waiting = async {
+        wait_vouched(reader, &offer.live).await;
+        for engine in &target.engines {
+            wait_open(engine, &offer.live).await?;
+        }
+        anyhow::Ok(())
+    };
+    timeout(OPENING_BOUND, waiting)
+        .await
+        .with_context(|| format!("{} does not open within {OPENING_BOUND:?}", offer.live))?
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn window() -> (String, String) {
+    let now_ms = clock::now_ms();
+    let at = |ms: u64| clock::rfc3339(ms);
+    (
+        at(now_ms - OPENED_AGO.as_millis() as u64),
+        at(now_ms + OPEN_FOR.as_millis() as u64),
+    )
+}
+
+fn sale(offer: &Offer) -> Value {
+    let (opens_at, closes_at) = window();
+    json!({
+        "id": offer.live.book_id(),
+        "title": "Doorbuster load test",
+        "opens_at": opens_at,
+        "closes_at": closes_at,
+        "hold_seconds": offer.hold_seconds,
+        "payment_seconds": PAYMENT_SECONDS,
+        "items": [{
+            "sku": offer.sku,
+            "title": "The item that everybody wants",
+            "price": {"amount": 19_900, "currency": "KRW"},
+            "stock": offer.stock,
+            "limit_per_user": offer.per_user,
+        }],
+        "waiting_room": false,
+    })
+}
+
+fn coupon(offer: &Offer) -> Value {
+    let (starts_at, ends_at) = window();
+    json!({
+        "id": offer.sku,
+        "quantity": offer.stock,
+        "limit_per_user": offer.per_user,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "discount": {"kind": "percent", "percent": 10},
+    })
+}
+
+/// A writer has vouched for it; before that, nobody may sell it.
+async fn wait_vouched(reader: &Reader, live: &LiveId) {
+    while !reader
+        .snapshot(live)
+        .await
+        .is_ok_and(|snapshot| snapshot.is_vouched())
+    {
+        sleep(POLL_STEP).await;
+    }
+}
+
+/// This engine says so itself. Coupons have no such page; their engines ask Redis.
+async fn wait_open(engine: &Endpoint, live: &LiveId) -> Result<()> {
+    let LiveId::Sale(id) = live else {
+        return Ok(());
+    };
+    loop {
+        let reply = call(engine, &Call::get(&format!("/v1/sales/{id}"))).await?;
+        let view: Option<SaleView> = serde_json::from_slice(&reply.body).ok();
+        if reply.status == 200 && view.is_some_and(|view| view.state == "open") {
+            return Ok(());
+        }
+        sleep(POLL_STEP).await;
+    }
+}

@@ -1,0 +1,195 @@
+//! The programs under load: a stage of our own, or programs that run already. Started by `rush`, given up when dropped.
+
+use anyhow::{Context, Result, bail};
+use doorbuster_core::claims::{Claims, Role, TokenKeys};
+use doorbuster_core::clock;
+use doorbuster_core::ids::UserId;
+use doorbuster_stage::{Stage, StageOptions};
+use serde::Deserialize;
+
+use crate::client::endpoint::{Endpoint, Reach};
+use crate::config::Secret;
+use crate::limits::TOKEN_LIFE;
+use crate::setup;
+
+/// Which programs are wanted.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    Own(OwnStage),
+    Running(Running),
+}
+
+/// A stage to start.
+#[derive(Debug, Clone)]
+pub struct OwnStage {
+    pub engines: usize,
+    pub ack_level: String,
+    pub rate_per_user: Rate,
+}
+
+/// Whether engines of our own stage limit how often one user asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    AsShipped,
+    /// For users who are meant to ask often.
+    Off,
+}
+
+/// Programs that run already.
+#[derive(Debug, Clone)]
+pub struct Running {
+    pub engine_urls: Vec<String>,
+    pub backoffice_url: String,
+    pub redis_url: String,
+    pub database_url: String,
+    pub secret: Secret,
+    pub reach: Reach,
+}
+
+/// Programs to send a crowd to, and the stores to audit.
+#[derive(Debug)]
+pub struct Target {
+    pub engines: Vec<Endpoint>,
+    pub backoffice: Endpoint,
+    pub redis_url: String,
+    pub database_url: String,
+    pub ack_level: String,
+    keys: TokenKeys,
+    /// Kept alive as long as the target is.
+    stage: Option<StageHandle>,
+}
+
+struct StageHandle(Stage);
+
+impl std::fmt::Debug for StageHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stage({})", self.0.dir().display())
+    }
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    #[serde(default)]
+    ack_level: Option<String>,
+}
+
+impl Target {
+    /// # Errors
+    /// If the stage does not start, or the programs are out of reach.
+    pub async fn reach(wanted: &Wanted) -> Result<Self> {
+        match wanted {
+            Wanted::Own(own) => Self::start(own.clone()).await,
+            Wanted::Running(running) => Self::connect(running, None).await,
+        }
+    }
+
+    async fn start(own: OwnStage) -> Result<Self> {
+        // Starting servers blocks; the thread is given to it.
+        let stage = tokio::task::spawn_blocking(move || {
+            let options = StageOptions::whole(own.engines).ack_level(&own.ack_level);
+            Stage::start(&match own.rate_per_user {
+                Rate::AsShipped => options,
+                Rate::Off => options.engine_env("RATE_PER_USER", "0"),
+            })
+        });
+        let stage = stage.await.context("the stage panicked")??;
+        let running = Running {
+            engine_urls: (0..stage.engine_count())
+                .map(|i| stage.engine(i).url().to_owned())
+                .collect(),
+            backoffice_url: stage.backoffice(0).url().to_owned(),
+            redis_url: stage.redis_url().to_owned(),
+            database_url: stage.database_url(),
+            secret: Secret::new(stage.token_secret()),
+            reach: Reach::LoopbackOnly,
+        };
+        Self::connect(&running, Some(StageHandle(stage))).await
+    }
+
+    async fn connect(running: &Running, stage: Option<StageHandle>) -> Result<Self> {
+        let mut engines = Vec::with_capacity(running.engine_urls.len());
+        for url in &running.engine_urls {
+            engines.push(Endpoint::resolve(url, running.reach).await?);
+        }
+        let first = engines.first().context("no engine to send anyone to")?;
+        let ack_level = ack_level(first).await?;
+        Ok(Self {
+            backoffice: Endpoint::resolve(&running.backoffice_url, running.reach).await?,
+            engines,
+            redis_url: running.redis_url.clone(),
+            database_url: running.database_url.clone(),
+            ack_level,
+            keys: TokenKeys::new(running.secret.bytes(), None).context("TOKEN_SECRET")?,
+            stage,
+        })
+    }
+
+    /// An access token for `user`.
+    pub fn token(&self, user: UserId, role: Role) -> String {
+        self.keys.sign(&Claims::access(
+            user,
+            role,
+            clock::now_s(),
+            TOKEN_LIFE.as_secs(),
+        ))
+    }
+
+    /// Where everything runs, in words.
+    pub fn described(&self) -> String {
+        let engines: Vec<&str> = self
+            .engines
+            .iter()
+            .map(|engine| engine.host.as_str())
+            .collect();
+        let whose = if self.stage.is_some() {
+            "private"
+        } else {
+            "running"
+        };
+        format!(
+            "{whose} servers: engines on {}, back-office on {}, {}, {}",
+            engines.join(", "),
+            self.backoffice.host,
+            without_password(&self.redis_url),
+            without_password(&self.database_url)
+        )
+    }
+}
+
+async fn ack_level(engine: &Endpoint) -> Result<String> {
+    let answer = setup::call(engine, &setup::Call::get("/readyz")).await?;
+    if answer.status != 200 {
+        bail!(
+            "{} is not ready: {}",
+            engine.host,
+            String::from_utf8_lossy(&answer.body)
+        );
+    }
+    let ready: Ready = serde_json::from_slice(&answer.body).context("/readyz")?;
+    Ok(ready.ack_level.unwrap_or_else(|| "unknown".to_owned()))
+}
+
+/// A URL fit for a log.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(
+            without_password("mysql://root:p@ss@127.0.0.1:1/d"),
+            "mysql://127.0.0.1:1/d"
+        );
+        assert_eq!(
+            without_password("redis://127.0.0.1:1"),
+            "redis://127.0.0.1:1"
+        );
+    }
+}

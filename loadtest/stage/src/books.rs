@@ -1,0 +1,105 @@
+//! Recipe of the private MariaDB (or MySQL) that holds the books: durable at every commit, as in production, and with a
+//! root user who needs no password on 127.0.0.1.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::process::getuid;
+
+use crate::guardian::Ground;
+use crate::job::Job;
+use crate::limits::{DATABASE_INSTALL_BOUND, DATABASE_START_BOUND};
+use crate::probe::Probe;
+use crate::programs::DatabaseProgram;
+use crate::recipe::Recipe;
+use crate::server::Server;
+
+pub(crate) fn start(ground: &Ground, program: &DatabaseProgram) -> Result<Server> {
+    make_data(ground, program).context("the data directory of the database cannot be made")?;
+    Server::start_on_free_port(|port| recipe(ground, program, port))
+}
+
+fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
+    let (program, arguments): (&PathBuf, &[&str]) = match program {
+        DatabaseProgram::Mariadb { installer, .. } => (
+            installer,
+            &["--auth-root-authentication-method=normal", "--skip-test-db"],
+        ),
+        DatabaseProgram::Mysql { server } => (server, &["--initialize-insecure"]),
+    };
+    let mut args = common_args(ground);
+    args.extend(arguments.iter().map(OsString::from));
+    let job = Job {
+        program: program.clone(),
+        args,
+        env: ground.env(),
+        dir: ground.dir(),
+        bound: DATABASE_INSTALL_BOUND,
+    };
+    job.run()?.success().map(drop)
+}
+
+fn recipe(ground: &Ground, program: &DatabaseProgram, port: u16) -> Recipe {
+    let mut args = common_args(ground);
+    args.extend(server_args(ground.dir(), port));
+    let server = match program {
+        DatabaseProgram::Mariadb { server, .. } => server,
+        DatabaseProgram::Mysql { server } => {
+            // Its second protocol would take a port of its own.
+            args.push("--mysqlx=OFF".into());
+            server
+        }
+    };
+    Recipe {
+        name: "mariadb".to_owned(),
+        program: server.clone(),
+        args,
+        env: ground.env(),
+        dir: ground.dir().to_owned(),
+        port,
+        url: format!("mysql://root@127.0.0.1:{port}"),
+        probe: Probe::Database,
+        start_bound: DATABASE_START_BOUND,
+    }
+}
+
+/// `--no-defaults` must come first. Run by root, the server insists on being told under whom it shall run.
+fn common_args(ground: &Ground) -> Vec<OsString> {
+    let mut args = vec![
+        "--no-defaults".into(),
+        option("--datadir", &ground.dir().join("mariadb")),
+    ];
+    if getuid().is_root() {
+        args.push("--user=root".into());
+    }
+    args
+}
+
+fn server_args(dir: &Path, port: u16) -> Vec<OsString> {
+    let mut args: Vec<OsString> = [
+        "--bind-address=127.0.0.1",
+        "--skip-log-bin",
+        "--innodb-buffer-pool-size=256M",
+        "--innodb-flush-log-at-trx-commit=1",
+        "--max-connections=500",
+        "--character-set-server=utf8mb4",
+        "--performance-schema=OFF",
+    ]
+    .map(OsString::from)
+    .into();
+    args.extend([
+        OsString::from(format!("--port={port}")),
+        option("--socket", &dir.join("mariadb.sock")),
+        option("--pid-file", &dir.join("mariadb.pid")),
+        option("--tmpdir", dir),
+    ]);
+    args
+}
+
+fn option(name: &str, path: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push("=");
+    option.push(path);
+    option
+}

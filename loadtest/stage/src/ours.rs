@@ -1,0 +1,144 @@
+//! Recipes of this project's own programs: engines, back-offices, and back-office commands that run to an end.
+//! Called by `stage` once Redis and the database answer.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::guardian::Ground;
+use crate::job::{Finished, Job};
+use crate::limits::{JOB_BOUND, PROGRAM_START_BOUND};
+use crate::options::StageOptions;
+use crate::probe::Probe;
+use crate::programs::own_program;
+use crate::recipe::{Recipe, env_entries};
+use crate::server::Server;
+
+const ENGINE: &str = "doorbuster-engine";
+const BACKOFFICE: &str = "doorbuster-backoffice";
+
+/// What the programs are told about the stage they run on.
+pub(crate) struct Ours {
+    dir: PathBuf,
+    /// The same for all: inherited variables, the mark, the servers' addresses and the token secret.
+    common_env: Vec<(OsString, OsString)>,
+    options: StageOptions,
+}
+
+/// Addresses and secret that make up the common environment.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) redis_url: &'a str,
+    /// `None` on a stage without a database.
+    pub(crate) database_url: Option<&'a str>,
+    pub(crate) token_secret: &'a str,
+}
+
+/// Says what is missing before anything is started.
+pub(crate) fn check_programs(options: &StageOptions) -> Result<()> {
+    if options.engines > 0 {
+        own_program(ENGINE)?;
+    }
+    if options.engines + options.backoffices > 0 {
+        own_program(BACKOFFICE)?;
+    }
+    Ok(())
+}
+
+impl Ours {
+    pub(crate) fn new(ground: &Ground, around: &Surroundings<'_>, options: &StageOptions) -> Self {
+        let mut common_env = ground.env();
+        common_env.push(("REDIS_URL".into(), around.redis_url.into()));
+        common_env.push(("TOKEN_SECRET".into(), around.token_secret.into()));
+        if let Some(url) = around.database_url {
+            common_env.push(("DATABASE_URL".into(), url.into()));
+        }
+        Self {
+            dir: ground.dir().to_owned(),
+            common_env,
+            options: options.clone(),
+        }
+    }
+
+    /// `extra_env` wins over the options' `engine_env`, and that over the stage's own variables.
+    pub(crate) fn start_engine(
+        &self,
+        index: usize,
+        role: &str,
+        extra_env: &[(&str, &str)],
+    ) -> Result<Server> {
+        let program = own_program(ENGINE)?;
+        let extra_env = extra_env
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        let extra_env: Vec<(OsString, OsString)> = extra_env.collect();
+        Server::start_on_free_port(|port| {
+            let mut env = self.common_env.clone();
+            env.push(("ENGINE_LISTEN".into(), listen(port)));
+            env.push(("ACK_LEVEL".into(), self.options.ack_level.clone().into()));
+            env.extend(env_entries(&self.options.engine_env));
+            env.extend(extra_env.iter().cloned());
+            Recipe {
+                name: format!("engine-{index}"),
+                program: program.clone(),
+                args: ["serve", "--role", role].map(OsString::from).into(),
+                ..self.recipe(env, port)
+            }
+        })
+    }
+
+    pub(crate) fn start_backoffice(&self, index: usize) -> Result<Server> {
+        let program = own_program(BACKOFFICE)?;
+        Server::start_on_free_port(|port| {
+            let mut env = self.backoffice_env();
+            env.push(("BACKOFFICE_LISTEN".into(), listen(port)));
+            Recipe {
+                name: format!("backoffice-{index}"),
+                program: program.clone(),
+                args: vec!["serve".into()],
+                ..self.recipe(env, port)
+            }
+        })
+    }
+
+    pub(crate) fn run_backoffice(&self, args: &[&str]) -> Result<Finished> {
+        let job = Job {
+            program: own_program(BACKOFFICE)?,
+            args: args.iter().map(OsString::from).collect(),
+            env: self.backoffice_env(),
+            dir: &self.dir,
+            bound: JOB_BOUND,
+        };
+        job.run()
+    }
+
+    /// Creates the database if need be, and its tables.
+    pub(crate) fn migrate(&self) -> Result<()> {
+        let finished = self.run_backoffice(&["migrate"])?;
+        finished.success().map(drop).context("migrate failed")
+    }
+
+    fn backoffice_env(&self) -> Vec<(OsString, OsString)> {
+        let mut env = self.common_env.clone();
+        env.extend(env_entries(&self.options.backoffice_env));
+        env
+    }
+
+    fn recipe(&self, env: Vec<(OsString, OsString)>, port: u16) -> Recipe {
+        Recipe {
+            name: String::new(),
+            program: PathBuf::new(),
+            args: Vec::new(),
+            env,
+            dir: self.dir.clone(),
+            port,
+            url: format!("http://127.0.0.1:{port}"),
+            probe: Probe::Program,
+            start_bound: PROGRAM_START_BOUND,
+        }
+    }
+}
+
+fn listen(port: u16) -> OsString {
+    format!("127.0.0.1:{port}").into()
+}

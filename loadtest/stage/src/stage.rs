@@ -1,0 +1,228 @@
+//! A whole stage: its servers, engines and back-offices, and the order in which they come and go.
+//! Owned by a test, a demo or a drill. Dropping it stops everything and removes the directory; see `guardian` for owners
+//! who die before they can.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
+
+use anyhow::{Result, anyhow};
+
+use crate::guardian::Ground;
+use crate::job::Finished;
+use crate::limits::TOKEN_SECRET_BYTES;
+use crate::options::{Servers, StageOptions};
+use crate::ours::{Ours, Surroundings, check_programs};
+use crate::programs::{DatabaseProgram, SearchPath};
+use crate::random::random_hex;
+use crate::server::Server;
+use crate::{books, config, live};
+
+/// The database of a whole stage.
+const DATABASE: &str = "doorbuster";
+
+/// Programs of one kind, in the order of their indices; shared with tests that hold on to one while others are added.
+type Troupe = Vec<Arc<Server>>;
+
+/// Private servers, alive as long as this value.
+pub struct Stage {
+    // Dropped in this order: whoever uses a server goes before it, and the ground goes last.
+    ours: Ours,
+    engines: Mutex<Troupe>,
+    backoffices: Troupe,
+    token_secret: String,
+    mariadb: Option<Server>,
+    redis: Server,
+    ground: Ground,
+}
+
+impl Stage {
+    /// Starts what the options say, and returns once all of it answers. Nothing stays behind if any of it fails.
+    pub fn start(options: &StageOptions) -> Result<Self> {
+        let (redis_program, database_program) = find_servers(options)?;
+        check_programs(options)?;
+        let token_secret = random_hex::<TOKEN_SECRET_BYTES>()?;
+        let ground = Ground::new()?;
+        let (redis, mariadb) = thread::scope(|scope| {
+            let redis = scope.spawn(|| live::start(&ground, options, &redis_program));
+            let mariadb = database_program
+                .as_ref()
+                .map(|program| books::start(&ground, program))
+                .transpose();
+            (joined(redis), mariadb)
+        });
+        let (redis, mariadb) = (redis?, mariadb?);
+        let database_url = mariadb
+            .as_ref()
+            .map(|server| database_url(server, DATABASE));
+        let around = Surroundings {
+            redis_url: redis.url(),
+            database_url: database_url.as_deref(),
+            token_secret: &token_secret,
+        };
+        let ours = Ours::new(&ground, &around, options);
+        let (engines, backoffices) = start_programs(&ours, options)?;
+        Ok(Self {
+            ours,
+            engines: Mutex::new(engines),
+            backoffices,
+            token_secret,
+            mariadb,
+            redis,
+            ground,
+        })
+    }
+
+    /// The Redis of the live sales.
+    pub fn redis(&self) -> &Server {
+        &self.redis
+    }
+
+    /// The database server of the books.
+    ///
+    /// # Panics
+    /// On a stage that has none.
+    pub fn mariadb(&self) -> &Server {
+        self.mariadb
+            .as_ref()
+            .expect("the options of this stage ask for Redis only")
+    }
+
+    /// The engine with this index, counted from 0 in the order of starts.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn engine(&self, index: usize) -> Arc<Server> {
+        Arc::clone(&self.engines()[index])
+    }
+
+    /// How many engines were started, stopped ones included.
+    pub fn engine_count(&self) -> usize {
+        self.engines().len()
+    }
+
+    /// The back-office with this index.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn backoffice(&self, index: usize) -> &Server {
+        &self.backoffices[index]
+    }
+
+    /// Starts one more engine, of a role of its own and with further variables; returns its index.
+    pub fn add_engine(&self, role: &str, env: &[(&str, &str)]) -> Result<usize> {
+        let mut engines = self.engines();
+        let index = engines.len();
+        engines.push(Arc::new(self.ours.start_engine(index, role, env)?));
+        Ok(index)
+    }
+
+    /// Runs a back-office command such as `["token", "--user", "u-1"]` to its end.
+    pub fn run_backoffice(&self, args: &[&str]) -> Result<Finished> {
+        self.ours.run_backoffice(args)
+    }
+
+    /// `REDIS_URL` of this stage.
+    pub fn redis_url(&self) -> &str {
+        self.redis.url()
+    }
+
+    /// `DATABASE_URL` of this stage.
+    ///
+    /// # Panics
+    /// On a stage without a database.
+    pub fn database_url(&self) -> String {
+        self.database_url_named(DATABASE)
+    }
+
+    /// The same for another database of the same server, which the caller creates.
+    ///
+    /// # Panics
+    /// On a stage without a database.
+    pub fn database_url_named(&self, database: &str) -> String {
+        database_url(self.mariadb(), database)
+    }
+
+    /// `TOKEN_SECRET` of this stage, random.
+    pub fn token_secret(&self) -> &str {
+        &self.token_secret
+    }
+
+    /// The directory with the data and the logs; gone when the stage is.
+    pub fn dir(&self) -> &Path {
+        self.ground.dir()
+    }
+
+    fn engines(&self) -> MutexGuard<'_, Troupe> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn print_logs(&self) {
+        let engines = self.engines();
+        let ours = engines.iter().chain(&self.backoffices).map(Arc::as_ref);
+        for server in ours.chain(&self.mariadb).chain([&self.redis]) {
+            eprintln!("---- end of the log of {}", server.name());
+            eprintln!("{}", server.tail());
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.print_logs();
+        }
+        // A test may still hold an engine, whose own drop would then come too late.
+        for engine in self.engines().iter() {
+            if let Err(error) = engine.kill9() {
+                eprintln!("stage: {error:#}");
+            }
+        }
+    }
+}
+
+fn find_servers(options: &StageOptions) -> Result<(PathBuf, Option<DatabaseProgram>)> {
+    let path = match &options.search_path {
+        Some(path) => SearchPath::exactly(path),
+        None => SearchPath::with_sbin(&config::search_path()),
+    };
+    let redis = path.redis_server()?;
+    let database = match options.servers {
+        Servers::RedisOnly => None,
+        Servers::RedisAndMariadb => Some(path.database()?),
+    };
+    Ok((redis, database))
+}
+
+/// All at once: engines wait for nobody, and the database is migrated by then.
+fn start_programs(ours: &Ours, options: &StageOptions) -> Result<(Troupe, Troupe)> {
+    if options.engines + options.backoffices > 0 {
+        ours.migrate()?;
+    }
+    thread::scope(|scope| {
+        let engines: Vec<_> = (0..options.engines)
+            .map(|index| scope.spawn(move || ours.start_engine(index, &options.engine_role, &[])))
+            .collect();
+        let backoffices: Vec<_> = (0..options.backoffices)
+            .map(|index| scope.spawn(move || ours.start_backoffice(index)))
+            .collect();
+        Ok((all_started(engines)?, all_started(backoffices)?))
+    })
+}
+
+fn all_started(starts: Vec<ScopedJoinHandle<'_, Result<Server>>>) -> Result<Troupe> {
+    starts
+        .into_iter()
+        .map(|start| joined(start).map(Arc::new))
+        .collect()
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(anyhow!("a thread that started a server panicked")))
+}
+
+fn database_url(server: &Server, database: &str) -> String {
+    format!("{}/{database}", server.url())
+}

@@ -1,0 +1,310 @@
+//! Whole runs of the program on a stage: what it says, how it exits, and that a saved run can be judged again.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use doorbuster_stage::{Stage, StageOptions};
+use serde_json::Value;
+
+/// The program on the servers of `stage`.
+fn loadtest(stage: &Stage, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_doorbuster-loadtest"))
+        .args(args)
+        .env("REDIS_URL", stage.redis_url())
+        .env("DATABASE_URL", stage.database_url())
+        .env("TOKEN_SECRET", stage.token_secret())
+        .output()
+        .unwrap()
+}
+
+/// A run on the engines of `stage`, with its object.
+fn run(stage: &Stage, report: &Path, args: &[&str]) -> Value {
+    let mut all: Vec<String> = args.iter().map(ToString::to_string).collect();
+    for i in 0..stage.engine_count() {
+        all.extend(["--engine-url".into(), stage.engine(i).url().into()]);
+    }
+    all.extend([
+        "--backoffice-url".into(),
+        stage.backoffice(0).url().into(),
+        "--json".into(),
+    ]);
+    all.extend(["--report".into(), report.display().to_string()]);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let output = loadtest(stage, &all);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{args:?}\n{stdout}\n{stderr}");
+    serde_json::from_str(stdout.lines().last().unwrap()).unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn crowds_of_every_kind_are_told_the_truth() {
+    let stage = Stage::start(&StageOptions::whole(2).engine_env("RATE_PER_USER", "0")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let report = dir.path().join("run.html");
+
+    let plain = run(
+        &stage,
+        &report,
+        &["rush", "--users", "500", "--stock", "50"],
+    );
+    assert_eq!(
+        (
+            &plain["accepted"],
+            &plain["refused"]["sold_out"],
+            &plain["unanswered"]
+        ),
+        (&50.into(), &450.into(), &0.into())
+    );
+
+    let lost = run(
+        &stage,
+        &report,
+        &[
+            "rush",
+            "--users",
+            "500",
+            "--stock",
+            "50",
+            "--lose-every-answer",
+        ],
+    );
+    assert_eq!(
+        (&lost["accepted"], &lost["unanswered"]),
+        (&50.into(), &0.into())
+    );
+    assert!(lost["lost_on_the_wire"].as_u64() >= Some(50));
+
+    let duplicate = run(
+        &stage,
+        &report,
+        &[
+            "rush",
+            "--users",
+            "50",
+            "--stock",
+            "20",
+            "--duplicate",
+            "20",
+        ],
+    );
+    assert_eq!(
+        (&duplicate["accepted"], &duplicate["offered"]),
+        (&20.into(), &50.into())
+    );
+
+    let one_user = run(
+        &stage,
+        &report,
+        &[
+            "rush",
+            "--users",
+            "1",
+            "--keys",
+            "300",
+            "--stock",
+            "300",
+            "--per-user",
+            "3",
+        ],
+    );
+    assert_eq!(
+        (&one_user["accepted"], &one_user["refused"]["limit_reached"]),
+        (&3.into(), &297.into())
+    );
+
+    let triple = run(
+        &stage,
+        &report,
+        &[
+            "rush",
+            "--users",
+            "40",
+            "--stock",
+            "100",
+            "--quantity",
+            "3",
+            "--per-user",
+            "3",
+        ],
+    );
+    assert_eq!(
+        (&triple["accepted"], &triple["left"]),
+        (&33.into(), &1.into())
+    );
+
+    let coupon = run(
+        &stage,
+        &report,
+        &["coupon", "--users", "500", "--coupons", "50"],
+    );
+    assert_eq!(
+        (&coupon["scenario"], &coupon["accepted"]),
+        (&"coupon".into(), &50.into())
+    );
+
+    let mixed = [
+        "--cancel",
+        "0.2",
+        "--retry",
+        "0.2",
+        "--double-click",
+        "0.2",
+        "--lose-answer",
+        "0.2",
+    ];
+    let args = [
+        &[
+            "rush",
+            "--users",
+            "500",
+            "--stock",
+            "100",
+            "--seconds",
+            "1",
+            "--hold-seconds",
+            "1",
+            "--abandon",
+            "0.1",
+        ],
+        &mixed[..],
+    ];
+    let mixed = run(&stage, &report, &args.concat());
+    assert!(mixed["cancelled"].as_u64() > Some(0) && mixed["accepted"].as_u64() >= Some(100));
+}
+
+#[test]
+fn a_saved_run_is_judged_again_and_a_false_one_is_found_out() {
+    let stage = Stage::start(&StageOptions::whole(1)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (report, saved) = (dir.path().join("run.html"), dir.path().join("run.jsonl"));
+    run(&stage, &report, &["rush", "--users", "20", "--stock", "5"]);
+    let audit = |file: &Path| {
+        loadtest(
+            &stage,
+            &["audit", "--json", "--history", &file.display().to_string()],
+        )
+    };
+    let numbers = |output: &Output| -> Value {
+        serde_json::from_str::<Value>(text(&output.stdout).lines().last().unwrap()).unwrap()["audit"].clone()
+    };
+    let honest = audit(&saved);
+    assert!(honest.status.success(), "{}", text(&honest.stdout));
+
+    // Without one of those who were told yes, that one's hold is a phantom.
+    let history = std::fs::read_to_string(&saved).unwrap();
+    let holder = history
+        .lines()
+        .position(|line| line.contains("\"status\":201"))
+        .unwrap();
+    let others = history
+        .lines()
+        .enumerate()
+        .filter(|(i, _)| *i != holder)
+        .map(|(_, line)| line);
+    let silent = dir.path().join("silent.jsonl");
+    std::fs::write(&silent, others.collect::<Vec<_>>().join("\n")).unwrap();
+    let found = audit(&silent);
+    assert_eq!(
+        (found.status.code(), &numbers(&found)["phantom"]),
+        (Some(1), &1.into())
+    );
+
+    // One who claims to have been told another number contradicts the stores.
+    let line = history.lines().nth(holder).unwrap();
+    let false_line = line.replacen("\"seq\":", "\"seq\":9", 1);
+    let lying = dir.path().join("lying.jsonl");
+    std::fs::write(&lying, history.replace(line, &false_line)).unwrap();
+    let found = audit(&lying);
+    assert_eq!(
+        (found.status.code(), &numbers(&found)["differences"]),
+        (Some(1), &1.into())
+    );
+
+    let again = loadtest(
+        &stage,
+        &["report", "--history", &saved.display().to_string()],
+    );
+    assert!(again.status.success() && text(&again.stdout).trim().ends_with("run.html"));
+}
+
+#[test]
+fn bad_configuration_exits_with_64_and_names_what_is_wrong() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["rush", "--users", "0"], "--users"),
+        (&["rush", "--users", "many"], "--users"),
+        (&["rush", "--connections", "9000"], "--connections"),
+        (
+            &[
+                "rush",
+                "--engine-url",
+                "http://127.0.0.1:1",
+                "--backoffice-url",
+                "http://127.0.0.1:2",
+            ],
+            "TOKEN_SECRET",
+        ),
+        (&["launch"], "launch"),
+    ];
+    for (args, name) in cases {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorbuster-loadtest"))
+            .args(args)
+            .env_remove("TOKEN_SECRET")
+            .output()
+            .unwrap();
+        let stderr = text(&output.stderr);
+        assert!(
+            output.status.code() == Some(64) && stderr.contains(name),
+            "{args:?}: {:?} {stderr}",
+            output.status
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn other_machines_are_not_put_under_load() {
+    let args = [
+        "rush",
+        "--engine-url",
+        "http://192.0.2.1:8080",
+        "--backoffice-url",
+        "http://192.0.2.1:8081",
+    ];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-loadtest"));
+    let output = command
+        .args(args)
+        .env("TOKEN_SECRET", "0123456789abcdef0123456789abcdef")
+        .output()
+        .unwrap();
+    assert!(
+        !output.status.success() && text(&output.stderr).contains("--allow-remote"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn help_begins_with_examples() {
+    for args in [
+        &["--help"][..],
+        &["rush", "--help"],
+        &["coupon", "--help"],
+        &["demo", "--help"],
+        &["audit", "--help"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorbuster-loadtest"))
+            .args(args)
+            .output()
+            .unwrap();
+        let help = text(&output.stdout);
+        let (examples, options) = (
+            help.find("Examples:").unwrap(),
+            help.find("Usage:").unwrap(),
+        );
+        assert!(output.status.success() && examples < options, "{help}");
+    }
+}
