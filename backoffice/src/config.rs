@@ -120,7 +120,7 @@ pub struct Redis {
         default_value = "redis://127.0.0.1:6379",
         hide_env_values = true
     )]
-    pub redis_url: String,
+    redis_url: String,
 }
 
 #[derive(Args)]
@@ -160,6 +160,24 @@ pub enum ConfigError {
         variable: &'static str,
         problem: String,
     },
+}
+
+/// How the URLs begin that the gate's client knows; what follows is for it to judge.
+const REDIS_SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
+
+impl Redis {
+    /// # Errors
+    /// [`ConfigError::Redis`] where the URL is of another scheme.
+    pub fn url(&self) -> Result<&str, ConfigError> {
+        let scheme = self
+            .redis_url
+            .split_once("://")
+            .map_or("", |(scheme, _)| scheme);
+        let family = scheme.split(['-', '+']).next().unwrap_or_default();
+        Some(self.redis_url.as_str())
+            .filter(|_| REDIS_SCHEMES.contains(&family))
+            .ok_or(ConfigError::Redis)
+    }
 }
 
 impl Database {
@@ -347,6 +365,29 @@ mod tests {
         }
         assert!(Hosts::default().allow(None));
         assert!("http://x".parse::<Hosts>().is_err());
+    }
+
+    #[test]
+    fn a_redis_url_is_of_a_scheme_that_redis_has() {
+        let fits = |url: &str| {
+            Redis {
+                redis_url: url.to_owned(),
+            }
+            .url()
+            .is_ok()
+        };
+        for good in [
+            "redis://h:1",
+            "rediss://h",
+            "redis-cluster://h:1?node=i:1",
+            "redis-sentinel://h:1",
+            "redis+unix:///path",
+        ] {
+            assert!(fits(good), "{good}");
+        }
+        for bad in ["", "h:1", "http://h", "redisx://h"] {
+            assert!(!fits(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `doorbuster-backoffice`: reads the configuration, starts logging, runs the job, picks the exit code.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -50,6 +51,7 @@ fn start(cli: &Cli) -> Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -26,7 +26,7 @@ use crate::{metrics, route};
 pub async fn serve(config: &Serve) -> Result<()> {
     let tokens = config::token_keys()?;
     let books = app::connect_books(config.database.options()?);
-    let gate = doorbuster_core::gate::Gate::connect(&config.redis.redis_url)
+    let gate = doorbuster_core::gate::Gate::connect(config.redis.url()?)
         .await
         .map_err(|_| config::ConfigError::Redis)?;
     let parts = Parts {

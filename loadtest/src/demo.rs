@@ -10,7 +10,7 @@ use crate::crowd::Mix;
 use crate::limits::CONNECTIONS_DEFAULT;
 use crate::plan::{Losses, Offer, Plan, Scenario};
 use crate::report;
-use crate::rush::{self, say};
+use crate::rush::{self, Finished, say};
 use crate::schedule::Arrivals;
 use crate::target::{OwnStage, Rate, Target, Wanted};
 
@@ -18,6 +18,8 @@ use crate::target::{OwnStage, Rate, Target, Wanted};
 const ARRIVALS: Duration = Duration::from_secs(8);
 /// Long enough that nobody's hold runs out during the demo.
 const HOLD_SECONDS: u32 = 300;
+
+const LINE_CHARS_MAX: usize = 96;
 
 /// Runs the demo and prints what happened.
 ///
@@ -52,7 +54,7 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
     let report = command::save(&finished, &output)?;
     say("5/5  the report is written; the private servers stop");
     drop(target);
-    command::print(&story(&finished.outcome, &report.display().to_string()))?;
+    command::print(&last_words(&finished, &report.display().to_string()))?;
     command::finish(&finished.outcome, output.json)
 }
 
@@ -79,15 +81,48 @@ fn plan(args: &DemoArgs) -> Result<Plan> {
     })
 }
 
-fn story(outcome: &crate::summary::Outcome, report: &str) -> String {
-    let text = report::text(outcome);
+fn last_words(finished: &Finished, report: &str) -> String {
+    let story = wrapped(&report::story(
+        &finished.history.header,
+        &finished.outcome.summary,
+    ));
+    let text = report::text(&finished.outcome);
     format!(
-        "\n{text}\n\
-         report   {report}\n\
-         \n\
-         Next:  open the report in a browser;\n\
-         \x20      doorbuster-loadtest rush --users 10000 --stock 100 --lose-every-answer    every yes is lost once, and found again\n\
-         \x20      doorbuster-loadtest coupon --users 10000 --coupons 100                    a first-come coupon\n\
-         \x20      README.md has a first sale by hand, with curl\n"
+        "\n{story}\n{text}report     {report}\n\n\
+         What to try next:\n  \
+           open the report in a browser\n  \
+           target/release/doorbuster-loadtest rush --users 10000 --stock 100 --lose-every-answer\n  \
+           target/release/doorbuster-loadtest coupon --users 10000 --coupons 100\n  \
+           a first sale by hand, with curl: see README.md\n"
     )
+}
+
+/// Broken into lines of a terminal.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        if length > 0 && length + 1 + word.len() > LINE_CHARS_MAX {
+            lines.push('\n');
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines.push_str(word);
+        length += word.len();
+    }
+    lines.push('\n');
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_fits_a_terminal_and_loses_no_word() {
+        let lines = wrapped(&"word ".repeat(100));
+        assert!(lines.lines().all(|line| line.len() <= LINE_CHARS_MAX));
+        assert_eq!(lines.split_whitespace().count(), 100);
+    }
 }

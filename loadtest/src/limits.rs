@@ -56,6 +56,8 @@ pub const FLUSH_BOUND: Duration = Duration::from_secs(120);
 pub const POLL_STEP: Duration = Duration::from_millis(20);
 /// Looks at Redis and MySQL until both stand still at the same event.
 pub const SETTLED_LOOKS_MAX: usize = 50;
+/// Pause between two attempts of the audit to reach Redis again.
+pub const RECONNECT_PAUSE_MS: u32 = 100;
 /// Rows that one statement of the audit reads.
 pub const AUDIT_PAGE_ROWS: u32 = 20_000;
 /// Fields that one scan step asks Redis for.

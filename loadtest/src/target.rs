@@ -73,6 +73,22 @@ struct Ready {
     ack_level: Option<String>,
 }
 
+impl Running {
+    /// The programs of a stage that someone else keeps.
+    pub fn on(stage: &Stage) -> Self {
+        Self {
+            engine_urls: (0..stage.engine_count())
+                .map(|i| stage.engine(i).url().to_owned())
+                .collect(),
+            backoffice_url: stage.backoffice(0).url().to_owned(),
+            redis_url: stage.redis_url().to_owned(),
+            database_url: stage.database_url(),
+            secret: Secret::new(stage.token_secret()),
+            reach: Reach::LoopbackOnly,
+        }
+    }
+}
+
 impl Target {
     /// # Errors
     /// If the stage does not start, or the programs are out of reach.
@@ -93,16 +109,7 @@ impl Target {
             })
         });
         let stage = stage.await.context("the stage panicked")??;
-        let running = Running {
-            engine_urls: (0..stage.engine_count())
-                .map(|i| stage.engine(i).url().to_owned())
-                .collect(),
-            backoffice_url: stage.backoffice(0).url().to_owned(),
-            redis_url: stage.redis_url().to_owned(),
-            database_url: stage.database_url(),
-            secret: Secret::new(stage.token_secret()),
-            reach: Reach::LoopbackOnly,
-        };
+        let running = Running::on(&stage);
         Self::connect(&running, Some(StageHandle(stage))).await
     }
 

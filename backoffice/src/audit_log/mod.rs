@@ -29,16 +29,23 @@ pub(crate) async fn in_transaction(
     change: Change,
 ) -> sqlx::Result<()> {
     store::insert(&mut *tx, caller, &change).await?;
-    metrics::change(change.action);
+    note(caller, &change);
     Ok(())
 }
 
 /// The script has changed Redis already, so a row that cannot be written is logged in full, and is no reason to tell the
 /// client that nothing was done.
 pub(crate) async fn after_script(app: &App, caller: &Caller, change: Change) {
-    metrics::change(change.action);
+    note(caller, &change);
     if let Err(error) = store::insert(&app.books, caller, &change).await {
         metrics::audit_failure();
         tracing::error!(%error, actor = %caller.user, request_id = caller.request_id.as_str(), ?change, "a change is missing in the audit log");
     }
+}
+
+fn note(caller: &Caller, change: &Change) {
+    metrics::change(change.action);
+    let (action, subject, request_id) =
+        (change.action, &change.subject, caller.request_id.as_str());
+    tracing::info!(action, subject, actor = %caller.user, request_id, "{action} {subject}");
 }

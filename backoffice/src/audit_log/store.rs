@@ -17,7 +17,7 @@ pub(crate) async fn insert(
         "-- insert\ninsert into audit_log (at, actor, action, subject, request_id, before_state, after_state)
         values (?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(clock::now())
+    .bind(clock::now().naive_utc())
     .bind(caller.user.as_str())
     .bind(change.action)
     .bind(&change.subject)

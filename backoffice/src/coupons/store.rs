@@ -1,4 +1,5 @@
 //! SQL of coupons as staff wrote them. Called by the handlers of `coupons`.
+//! Times are bound without a zone: with one, MariaDB takes them for a `timestamp`, which ends in 2038.
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
@@ -47,10 +48,10 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, coupon: &Coupon) -> Result<
     .bind(coupon.id.as_str())
     .bind(coupon.quantity)
     .bind(coupon.limit_per_user)
-    .bind(coupon.starts_at)
-    .bind(coupon.ends_at)
+    .bind(coupon.starts_at.naive_utc())
+    .bind(coupon.ends_at.naive_utc())
     .bind(discount)
-    .bind(clock::now())
+    .bind(clock::now().naive_utc())
     .execute(tx)
     .await;
     match inserted {

@@ -38,7 +38,7 @@ pub(crate) async fn open(app: &App, caller: &Caller, launch: &Launch) -> Result<
     let opened = put_into_redis(app, launch).await?;
     if opened && !newly {
         let change = Change {
-            action: action(&launch.subject.live),
+            action: action_again(&launch.subject.live),
             subject: launch.subject.audit_name(),
             before: None,
             after: Some(json!({"state": "open"})),
@@ -52,6 +52,14 @@ fn action(live: &LiveId) -> &'static str {
     match live {
         LiveId::Sale(_) => "sale.open",
         LiveId::Coupon(_) => "coupon.open",
+    }
+}
+
+/// What was published by another call, one that died before the script or was overtaken, is put into Redis by this one.
+fn action_again(live: &LiveId) -> &'static str {
+    match live {
+        LiveId::Sale(_) => "sale.open_again",
+        LiveId::Coupon(_) => "coupon.open_again",
     }
 }
 

@@ -74,10 +74,14 @@ pub(crate) async fn mark_published(
             id.as_str(),
         ),
     };
-    query(statement).bind(at).bind(id).execute(&mut *tx).await?;
+    query(statement)
+        .bind(at.naive_utc())
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
     query("-- mark_published\ninsert into journal_cursor (sale_id, epoch, seq, stream_id, updated_at) values (?, 1, 0, '0-0', ?)")
         .bind(live.book_id())
-        .bind(at)
+        .bind(at.naive_utc())
         .execute(tx)
         .await
         .map(drop)

@@ -44,7 +44,7 @@ pub(crate) async fn reservations(
     rows: u32,
 ) -> sqlx::Result<Vec<ReservationRow>> {
     let (created_at, id) = after
-        .map(|p| (p.created_at, *p.id.as_uuid().as_bytes()))
+        .map(|p| (p.created_at.naive_utc(), *p.id.as_uuid().as_bytes()))
         .unzip();
     query_as(
         "-- reservations\nselect id, sale_id, user_id, status, reason, deadline, seq, created_at, ended_at

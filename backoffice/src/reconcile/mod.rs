@@ -33,7 +33,7 @@ use store::Head;
 /// Redis or MySQL that does not answer, or a sale that was never published; differences are no error.
 pub async fn reconcile(request: &Reconcile) -> Result<Report> {
     let books = app::connect_books(request.database.options()?);
-    let gate = Gate::connect(&request.redis.redis_url)
+    let gate = Gate::connect(request.redis.url()?)
         .await
         .map_err(|_| config::ConfigError::Redis)?;
     let mut published = store::published(&books).await?;

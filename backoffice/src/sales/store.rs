@@ -1,4 +1,5 @@
 //! SQL of sales as staff wrote them. Called by the handlers of `sales`.
+//! Times are bound without a zone: with one, MariaDB takes them for a `timestamp`, which ends in 2038.
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
@@ -47,11 +48,11 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, sale: &Sale) -> Result<(), 
     )
     .bind(sale.id.as_str())
     .bind(&sale.title)
-    .bind(sale.opens_at)
-    .bind(sale.closes_at)
+    .bind(sale.opens_at.naive_utc())
+    .bind(sale.closes_at.naive_utc())
     .bind(sale.hold_seconds)
     .bind(sale.payment_seconds)
-    .bind(clock::now())
+    .bind(clock::now().naive_utc())
     .execute(&mut *tx)
     .await;
     match inserted {
@@ -162,7 +163,7 @@ pub(crate) async fn current(books: &MySqlPool) -> Result<Vec<Subject>, ApiError>
         "-- current\nselect sale_id, opens_at, closes_at from sales
         where state = 'published' and closes_at > ? order by sale_id limit ?",
     )
-    .bind(clock::now())
+    .bind(clock::now().naive_utc())
     .bind(PAUSE_ALL_SALES_MAX)
     .fetch_all(books)
     .await?;

@@ -1,21 +1,32 @@
 //! The program as a command: help, configuration, tokens.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use doorbuster_core::claims::{Role, TokenKeys};
 use doorbuster_core::clock;
+use doorbuster_stage::eventually;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Runs the program with these variables and no others.
+/// Runs the program with these variables and no others; one that serves instead of ending is a failed test.
 fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-backoffice"));
     command
         .args(args)
         .env_clear()
         .envs(env.iter().copied())
-        .output()
-        .unwrap()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    if eventually(Duration::from_secs(20), || child.try_wait().unwrap()).is_none() {
+        child.kill().unwrap();
+        panic!(
+            "{args:?} {env:?} did not end: {:?}",
+            child.wait_with_output()
+        );
+    }
+    child.wait_with_output().unwrap()
 }
 
 fn stdout(output: &Output) -> String {

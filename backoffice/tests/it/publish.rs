@@ -26,7 +26,15 @@ async fn opening_publishes_once_and_waits_until_the_sale_sells() {
         .into_iter()
         .map(|row| row.1)
         .collect();
-    assert_eq!(actions, ["sale.create", "sale.open"]);
+    let opened = actions
+        .iter()
+        .filter(|action| *action == "sale.open")
+        .count();
+    assert_eq!(
+        (opened, actions[0].as_str()),
+        (1, "sale.create"),
+        "{actions:?}"
+    );
     let shown = Call::new(
         desk.stage.engine(0).url(),
         "GET",
@@ -39,11 +47,13 @@ async fn opening_publishes_once_and_waits_until_the_sale_sells() {
         (&shown["state"], &shown["title"]),
         (&json!("open"), &json!("한정판 티셔츠 🎟"))
     );
-    assert_eq!(
-        shown["items"][0]["price"],
-        json!({"amount": 19900, "currency": "KRW"}),
-        "{shown}"
-    );
+    let tee = shown["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["sku"] == "tee");
+    let price = json!({"amount": 19900, "currency": "KRW"});
+    assert_eq!(tee.map(|tee| &tee["price"]), Some(&price), "{shown}");
 }
 
 #[tokio::test]
@@ -76,7 +86,7 @@ async fn a_crash_between_the_books_and_redis_is_mended_by_opening_again() {
     let audit = desk.audit(&format!("sale:{id}")).await;
     assert_eq!(
         audit.last().map(|row| row.1.as_str()),
-        Some("sale.open"),
+        Some("sale.open_again"),
         "the change in redis has its row"
     );
 }

@@ -388,6 +388,57 @@ async fn events_on_their_way_are_told_and_are_no_difference() {
     assert_eq!(found(&desk, &sale), [""; 0]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_that_moves_while_it_is_looked_at_has_no_differences() {
+    let desk = std::sync::Arc::new(Desk::shared().await);
+    let id = name("moving");
+    let mut wide = crate::stage::sale(&id);
+    wide["items"][1]["stock"] = 100_000.into();
+    desk.put("/admin/v1/sales", &wide).await.ok(201);
+    desk.post(&format!("/admin/v1/sales/{id}/open"))
+        .await
+        .ok(200);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let mut buyers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (desk, id, stop) = (std::sync::Arc::clone(&desk), id.clone(), stop.clone());
+        buyers.spawn(async move {
+            let mut bought = 0_u64;
+            while !stop.is_cancelled() {
+                let user = name("mover");
+                let held = desk
+                    .hold(&id, &user, json!([{"sku": "cap", "quantity": 2}]))
+                    .await;
+                if bought % 2 == 0 {
+                    desk.cancel(&id, &user, &held).await;
+                }
+                bought += 1;
+            }
+            bought
+        });
+    }
+    let (mut records, mut moved) = (0, 0);
+    while moved < 5 {
+        let (code, report) = reconcile(&desk, &id);
+        assert_eq!(
+            (code, &report["differences"]),
+            (Some(0), &json!([])),
+            "{report}"
+        );
+        moved += u64::from(report["records"].as_u64() > Some(records));
+        records = report["records"].as_u64().unwrap();
+    }
+    stop.cancel();
+    let bought: u64 = buyers.join_all().await.into_iter().sum();
+    desk.written_back(&format!("/admin/v1/sales/{id}")).await;
+    let (code, report) = reconcile(&desk, &id);
+    assert_eq!(
+        (code, &report["records"], &report["moving"]),
+        (Some(0), &json!(bought), &json!(0)),
+        "{report}"
+    );
+}
+
 #[tokio::test]
 async fn a_sale_that_was_never_published_cannot_be_reconciled() {
     let desk = Desk::shared().await;

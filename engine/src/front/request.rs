@@ -39,8 +39,8 @@ struct ReserveItem {
 /// What every request must have, whatever it asks for.
 ///
 /// # Errors
-/// [`Refusal::HeadersTooLarge`], or [`Refusal::Invalid`] for a missing, repeated or foreign Host.
-pub(crate) fn check_head<B>(app: &App, request: &Request<B>) -> Result<(), Refusal> {
+/// [`Refusal::HeadersTooLarge`], or [`Refusal::Invalid`] for a missing or repeated Host.
+pub(crate) fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
     let bytes: usize = request
         .headers()
         .iter()
@@ -54,23 +54,33 @@ pub(crate) fn check_head<B>(app: &App, request: &Request<B>) -> Result<(), Refus
     if another.is_some() || (host.is_none() && request.version() == Version::HTTP_11) {
         return Err(Refusal::invalid("send exactly one Host header"));
     }
-    if !app.allowed_hosts.is_empty() {
-        let name = host
-            .and_then(|h| h.to_str().ok())
-            .unwrap_or("")
-            .to_ascii_lowercase();
-        let bare = name
-            .rsplit_once(':')
-            .map_or(name.as_str(), |(bare, _)| bare);
-        if !app
-            .allowed_hosts
-            .iter()
-            .any(|allowed| allowed == &name || allowed == bare)
-        {
-            return Err(Refusal::invalid("this Host is not served here"));
-        }
-    }
     Ok(())
+}
+
+/// Whether the request's Host is one that is served; health and metrics are asked by address and served under any.
+///
+/// # Errors
+/// [`Refusal::Invalid`] where it is not in `ALLOWED_HOSTS`.
+pub(crate) fn check_host<B>(app: &App, request: &Request<B>) -> Result<(), Refusal> {
+    if app.allowed_hosts.is_empty() {
+        return Ok(());
+    }
+    let host = request.headers().get(header::HOST);
+    let name = host
+        .and_then(|h| h.to_str().ok())
+        .unwrap_or("")
+        .to_ascii_lowercase();
+    let bare = name
+        .rsplit_once(':')
+        .map_or(name.as_str(), |(bare, _)| bare);
+    if app
+        .allowed_hosts
+        .iter()
+        .any(|allowed| allowed == &name || allowed == bare)
+    {
+        return Ok(());
+    }
+    Err(Refusal::invalid("this Host is not served here"))
 }
 
 /// # Errors

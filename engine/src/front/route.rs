@@ -104,7 +104,10 @@ async fn dispatch(
     route: Option<Route<'_>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
-    request::check_head(app, &request)?;
+    request::check_head(&request)?;
+    if !matches!(route, Some(Route::Livez | Route::Readyz | Route::Metrics)) {
+        request::check_host(app, &request)?;
+    }
     let Some(route) = route else {
         return Err(Refusal::NotFound);
     };

@@ -1,10 +1,10 @@
 //! SQL of the writer: the cursor, the journal, and what is projected from it. All within the caller's transaction.
 //!
+//! Times are bound without their zone, which is UTC: with one, the driver sends a TIMESTAMP, which MariaDB ends in 2038.
 //! Bulk statements come in a few fixed sizes, so that the server's and the driver's statement caches stay small.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use doorbuster_core::ids::ReservationId;
 use doorbuster_core::journal::{Event, StreamId};
 use doorbuster_core::record::{Claim, Reason, Status};
@@ -181,7 +181,7 @@ pub(super) async fn insert_journal(
                 .push_bind(user)
                 .push_bind(sku)
                 .push_bind(quantity)
-                .push_bind(numbered.at)
+                .push_bind(numbered.at.naive_utc())
                 .push_bind(numbered.raw.raw());
         });
         query.build().execute(&mut **tx).await?;
@@ -236,10 +236,10 @@ pub(super) async fn insert_reservations(
             row.push_bind(held.status.as_str())
                 .push_bind(reason(held.status))
                 .push_bind(held.epoch)
-                .push_bind(deadline);
+                .push_bind(deadline.naive_utc());
             row.push_bind(record.body.as_bytes().as_slice())
-                .push_bind(held.created_at)
-                .push_bind(held.ended_at);
+                .push_bind(held.created_at.naive_utc())
+                .push_bind(held.ended_at.map(|at| at.naive_utc()));
         });
         query.build().execute(&mut **tx).await?;
     }
@@ -285,7 +285,9 @@ pub(super) async fn update_reservations(
         query.push(", reason = case seq");
         whens(&mut query, chunk, |row| reason(row.status));
         query.push(", ended_at = case seq");
-        whens::<Option<DateTime<Utc>>>(&mut query, chunk, |row| row.ended_at);
+        whens(&mut query, chunk, |row| {
+            row.ended_at.map(|at| at.naive_utc())
+        });
         query
             .push(" where sale_id = ")
             .push_bind(sale_id)
@@ -331,7 +333,8 @@ pub(super) async fn insert_claims(
                 .push_bind(claim.seq)
                 .push_bind(id.as_bytes().as_slice())
                 .push_bind(claim.user.as_str());
-            row.push_bind(numbered.epoch).push_bind(claimed_at);
+            row.push_bind(numbered.epoch)
+                .push_bind(claimed_at.naive_utc());
         });
         query.build().execute(&mut **tx).await?;
     }

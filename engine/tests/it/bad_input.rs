@@ -253,6 +253,11 @@ fn heads_and_paths<'a>(token: &str) -> Vec<Tried<'a>> {
             "x".repeat(20_000),
         ),
         at(
+            good("a claim with a body", bad),
+            "POST",
+            "/v1/coupons/nope/claims",
+        ),
+        at(
             good("unknown sale", (404, "unknown_sale")),
             "POST",
             "/v1/sales/nope/reservations",
@@ -299,7 +304,7 @@ fn heads_and_paths<'a>(token: &str) -> Vec<Tried<'a>> {
             "/v1/sales/s/reservations/00000000-0000-8000-8000-000000000000",
         ),
         at(
-            good("unknown coupon", (404, "unknown_coupon")),
+            tried(token, "unknown coupon", "{}", (404, "unknown_coupon")),
             "POST",
             "/v1/coupons/nope/claims",
         ),
@@ -382,7 +387,7 @@ async fn raw_nonsense_is_answered_or_closed_and_the_engine_lives() {
         "GET\r\n\r\n",
         "GET /livez HTTP/1.1\r\n\r\n",
         "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        "GET /livez HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET /v1/sales/s HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         "POST / HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: gzip\r\n\r\n",
         "\u{0}\u{1}\u{2}",

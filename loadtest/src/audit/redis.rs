@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::snapshot::{Snapped, Snapshot};
 use doorbuster_core::ids::{LiveId, ReservationId, SkuId};
@@ -10,11 +10,16 @@ use doorbuster_core::keys::Keys;
 use doorbuster_core::record::{Claim, Record};
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
-use fred::types::config::Config;
+use fred::types::config::{Config, ReconnectPolicy};
 use fred::types::{Builder, ClusterHash, CustomCommand, Value};
 
 use super::facts::{Holding, LiveState};
-use crate::limits::SCAN_COUNT;
+use crate::limits::{RECONNECT_PAUSE_MS, SCAN_COUNT};
+
+/// The server answers, and does not have what was asked for: waiting will not help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotThere(pub String);
 
 /// A connection for reading what the audit needs.
 #[derive(Debug, Clone)]
@@ -29,8 +34,10 @@ impl Reader {
     /// If Redis cannot be reached.
     pub async fn connect(redis_url: &str) -> Result<Self> {
         let gate = Gate::connect(redis_url).await.context("REDIS_URL")?;
-        let client =
-            Builder::from_config(Config::from_url(redis_url).context("REDIS_URL")?).build()?;
+        let mut builder = Builder::from_config(Config::from_url(redis_url).context("REDIS_URL")?);
+        // Redis may be killed and started again between the run and its audit.
+        builder.set_policy(ReconnectPolicy::new_constant(0, RECONNECT_PAUSE_MS));
+        let client = builder.build()?;
         client
             .init()
             .await
@@ -45,7 +52,9 @@ impl Reader {
     pub async fn snapshot(&self, live: &LiveId) -> Result<Snapshot> {
         match self.gate.snapshot(live).await? {
             Snapped::Snapshot(snapshot) => Ok(*snapshot),
-            Snapped::Fenced(fenced) => bail!("redis has no whole sale {live}: {fenced:?}"),
+            Snapped::Fenced(fenced) => {
+                Err(NotThere(format!("redis has no whole {live}: {fenced:?}")).into())
+            }
         }
     }
 

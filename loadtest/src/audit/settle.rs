@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use doorbuster_core::clock;
 use doorbuster_core::ids::LiveId;
 use tokio::time::sleep;
 
 use super::facts::{Books, LiveState};
-use super::redis::Reader;
+use super::redis::{NotThere, Reader};
 use super::store::Store;
 use crate::limits::{FLUSH_BOUND, POLL_STEP, SETTLED_LOOKS_MAX};
 
@@ -24,6 +24,12 @@ pub struct Settled {
 pub struct Sources {
     redis: Reader,
     store: Store,
+}
+
+/// How far the books are.
+enum Flush {
+    Complete,
+    At(u64),
 }
 
 impl Sources {
@@ -47,25 +53,38 @@ impl Sources {
     /// # Errors
     /// If they do not get there within a bound.
     pub async fn wait_flushed(&self, live: &LiveId, since: Instant) -> Result<Duration> {
-        let target = self.redis.snapshot(live).await?.seq;
         let began = clock::instant();
+        let mut target = None;
         loop {
-            let cursor = self
-                .store
-                .cursor(live)
-                .await?
-                .with_context(|| format!("{live} is not in the books"))?;
-            if cursor.seq >= target {
-                return Ok(clock::instant().saturating_duration_since(since));
+            match self.look(live, &mut target).await {
+                Ok(Flush::Complete) => {
+                    return Ok(clock::instant().saturating_duration_since(since));
+                }
+                Err(error) if error.is::<NotThere>() || began.elapsed() > FLUSH_BOUND => {
+                    return Err(error);
+                }
+                Ok(Flush::At(seq)) if began.elapsed() > FLUSH_BOUND => {
+                    bail!("the books are at event {seq} of {target:?} after {FLUSH_BOUND:?}")
+                }
+                // A server that is just being started again is waited for.
+                Ok(Flush::At(_)) | Err(_) => sleep(POLL_STEP).await,
             }
-            if began.elapsed() > FLUSH_BOUND {
-                bail!(
-                    "the books are at event {} of {target} after {FLUSH_BOUND:?}",
-                    cursor.seq
-                );
-            }
-            sleep(POLL_STEP).await;
         }
+    }
+
+    /// `target` is filled by the first look at Redis that succeeds.
+    async fn look(&self, live: &LiveId, target: &mut Option<u64>) -> Result<Flush> {
+        let upto = match *target {
+            Some(seq) => seq,
+            None => *target.insert(self.redis.snapshot(live).await?.seq),
+        };
+        let cursor = self.store.cursor(live).await?;
+        let cursor = cursor.ok_or_else(|| NotThere(format!("mysql has no {live}")))?;
+        Ok(if cursor.seq >= upto {
+            Flush::Complete
+        } else {
+            Flush::At(cursor.seq)
+        })
     }
 
     /// Reads both sides until neither moves while they are read.

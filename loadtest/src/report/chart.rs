@@ -1,4 +1,9 @@
-//! The geometry of the report's charts, in a box of 1000 by 1000 that the page stretches. Called by `page`.
+//! The report's charts, in a box of 1000 by 1000 that the page stretches. Called by `page`.
+
+use crate::history::Header;
+use crate::summary::{Moment, Outcome};
+
+use super::number::{counted, grouped, seconds};
 
 /// Height and width of the box.
 const BOX: f64 = 1_000.0;
@@ -16,7 +21,7 @@ pub(super) struct Series {
 const TENTHS: [u64; 8] = [10, 12, 16, 20, 30, 40, 60, 80];
 
 /// How far up the axis goes for values up to `max`; even, so that its middle is a number too.
-pub(super) fn axis_top(max: u64) -> u64 {
+fn axis_top(max: u64) -> u64 {
     let mut power = 1_u64;
     loop {
         let tops = TENTHS.iter().map(|tenths| power.saturating_mul(*tenths));
@@ -35,14 +40,14 @@ pub(super) fn axis_top(max: u64) -> u64 {
 
 /// How two neighbouring points are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Join {
+enum Join {
     Straight,
     /// The value before stays until the next.
     Step,
 }
 
 /// `values` at equal distances, from `begin` at the left edge.
-pub(super) fn series(begin: f64, values: &[f64], top: u64, join: Join) -> Series {
+fn series(begin: f64, values: &[f64], top: u64, join: Join) -> Series {
     let y = |value: f64| BOX - BOX * value.clamp(0.0, top as f64) / (top.max(1) as f64);
     let mut points = vec![(0.0, y(begin))];
     for (i, value) in values.iter().enumerate() {
@@ -61,6 +66,74 @@ pub(super) fn series(begin: f64, values: &[f64], top: u64, join: Join) -> Series
         area: format!("0,{BOX} {line} {BOX},{BOX}"),
         line,
     }
+}
+
+/// Two series over the same time.
+pub(super) struct Chart {
+    pub(super) top: String,
+    pub(super) middle: String,
+    pub(super) until: String,
+    pub(super) area: Series,
+    pub(super) line: Series,
+    /// The chart in a sentence.
+    pub(super) said: String,
+}
+
+pub(super) fn people(outcome: &Outcome) -> Chart {
+    let top = axis_top(outcome.summary.offered);
+    let came = totals(&outcome.course, |moment| moment.arrived);
+    let answered = totals(&outcome.course, |moment| moment.accepted + moment.refused);
+    Chart {
+        top: grouped(top),
+        middle: grouped(top / 2),
+        until: seconds(outcome.course.last().map_or(0.0, |moment| moment.at_s)),
+        area: series(0.0, &came, top, Join::Straight),
+        line: series(0.0, &answered, top, Join::Straight),
+        said: format!(
+            "{} came and {} got a final answer within {}.",
+            grouped(outcome.summary.offered),
+            grouped(outcome.summary.offered - outcome.summary.unanswered),
+            seconds(outcome.summary.seconds)
+        ),
+    }
+}
+
+pub(super) fn units(header: &Header, outcome: &Outcome) -> Chart {
+    let per_request: u64 = header
+        .lines
+        .iter()
+        .map(|line| u64::from(line.quantity))
+        .sum();
+    let accepted = totals(&outcome.course, |moment| moment.accepted * per_request);
+    let left: Vec<f64> = outcome
+        .course
+        .iter()
+        .map(|moment| moment.left as f64)
+        .collect();
+    let most = accepted.last().copied().unwrap_or(0.0) as u64;
+    let top = axis_top(outcome.summary.stock.max(most));
+    Chart {
+        top: grouped(top),
+        middle: grouped(top / 2),
+        until: seconds(outcome.course.last().map_or(0.0, |moment| moment.at_s)),
+        area: series(outcome.summary.stock as f64, &left, top, Join::Step),
+        line: series(0.0, &accepted, top, Join::Straight),
+        said: format!(
+            "Stock went from {} to {}; {} accepted in all.",
+            grouped(outcome.summary.stock),
+            grouped(outcome.summary.left),
+            counted(most, "unit was", "units were")
+        ),
+    }
+}
+
+/// Running totals.
+fn totals(course: &[Moment], count: impl Fn(&Moment) -> u64) -> Vec<f64> {
+    let running = course.iter().scan(0, |sum, moment| {
+        *sum += count(moment);
+        Some(*sum as f64)
+    });
+    running.collect()
 }
 
 #[cfg(test)]

@@ -26,12 +26,14 @@ pub(super) fn ms(value: f64) -> String {
     }
 }
 
-/// Seconds, with fewer digits the longer they are.
+/// Seconds, with fewer digits the longer they are; parts of a second in milliseconds.
 pub(super) fn seconds(value: f64) -> String {
     if value >= 10.0 {
         format!("{value:.1} s")
-    } else {
+    } else if value >= 1.0 {
         format!("{value:.2} s")
+    } else {
+        ms(value * 1_000.0)
     }
 }
 
@@ -67,6 +69,9 @@ mod tests {
             [ms(1.234), ms(12.34), ms(1_234.5), ms(12_345.0)],
             ["1.23 ms", "12.3 ms", "1,235 ms", "12.3 s"]
         );
-        assert_eq!([seconds(1.234), seconds(12.34)], ["1.23 s", "12.3 s"]);
+        assert_eq!(
+            [seconds(0.0021), seconds(1.234), seconds(12.34)],
+            ["2.10 ms", "1.23 s", "12.3 s"]
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! A run in a dozen lines of text.
 
-use crate::plan::Scenario;
 use crate::summary::{Outcome, Summary};
 
 use super::number::{counted, grouped, ms, seconds};
+use super::story::offered_units;
 
 /// Findings shown on a terminal; all that were kept are in the report.
 const FINDINGS_SHOWN_MAX: usize = 10;
@@ -44,12 +44,7 @@ fn row(name: &str, value: &str) -> String {
     format!("{name:<11}{value}")
 }
 
-pub(super) fn offered(summary: &Summary) -> String {
-    let what = if summary.scenario == Scenario::Coupon {
-        ("coupon", "coupons")
-    } else {
-        ("unit", "units")
-    };
+fn offered(summary: &Summary) -> String {
     let requests = if summary.offered == summary.users {
         String::new()
     } else {
@@ -57,22 +52,27 @@ pub(super) fn offered(summary: &Summary) -> String {
     };
     format!(
         "{} to {}{requests}",
-        counted(summary.stock, what.0, what.1),
+        offered_units(summary),
         counted(summary.users, "person", "people")
     )
 }
 
 fn accepted(summary: &Summary) -> String {
-    let mut text = grouped(summary.accepted);
-    for (count, word) in [
+    let ends = [
         (summary.cancelled, "cancelled again"),
         (summary.expired, "ran out"),
-    ] {
-        if count > 0 {
-            text.push_str(&format!(", of which {} {word}", grouped(count)));
-        }
+    ];
+    let ends: Vec<String> = ends
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, how)| format!("{} {how}", grouped(*count)))
+        .collect();
+    let accepted = grouped(summary.accepted);
+    if ends.is_empty() {
+        accepted
+    } else {
+        format!("{accepted}, of which {}", ends.join(" and "))
     }
-    text
 }
 
 fn refused(summary: &Summary) -> String {

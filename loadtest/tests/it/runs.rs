@@ -40,140 +40,77 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A stage of two engines that let one user ask as often as it likes, and a place for reports.
+struct Ground {
+    stage: Stage,
+    dir: tempfile::TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let options = StageOptions::whole(2).engine_env("RATE_PER_USER", "0");
+        Self {
+            stage: Stage::start(&options).unwrap(),
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A run given as one would type it.
+    fn run(&self, line: &str) -> Value {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        run(&self.stage, &self.dir.path().join("run.html"), &args)
+    }
+}
+
 #[test]
-fn crowds_of_every_kind_are_told_the_truth() {
-    let stage = Stage::start(&StageOptions::whole(2).engine_env("RATE_PER_USER", "0")).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let report = dir.path().join("run.html");
-
-    let plain = run(
-        &stage,
-        &report,
-        &["rush", "--users", "500", "--stock", "50"],
-    );
-    assert_eq!(
-        (
-            &plain["accepted"],
-            &plain["refused"]["sold_out"],
-            &plain["unanswered"]
-        ),
-        (&50.into(), &450.into(), &0.into())
-    );
-
-    let lost = run(
-        &stage,
-        &report,
-        &[
-            "rush",
-            "--users",
-            "500",
-            "--stock",
-            "50",
-            "--lose-every-answer",
-        ],
-    );
+fn a_rush_sells_every_unit_once_and_refuses_the_rest() {
+    let ground = Ground::new();
+    let plain = ground.run("rush --users 500 --stock 50");
+    assert_eq!(plain["accepted"], 50);
+    assert_eq!(plain["refused"]["sold_out"], 450);
+    let lost = ground.run("rush --users 500 --stock 50 --lose-every-answer");
     assert_eq!(
         (&lost["accepted"], &lost["unanswered"]),
         (&50.into(), &0.into())
     );
     assert!(lost["lost_on_the_wire"].as_u64() >= Some(50));
-
-    let duplicate = run(
-        &stage,
-        &report,
-        &[
-            "rush",
-            "--users",
-            "50",
-            "--stock",
-            "20",
-            "--duplicate",
-            "20",
-        ],
-    );
+    let duplicate = ground.run("rush --users 50 --stock 20 --duplicate 20");
     assert_eq!(
         (&duplicate["accepted"], &duplicate["offered"]),
         (&20.into(), &50.into())
     );
+}
 
-    let one_user = run(
-        &stage,
-        &report,
-        &[
-            "rush",
-            "--users",
-            "1",
-            "--keys",
-            "300",
-            "--stock",
-            "300",
-            "--per-user",
-            "3",
-        ],
-    );
-    assert_eq!(
-        (&one_user["accepted"], &one_user["refused"]["limit_reached"]),
-        (&3.into(), &297.into())
-    );
-
-    let triple = run(
-        &stage,
-        &report,
-        &[
-            "rush",
-            "--users",
-            "40",
-            "--stock",
-            "100",
-            "--quantity",
-            "3",
-            "--per-user",
-            "3",
-        ],
-    );
+#[test]
+fn limits_and_quantities_hold_over_engines() {
+    let ground = Ground::new();
+    let one_user = ground.run("rush --users 1 --keys 300 --stock 300 --per-user 3");
+    assert_eq!(one_user["accepted"], 3);
+    assert_eq!(one_user["refused"]["limit_reached"], 297);
+    let triple = ground.run("rush --users 40 --stock 100 --quantity 3 --per-user 3");
     assert_eq!(
         (&triple["accepted"], &triple["left"]),
         (&33.into(), &1.into())
     );
-
-    let coupon = run(
-        &stage,
-        &report,
-        &["coupon", "--users", "500", "--coupons", "50"],
-    );
+    let coupon = ground.run("coupon --users 500 --coupons 50");
     assert_eq!(
         (&coupon["scenario"], &coupon["accepted"]),
         (&"coupon".into(), &50.into())
     );
+}
 
-    let mixed = [
-        "--cancel",
-        "0.2",
-        "--retry",
-        "0.2",
-        "--double-click",
-        "0.2",
-        "--lose-answer",
-        "0.2",
-    ];
-    let args = [
-        &[
-            "rush",
-            "--users",
-            "500",
-            "--stock",
-            "100",
-            "--seconds",
-            "1",
-            "--hold-seconds",
-            "1",
-            "--abandon",
-            "0.1",
-        ],
-        &mixed[..],
-    ];
-    let mixed = run(&stage, &report, &args.concat());
-    assert!(mixed["cancelled"].as_u64() > Some(0) && mixed["accepted"].as_u64() >= Some(100));
+#[test]
+fn a_mixed_crowd_with_short_holds_is_told_the_truth() {
+    let mixed = Ground::new().run(
+        "rush --users 1500 --stock 300 --seconds 3 --hold-seconds 1 --cancel 0.2 --retry 0.2 --double-click 0.2 \
+         --lose-answer 0.2 --abandon 0.1",
+    );
+    assert!(mixed["cancelled"].as_u64() > Some(0) && mixed["expired"].as_u64() > Some(0));
+    assert!(
+        mixed["accepted"].as_u64() > Some(300),
+        "what came back was sold again: {mixed}"
+    );
+    assert!(mixed["sweep_lag_ms_max"].as_u64() <= Some(2_000), "{mixed}");
 }
 
 #[test]
