@@ -87,62 +87,60 @@ fn version_is_said() {
 /// What is named, the arguments, the environment.
 type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
+const GOOD: (&str, &str) = ("TOKEN_SECRET", SECRET);
+
+const BAD: [Case; 14] = [
+    ("TOKEN_SECRET", &["serve"], &[]),
+    ("TOKEN_SECRET", &["serve"], &[("TOKEN_SECRET", "")]),
+    ("TOKEN_SECRET", &["serve"], &[("TOKEN_SECRET", "short")]),
+    (
+        "TOKEN_SECRET",
+        &["token", "--user", "ann"],
+        &[("TOKEN_SECRET", "change-me-change-me-change-me-change-me")],
+    ),
+    (
+        "TOKEN_SECRET_PREVIOUS",
+        &["serve"],
+        &[GOOD, ("TOKEN_SECRET_PREVIOUS", "short")],
+    ),
+    (
+        "BACKOFFICE_LISTEN",
+        &["serve"],
+        &[GOOD, ("BACKOFFICE_LISTEN", "nowhere")],
+    ),
+    (
+        "MAX_CONNECTIONS",
+        &["serve"],
+        &[GOOD, ("MAX_CONNECTIONS", "0")],
+    ),
+    (
+        "ALLOWED_HOSTS",
+        &["serve"],
+        &[GOOD, ("ALLOWED_HOSTS", "http://x")],
+    ),
+    ("REDIS_URL", &["serve"], &[GOOD, ("REDIS_URL", "http://x")]),
+    (
+        "DATABASE_URL",
+        &["serve"],
+        &[GOOD, ("DATABASE_URL", "postgres://u:hunter2@x/y")],
+    ),
+    (
+        "DATABASE_URL",
+        &["migrate"],
+        &[("DATABASE_URL", "mysql://root@127.0.0.1:3306")],
+    ),
+    (
+        "--ttl",
+        &["token", "--user", "ann", "--ttl", "25h"],
+        &[GOOD],
+    ),
+    ("--user", &["token", "--user", "a b"], &[GOOD]),
+    ("--repair", &["reconcile", "--repair"], &[]),
+];
+
 #[test]
 fn bad_configuration_ends_with_64_and_names_the_variable() {
-    let secret = ("TOKEN_SECRET", SECRET);
-    let cases: [Case; 14] = [
-        ("TOKEN_SECRET", &["serve"], &[]),
-        ("TOKEN_SECRET", &["serve"], &[("TOKEN_SECRET", "")]),
-        ("TOKEN_SECRET", &["serve"], &[("TOKEN_SECRET", "short")]),
-        (
-            "TOKEN_SECRET",
-            &["token", "--user", "ann"],
-            &[("TOKEN_SECRET", "change-me-change-me-change-me-change-me")],
-        ),
-        (
-            "TOKEN_SECRET_PREVIOUS",
-            &["serve"],
-            &[secret, ("TOKEN_SECRET_PREVIOUS", "short")],
-        ),
-        (
-            "BACKOFFICE_LISTEN",
-            &["serve"],
-            &[secret, ("BACKOFFICE_LISTEN", "nowhere")],
-        ),
-        (
-            "MAX_CONNECTIONS",
-            &["serve"],
-            &[secret, ("MAX_CONNECTIONS", "0")],
-        ),
-        (
-            "ALLOWED_HOSTS",
-            &["serve"],
-            &[secret, ("ALLOWED_HOSTS", "http://x")],
-        ),
-        (
-            "REDIS_URL",
-            &["serve"],
-            &[secret, ("REDIS_URL", "http://x")],
-        ),
-        (
-            "DATABASE_URL",
-            &["serve"],
-            &[secret, ("DATABASE_URL", "postgres://u:hunter2@x/y")],
-        ),
-        (
-            "DATABASE_URL",
-            &["migrate"],
-            &[("DATABASE_URL", "mysql://root@127.0.0.1:3306")],
-        ),
-        (
-            "--ttl",
-            &["token", "--user", "ann", "--ttl", "25h"],
-            &[secret],
-        ),
-        ("--user", &["token", "--user", "a b"], &[secret]),
-        ("--repair", &["reconcile", "--repair"], &[]),
-    ];
-    for (variable, args, env) in cases {
+    for (variable, args, env) in BAD {
         let output = run(args, env);
         assert_eq!(
             output.status.code(),

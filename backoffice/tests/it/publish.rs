@@ -148,11 +148,7 @@ async fn a_sale_that_redis_has_lost_is_never_opened_a_second_time() {
 
 #[tokio::test]
 async fn without_a_writer_an_opened_sale_says_that_it_does_not_sell_yet() {
-    let options = StageOptions {
-        engines: 0,
-        ..StageOptions::whole(0)
-    };
-    let stage = Stage::start(&options).unwrap();
+    let stage = Stage::start(&StageOptions::whole(0)).unwrap();
     let desk = Desk::on(&stage).await;
     let id = desk.draft("unvouched").await;
     let path = format!("/admin/v1/sales/{id}");

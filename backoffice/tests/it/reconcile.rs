@@ -409,7 +409,7 @@ async fn a_sale_that_moves_while_it_is_looked_at_has_no_differences() {
                 let held = desk
                     .hold(&id, &user, json!([{"sku": "cap", "quantity": 2}]))
                     .await;
-                if bought % 2 == 0 {
+                if bought.is_multiple_of(2) {
                     desk.cancel(&id, &user, &held).await;
                 }
                 bought += 1;

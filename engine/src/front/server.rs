@@ -23,7 +23,7 @@ use crate::limits::{
 use crate::metrics as names;
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 2\r\nconnection: close\r\n\
-content-length: 107\r\n\r\n{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"overloaded\",\"detail\":\"Try again.\"}\n";
+content-length: 109\r\n\r\n{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"overloaded\",\"detail\":\"Try again.\"}\n";
 
 /// Binds `address`.
 ///
