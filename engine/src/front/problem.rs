@@ -72,134 +72,108 @@ impl Refusal {
 
     /// Programs branch on this; it never changes.
     pub fn code(&self) -> &'static str {
-        self.words().0
+        match self {
+            Refusal::Invalid { .. } => "invalid_request",
+            Refusal::MissingIdempotencyKey => "missing_idempotency_key",
+            Refusal::Unauthorized => "unauthorized",
+            Refusal::NotFound => "not_found",
+            Refusal::Method { .. } => "method_not_allowed",
+            Refusal::HeadersTooLarge => "headers_too_large",
+            Refusal::BodyTooLarge => "body_too_large",
+            Refusal::BodyTooSlow => "request_timeout",
+            Refusal::MediaType => "unsupported_media_type",
+            Refusal::RateLimited { .. } => "rate_limited",
+            Refusal::UnknownSale => "unknown_sale",
+            Refusal::UnknownSku(_) => "unknown_sku",
+            Refusal::UnknownCoupon => "unknown_coupon",
+            Refusal::UnknownReservation => "unknown_reservation",
+            Refusal::SoldOut { .. } => "sold_out",
+            Refusal::LimitReached { .. } => "limit_reached",
+            Refusal::AlreadyClaimed { .. } => "already_claimed",
+            Refusal::NotOpen => "not_open",
+            Refusal::Paused => "paused",
+            Refusal::Closed => "closed",
+            Refusal::HoldEnded { .. } => "hold_ended",
+            Refusal::InFlight => "in_flight",
+            Refusal::IdempotencyMismatch => "idempotency_mismatch",
+            Refusal::Overloaded => "overloaded",
+            Refusal::Recovering => "recovering",
+            Refusal::Unavailable { .. } => "unavailable",
+            Refusal::Backlog => "backlog",
+        }
     }
 
     /// What a buyer reads.
     pub fn title(&self, language: Language) -> &'static str {
-        let (_, english, korean) = self.words();
         match language {
-            Language::English => english,
-            Language::Korean => korean,
+            Language::English => self.english(),
+            Language::Korean => self.korean(),
         }
     }
 
-    fn words(&self) -> (&'static str, &'static str, &'static str) {
+    fn english(&self) -> &'static str {
         match self {
-            Refusal::Invalid { .. } => (
-                "invalid_request",
-                "The request is not valid",
-                "요청이 올바르지 않습니다",
-            ),
-            Refusal::MissingIdempotencyKey => (
-                "missing_idempotency_key",
-                "The request has no Idempotency-Key",
-                "Idempotency-Key가 없습니다",
-            ),
-            Refusal::Unauthorized => (
-                "unauthorized",
-                "Please sign in again",
-                "다시 로그인해 주세요",
-            ),
-            Refusal::NotFound => ("not_found", "There is nothing here", "찾는 것이 없습니다"),
-            Refusal::Method { .. } => (
-                "method_not_allowed",
-                "This cannot be done here",
-                "지원하지 않는 방식입니다",
-            ),
-            Refusal::HeadersTooLarge => (
-                "headers_too_large",
-                "The request's headers are too large",
-                "요청 헤더가 너무 큽니다",
-            ),
-            Refusal::BodyTooLarge => (
-                "body_too_large",
-                "The request's body is too large",
-                "요청 본문이 너무 큽니다",
-            ),
-            Refusal::BodyTooSlow => (
-                "request_timeout",
-                "The request took too long to arrive",
-                "요청 전송이 너무 오래 걸렸습니다",
-            ),
-            Refusal::MediaType => (
-                "unsupported_media_type",
-                "The request's body must be JSON",
-                "요청 본문은 JSON이어야 합니다",
-            ),
-            Refusal::RateLimited { .. } => (
-                "rate_limited",
-                "Too many requests, please slow down",
-                "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
-            ),
-            Refusal::UnknownSale => ("unknown_sale", "There is no such sale", "없는 판매입니다"),
-            Refusal::UnknownSku(_) => (
-                "unknown_sku",
-                "There is no such item in this sale",
-                "이 판매에 없는 상품입니다",
-            ),
-            Refusal::UnknownCoupon => (
-                "unknown_coupon",
-                "There is no such coupon",
-                "없는 쿠폰입니다",
-            ),
-            Refusal::UnknownReservation => (
-                "unknown_reservation",
-                "You have no such reservation",
-                "해당 예약이 없습니다",
-            ),
-            Refusal::SoldOut { left: 0, .. } => ("sold_out", "Sold out", "품절되었습니다"),
-            Refusal::SoldOut { .. } => ("sold_out", "Not enough left", "남은 수량이 부족합니다"),
-            Refusal::LimitReached { .. } => (
-                "limit_reached",
-                "You have reached your limit",
-                "구매 한도에 도달했습니다",
-            ),
-            Refusal::AlreadyClaimed { .. } => (
-                "already_claimed",
-                "You already have this coupon",
-                "이미 받은 쿠폰입니다",
-            ),
-            Refusal::NotOpen => ("not_open", "Not open yet", "아직 시작되지 않았습니다"),
-            Refusal::Paused => (
-                "paused",
-                "Paused for a moment, please wait",
-                "잠시 중단되었습니다. 기다려 주세요",
-            ),
-            Refusal::Closed => ("closed", "Closed", "종료되었습니다"),
-            Refusal::HoldEnded { .. } => (
-                "hold_ended",
-                "This reservation has ended",
-                "이미 끝난 예약입니다",
-            ),
-            Refusal::InFlight => (
-                "in_flight",
-                "A payment is under way",
-                "결제가 진행 중입니다",
-            ),
-            Refusal::IdempotencyMismatch => (
-                "idempotency_mismatch",
-                "This key was used for another request",
-                "다른 요청에 사용된 키입니다",
-            ),
-            Refusal::Overloaded => (
-                "overloaded",
-                "Very busy, please try again",
-                "접속자가 많습니다. 다시 시도해 주세요",
-            ),
-            Refusal::Recovering => (
-                "recovering",
-                "Back in a moment, please try again",
-                "복구 중입니다. 잠시 후 다시 시도해 주세요",
-            ),
-            Refusal::Unavailable { .. } => {
-                ("unavailable", "Please try again", "다시 시도해 주세요")
-            }
-            Refusal::Backlog => (
-                "backlog",
-                "Very busy, please try again",
-                "접속자가 많습니다. 다시 시도해 주세요",
-            ),
+            Refusal::Invalid { .. } => "The request is not valid",
+            Refusal::MissingIdempotencyKey => "The request has no Idempotency-Key",
+            Refusal::Unauthorized => "Please sign in again",
+            Refusal::NotFound => "There is nothing here",
+            Refusal::Method { .. } => "This cannot be done here",
+            Refusal::HeadersTooLarge => "The request's headers are too large",
+            Refusal::BodyTooLarge => "The request's body is too large",
+            Refusal::BodyTooSlow => "The request took too long to arrive",
+            Refusal::MediaType => "The request's body must be JSON",
+            Refusal::RateLimited { .. } => "Too many requests, please slow down",
+            Refusal::UnknownSale => "There is no such sale",
+            Refusal::UnknownSku(_) => "There is no such item in this sale",
+            Refusal::UnknownCoupon => "There is no such coupon",
+            Refusal::UnknownReservation => "You have no such reservation",
+            Refusal::SoldOut { left: 0, .. } => "Sold out",
+            Refusal::SoldOut { .. } => "Not enough left",
+            Refusal::LimitReached { .. } => "You have reached your limit",
+            Refusal::AlreadyClaimed { .. } => "You already have this coupon",
+            Refusal::NotOpen => "Not open yet",
+            Refusal::Paused => "Paused for a moment, please wait",
+            Refusal::Closed => "Closed",
+            Refusal::HoldEnded { .. } => "This reservation has ended",
+            Refusal::InFlight => "A payment is under way",
+            Refusal::IdempotencyMismatch => "This key was used for another request",
+            Refusal::Overloaded => "Very busy, please try again",
+            Refusal::Recovering => "Back in a moment, please try again",
+            Refusal::Unavailable { .. } => "Please try again",
+            Refusal::Backlog => "Very busy, please try again",
+        }
+    }
+
+    fn korean(&self) -> &'static str {
+        match self {
+            Refusal::Invalid { .. } => "요청이 올바르지 않습니다",
+            Refusal::MissingIdempotencyKey => "Idempotency-Key가 없습니다",
+            Refusal::Unauthorized => "다시 로그인해 주세요",
+            Refusal::NotFound => "찾는 것이 없습니다",
+            Refusal::Method { .. } => "지원하지 않는 방식입니다",
+            Refusal::HeadersTooLarge => "요청 헤더가 너무 큽니다",
+            Refusal::BodyTooLarge => "요청 본문이 너무 큽니다",
+            Refusal::BodyTooSlow => "요청 전송이 너무 오래 걸렸습니다",
+            Refusal::MediaType => "요청 본문은 JSON이어야 합니다",
+            Refusal::RateLimited { .. } => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
+            Refusal::UnknownSale => "없는 판매입니다",
+            Refusal::UnknownSku(_) => "이 판매에 없는 상품입니다",
+            Refusal::UnknownCoupon => "없는 쿠폰입니다",
+            Refusal::UnknownReservation => "해당 예약이 없습니다",
+            Refusal::SoldOut { left: 0, .. } => "품절되었습니다",
+            Refusal::SoldOut { .. } => "남은 수량이 부족합니다",
+            Refusal::LimitReached { .. } => "구매 한도에 도달했습니다",
+            Refusal::AlreadyClaimed { .. } => "이미 받은 쿠폰입니다",
+            Refusal::NotOpen => "아직 시작되지 않았습니다",
+            Refusal::Paused => "잠시 중단되었습니다. 기다려 주세요",
+            Refusal::Closed => "종료되었습니다",
+            Refusal::HoldEnded { .. } => "이미 끝난 예약입니다",
+            Refusal::InFlight => "결제가 진행 중입니다",
+            Refusal::IdempotencyMismatch => "다른 요청에 사용된 키입니다",
+            Refusal::Overloaded => "접속자가 많습니다. 다시 시도해 주세요",
+            Refusal::Recovering => "복구 중입니다. 잠시 후 다시 시도해 주세요",
+            Refusal::Unavailable { .. } => "다시 시도해 주세요",
+            Refusal::Backlog => "접속자가 많습니다. 다시 시도해 주세요",
         }
     }
 

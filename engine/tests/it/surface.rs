@@ -23,7 +23,7 @@ pub(crate) async fn metrics(shop: &Shop, engine: usize) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_shows_what_is_sold_when_and_how_much_is_left() {
     let shop = Shop::with_engines(1).await;
-    let live = shop.sale("s", &[("tee", 5, 2), ("cap", 1, 0)], 300).await;
+    shop.sale("s", &[("tee", 5, 2), ("cap", 1, 0)], 300).await;
     let shown = shop.buyer(0, "GET", "/v1/sales/s", "ann").await;
     assert_eq!(shown.status, StatusCode::OK);
     assert_eq!(
@@ -63,6 +63,16 @@ async fn a_sale_shows_what_is_sold_when_and_how_much_is_left() {
         },
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_pauses_resumes_and_closes_as_often_as_needed() {
+    let shop = Shop::with_engines(1).await;
+    let live = shop.sale("s", &[("tee", 5, 2)], 300).await;
+    assert_eq!(
+        shop.reserve_one(0, "s", "ann", "k").await.status,
+        StatusCode::CREATED
+    );
     for (verb, state, code) in [
         ("pause", "paused", "paused"),
         ("resume", "open", ""),

@@ -30,10 +30,13 @@ fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
     };
     let mut args = common_args(ground);
     args.extend(arguments.iter().map(OsString::from));
+    // In a directory that servers share, each that starts removes the temporary tables of those that are being installed.
+    let mut env = ground.env();
+    env.push(("TMPDIR".into(), ground.dir().into()));
     let job = Job {
         program: program.clone(),
         args,
-        env: ground.env(),
+        env,
         dir: ground.dir(),
         bound: DATABASE_INSTALL_BOUND,
     };
