@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
-use crate::config::Hosts;
+use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
 

@@ -15,6 +15,8 @@ use doorbuster_core::ids::{LiveId, UserId};
 use doorbuster_core::limits::TOKEN_LIFE_MAX;
 use sqlx::mysql::MySqlConnectOptions;
 
+use crate::hosts::Hosts;
+
 const EXAMPLES: &str = "\
 Examples:
   doorbuster-backoffice migrate
@@ -241,47 +243,6 @@ fn secret(variable: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
     Err(ConfigError::Secret { variable, problem })
 }
 
-/// Hosts that a request may name; none listed allows any.
-#[derive(Debug, Clone, Default)]
-pub struct Hosts(Vec<String>);
-
-impl Hosts {
-    /// Whether a request with this Host header may be served. A listed name allows every port, a listed `name:port` that one.
-    pub fn allow(&self, host: Option<&str>) -> bool {
-        let Some(host) = host else {
-            return self.0.is_empty();
-        };
-        let host = host.to_ascii_lowercase();
-        let name = host
-            .rsplit_once(':')
-            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
-            .map_or(host.as_str(), |(name, _)| name);
-        self.0.is_empty()
-            || self
-                .0
-                .iter()
-                .any(|listed| *listed == host || listed == name)
-    }
-}
-
-impl FromStr for Hosts {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let hosts: Vec<String> = text
-            .split(',')
-            .map(|host| host.trim().to_ascii_lowercase())
-            .filter(|host| !host.is_empty())
-            .collect();
-        match hosts.iter().find(|host| host.contains(['/', ' ', '*'])) {
-            Some(bad) => Err(format!(
-                "{bad} is no host name; list names such as shop.example, comma-separated"
-            )),
-            None => Ok(Self(hosts)),
-        }
-    }
-}
-
 fn role_parser() -> impl TypedValueParser<Value = Role> {
     PossibleValuesParser::new(["buyer", "operator", "finance", "admin"]).map(|word| {
         match word.as_str() {
@@ -346,25 +307,6 @@ mod tests {
         ] {
             assert!(parse_ttl(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn hosts_are_compared_without_case_and_with_any_port_unless_one_is_named() {
-        let hosts: Hosts = "shop.example, admin.example:8443".parse().unwrap();
-        for good in ["shop.example", "SHOP.example:8081", "admin.example:8443"] {
-            assert!(hosts.allow(Some(good)), "{good}");
-        }
-        for bad in [
-            Some("evil.example"),
-            Some("admin.example"),
-            Some("shop.example.evil"),
-            Some(""),
-            None,
-        ] {
-            assert!(!hosts.allow(bad), "{bad:?}");
-        }
-        assert!(Hosts::default().allow(None));
-        assert!("http://x".parse::<Hosts>().is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::ack::AckWatch;
 use crate::books::Books;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::front::cors::Cors;
 use crate::front::limit::Limiter;
 use crate::front::request_id::RequestIds;
@@ -30,6 +30,8 @@ pub struct App {
     pub ack: AckWatch,
     pub cors: Cors,
     pub allowed_hosts: Vec<String>,
+    /// Whether buyers are served: not by a process that only writes.
+    pub serves_buyers: bool,
     pub request_ids: RequestIds,
     pub metrics: PrometheusHandle,
     draining: AtomicBool,
@@ -52,6 +54,7 @@ impl App {
             ack: AckWatch::new(config.ack_level),
             cors: Cors::new(&config.cors_origins),
             allowed_hosts: config.allowed_hosts.clone(),
+            serves_buyers: config.role != Role::Writer,
             request_ids: RequestIds::new(engine_id),
             draining: AtomicBool::new(false),
             gate,

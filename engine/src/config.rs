@@ -27,7 +27,7 @@ const SECRETS: &str = "Secrets, from the environment only:
   TOKEN_SECRET            signs access tokens; at least 32 bytes, required
   TOKEN_SECRET_PREVIOUS   accepted too, while a secret is being changed
 Other variables:
-  LOG=info                what is logged to stderr, e.g. debug, or doorbuster_engine=debug";
+  RUST_LOG=info           what is logged to stderr, e.g. debug, or info,doorbuster_engine=debug";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -199,7 +199,7 @@ impl Config {
             cors_origins: listed(serve.cors_origins),
             tokens,
             receipts,
-            log: variable("LOG").unwrap_or_else(|| "info".into()),
+            log: variable("RUST_LOG").unwrap_or_else(|| "info".into()),
         })
     }
 

@@ -42,6 +42,8 @@ pub const ABSENT_SALES_MAX: u64 = 10_000;
 pub const ABSENT_LIFE: Duration = Duration::from_secs(1);
 /// Age at which a view of a sale is renewed before it is shown (contract: `left` may lag ≤ 1 s).
 pub const VIEW_LIFE: Duration = Duration::from_millis(250);
+/// Look-ups of sales not at hand that are under way at once; more are refused: ids that do not exist cost buyers nothing.
+pub const LOOK_UPS_MAX: usize = 32;
 /// Buckets of the per-user limiter: memory is bounded by construction; users that share one share its rate.
 pub const USER_BUCKETS: u64 = 1 << 20;
 /// How often the limiter forgets users at rest.
@@ -81,6 +83,8 @@ pub const WRITER_PAUSE_MAX: Duration = Duration::from_millis(100);
 pub const WRITER_RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Between two looks for newly published sales.
 pub const ROSTER_EVERY: Duration = Duration::from_millis(250);
+/// For MySQL to name them, a connection included.
+pub const ROSTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dead letters a minute past which a sale's writer stops and asks for a person.
 pub const DEAD_LETTERS_PER_MINUTE_MAX: usize = 3;
 /// Longest wait between two sweeps of a sale: covers a clock that moved.

@@ -2,6 +2,7 @@
 //!
 //! Labels are bounded: outcome codes, routes, reasons, and live sales; never a user or a reservation.
 
+use doorbuster_core::ids::LiveId;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -28,6 +29,7 @@ pub const SWEPT: &str = "doorbuster_swept_holds_total";
 pub const SWEEPER_LAG_SECONDS: &str = "doorbuster_sweeper_lag_seconds";
 pub const CONSERVATION: &str = "doorbuster_conservation_difference_units";
 pub const CLOCK_BEHIND_SECONDS: &str = "doorbuster_redis_clock_behind_seconds";
+pub const CLOCK_REFUSALS: &str = "doorbuster_clock_refusals_total";
 pub const ACK_OK: &str = "doorbuster_ack_level_met";
 
 /// Installs the process-wide recorder.
@@ -107,8 +109,18 @@ fn describe() {
         Unit::Seconds,
         "How far Redis TIME is behind the sale's last event, by sale."
     );
+    describe_counter!(
+        CLOCK_REFUSALS,
+        "Calls refused because Redis TIME leapt and this machine's clock disagrees."
+    );
     describe_gauge!(
         ACK_OK,
         "1 while Redis is set to keep what the ack level promises."
     );
+}
+
+/// A script refused because Redis TIME leapt by more than a minute and this machine's clock does not agree (design §3, Time).
+pub(crate) fn clock_alarm(live: &LiveId) {
+    metrics::counter!(CLOCK_REFUSALS).increment(1);
+    tracing::error!(alarm = "clock", sale = %live, "redis TIME leapt and this machine's clock disagrees: one of the two is wrong");
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
-use crate::books::Books;
+use crate::books::{self, Books};
 use crate::config::{Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
 use crate::writer::Writer;
@@ -81,7 +81,7 @@ async fn check_schema(books: &Books) -> anyhow::Result<()> {
         Ok(false) => anyhow::bail!(
             "DATABASE_URL: the schema is older than this program; run `doorbuster-backoffice migrate`"
         ),
-        Err(sqlx::Error::Database(e)) => anyhow::bail!(
+        Err(sqlx::Error::Database(e)) if books::is_missing(&*e) => anyhow::bail!(
             "DATABASE_URL: no schema of ours ({e}); run `doorbuster-backoffice migrate`"
         ),
         Err(e) => {

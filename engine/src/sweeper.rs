@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use doorbuster_core::clock;
-use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::reads::Backlog;
 use doorbuster_core::gate::sweep::Swept;
+use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
 use metrics::{counter, gauge};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,9 @@ async fn sweep(gate: &Gate, live: &LiveId, backlog: &Backlog) -> Duration {
                 }
             }
             Ok(Swept::Fenced(fenced)) => {
+                if fenced == Fenced::Recovering("clock".into()) {
+                    names::clock_alarm(live);
+                }
                 tracing::trace!(sale = %live, ?fenced, "not swept");
                 return SWEEP_EVERY_MIN;
             }

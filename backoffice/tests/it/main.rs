@@ -15,6 +15,7 @@ mod me;
 mod migrate;
 mod publish;
 mod reconcile;
+mod reconcile_moving;
 mod roles;
 mod sales;
 mod switch;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use doorbuster_core::ids::LiveId;
 use sqlx::MySqlPool;
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use uuid::Uuid;
 
 use crate::limits::{FRONT_ACQUIRE_TIMEOUT, FRONT_CONNECTIONS};
@@ -21,6 +21,8 @@ const SCHEMA_VERSION: i64 = 12;
 #[derive(Debug, Clone)]
 pub struct Books {
     pool: MySqlPool,
+    /// Its own connection: a flood of look-ups must not silence this engine.
+    witness: MySqlPool,
 }
 
 /// What the books say of a sale that Redis does not know.
@@ -42,11 +44,16 @@ impl Books {
     /// Where `database_url` cannot be parsed.
     pub fn new(database_url: &str) -> Result<Self, sqlx::Error> {
         let options = MySqlConnectOptions::from_str(database_url)?;
-        let pool = MySqlPoolOptions::new()
-            .max_connections(FRONT_CONNECTIONS)
-            .acquire_timeout(FRONT_ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options);
-        Ok(Self { pool })
+        let pool = |connections| {
+            MySqlPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(FRONT_ACQUIRE_TIMEOUT)
+                .connect_lazy_with(options.clone())
+        };
+        Ok(Self {
+            pool: pool(FRONT_CONNECTIONS),
+            witness: pool(1),
+        })
     }
 
     /// # Errors
@@ -81,7 +88,7 @@ impl Books {
     /// # Errors
     /// Where MySQL does not answer.
     pub async fn sign_of_life(&self, id: Uuid) -> Result<(), sqlx::Error> {
-        store::sign_of_life(&self.pool, id).await
+        store::sign_of_life(&self.witness, id).await
     }
 
     /// Says how far engine `id` has seen each sale, up to the start of Redis process `run_id`.
@@ -94,7 +101,7 @@ impl Books {
         run_id: &str,
         sightings: &[(LiveId, u32, u64)],
     ) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.witness.begin().await?;
         for chunk in sightings.chunks(100) {
             store::put_sightings(&mut transaction, id, chunk).await?;
         }
@@ -107,6 +114,16 @@ impl Books {
     /// # Errors
     /// Where MySQL does not answer; its signs of life then run out by themselves.
     pub async fn leave(&self, id: Uuid) -> Result<(), sqlx::Error> {
-        store::leave(&self.pool, id).await
+        store::leave(&self.witness, id).await
     }
+}
+
+/// Whether the database, or our tables in it, are not there.
+pub(crate) fn is_missing(error: &dyn sqlx::error::DatabaseError) -> bool {
+    const NO_DATABASE: u16 = 1049;
+    const NO_TABLE: u16 = 1146;
+    let number = error
+        .try_downcast_ref::<MySqlDatabaseError>()
+        .map(MySqlDatabaseError::number);
+    matches!(number, Some(NO_DATABASE | NO_TABLE))
 }

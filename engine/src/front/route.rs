@@ -124,6 +124,9 @@ async fn dispatch(
         route,
         Route::Sale(_) | Route::Reservations(_) | Route::Reservation(..) | Route::Claims(_)
     ) {
+        if !app.serves_buyers {
+            return Err(Refusal::NotFound);
+        }
         app.limiter.check_total()?;
     }
     match route {

@@ -106,6 +106,9 @@ impl LiveSale {
             Fenced::UnknownSale => self.absent.refusal(&self.live).await,
             Fenced::Recovering(why) => {
                 tracing::debug!(sale = %self.live, why, "recovering");
+                if why == "clock" {
+                    crate::metrics::clock_alarm(&self.live);
+                }
                 if why == "epoch" {
                     self.views.renew().await;
                 }

@@ -1,6 +1,7 @@
 //! The live sales at hand, and what the books say of those that Redis does not know.
 //!
-//! Both memories are bounded, and what MySQL said is believed for a second: ids that do not exist cost it one query a second.
+//! Both memories are bounded, what MySQL said of an id is believed for a second, and few look-ups run at once: ids that
+//! do not exist cannot keep buyers or the witness from Redis and MySQL.
 
 use std::sync::Arc;
 
@@ -8,12 +9,15 @@ use doorbuster_core::gate::notices::Restocked;
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
+use metrics::counter;
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use super::LiveSale;
 use crate::books::{Booked, Books};
 use crate::front::problem::Refusal;
-use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX};
+use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX, LOOK_UPS_MAX};
+use crate::metrics as names;
 
 /// Sales by name.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct Registry {
     gate: Gate,
     live: Cache<LiveId, Arc<LiveSale>>,
     absent: Absent,
+    look_ups: Semaphore,
 }
 
 /// What a look at a sale found.
@@ -43,6 +48,7 @@ impl Registry {
             gate,
             live: Cache::new(LIVE_SALES_MAX),
             absent: Absent::new(books),
+            look_ups: Semaphore::new(LOOK_UPS_MAX),
         }
     }
 
@@ -55,6 +61,10 @@ impl Registry {
         if let Some(booked) = self.absent.remembered(live).await {
             return Ok(Looked::Absent(booked));
         }
+        let Ok(_permit) = self.look_ups.try_acquire() else {
+            counter!(names::SHED, "reason" => "look_ups").increment(1);
+            return Err(Refusal::Overloaded);
+        };
         match self.live.try_get_with(live.clone(), self.load(live)).await {
             Ok(sale) => Ok(Looked::Live(sale)),
             Err(why) => match &*why {

@@ -9,6 +9,7 @@ use sqlx::{MySql, Transaction};
 
 use super::projection::{Numbered, number, project};
 use super::store;
+use crate::limits::DEAD_LETTERS_PER_MINUTE_MAX;
 
 /// What was done.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ impl From<JournalError> for Failed {
     }
 }
 
+/// Stops at once when there are more dead letters than a sale may have; the caller must then roll back.
+///
 /// # Errors
 /// Those of the server; nothing may be committed then.
 pub(super) async fn apply(
@@ -67,6 +70,9 @@ pub(super) async fn apply(
                 if let [poison] = part {
                     store::insert_dead_letter(transaction, &book_id, poison, &why).await?;
                     applied.dead_letters += 1;
+                    if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
+                        return Ok(applied);
+                    }
                 } else {
                     let (earlier, later) = part.split_at(part.len() / 2);
                     parts.extend([later, earlier]);

@@ -1,7 +1,11 @@
 //! What each live sale looks like from outside: lag in events and the conservation law, once a second.
 
+use doorbuster_core::clock;
 use doorbuster_core::gate::Gate;
+use doorbuster_core::gate::reads::Backlog;
 use doorbuster_core::gate::snapshot::Snapped;
+use doorbuster_core::ids::LiveId;
+use doorbuster_core::journal::StreamId;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
@@ -21,9 +25,12 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
             let sale = live.book_id();
             let lag = backlog.seq.saturating_sub(backlog.flushed_seq);
             gauge!(names::WRITER_LAG_EVENTS, "sale" => sale.clone()).set(lag as f64);
-            if lag == 0 {
-                gauge!(names::WRITER_LAG_SECONDS, "sale" => sale.clone()).set(0.0);
-            }
+            let behind = if lag == 0 {
+                0.0
+            } else {
+                oldest_seconds(gate, live, backlog).await
+            };
+            gauge!(names::WRITER_LAG_SECONDS, "sale" => sale.clone()).set(behind);
             let Ok(Snapped::Snapshot(snapshot)) = gate.snapshot(live).await else {
                 continue;
             };
@@ -45,4 +52,18 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
             gauge!(names::CLOCK_BEHIND_SECONDS, "sale" => sale).set(behind_ms as f64 / 1_000.0);
         }
     }
+}
+
+/// Age of the oldest event that is not in the books: the entry after the cursor's own, which stays.
+async fn oldest_seconds(gate: &Gate, live: &LiveId, backlog: &Backlog) -> f64 {
+    let entries = gate
+        .journal(live, &StreamId::start(), 2)
+        .await
+        .unwrap_or_default();
+    let oldest = entries
+        .iter()
+        .find(|entry| entry.last_seq() > backlog.flushed_seq);
+    oldest.map_or(0.0, |entry| {
+        clock::now_ms().saturating_sub(entry.at_ms) as f64 / 1_000.0
+    })
 }

@@ -90,7 +90,8 @@ impl Writer {
             let worked = match self.roster.refresh().await {
                 Ok(sales) => self.round(sales).await,
                 Err(e) => {
-                    tracing::debug!(error = %e, "the backlog could not be read");
+                    counter!(names::WRITER_ERRORS).increment(1);
+                    tracing::warn!(error = %e, "the backlog could not be read");
                     Round::Failed
                 }
             };
@@ -177,6 +178,10 @@ impl Writer {
                 tracing::info!(sale = %live, "vouched: redis is as new as the books and as any live engine saw");
                 Round::Worked
             }
+            Stepped::Poisoned => {
+                self.stop(live);
+                Round::Failed
+            }
             Stepped::Waits(why) => {
                 tracing::debug!(sale = %live, why, "not this time");
                 Round::Idle
@@ -212,9 +217,14 @@ impl Writer {
         ));
         tracing::error!(alarm = "dead_letter", sale = %live, new, "events were refused by mysql; see dead_letters");
         if recent.len() > DEAD_LETTERS_PER_MINUTE_MAX {
-            tracing::error!(alarm = "writer_stopped", sale = %live, "too many dead letters: this sale's writer stops and asks for a person");
-            self.lock(&self.stopped).insert(live);
+            drop(all);
+            self.stop(live);
         }
+    }
+
+    fn stop(&self, live: LiveId) {
+        tracing::error!(alarm = "writer_stopped", sale = %live, "too many dead letters: this sale's writer stops and asks for a person");
+        self.lock(&self.stopped).insert(live);
     }
 
     fn is_stopped(&self, live: &LiveId) -> bool {

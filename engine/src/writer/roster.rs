@@ -11,7 +11,7 @@ use sqlx::MySqlPool;
 use tokio::sync::{Mutex, watch};
 
 use super::store;
-use crate::limits::ROSTER_EVERY;
+use crate::limits::{ROSTER_EVERY, ROSTER_TIMEOUT};
 
 /// Sales with where they stood at the last look; `None` where Redis has none.
 pub type Sales = Vec<(LiveId, Option<Backlog>)>;
@@ -78,7 +78,7 @@ impl Roster {
             .is_none_or(|at| at.elapsed() >= ROSTER_EVERY)
         {
             published.asked = Some(clock::instant());
-            match tokio::time::timeout(ROSTER_EVERY, store::published_sales(&self.shared.pool))
+            match tokio::time::timeout(ROSTER_TIMEOUT, store::published_sales(&self.shared.pool))
                 .await
             {
                 Ok(Ok(rows)) => {
@@ -87,8 +87,8 @@ impl Roster {
                         .filter_map(|(id, seq)| Some((LiveId::from_book_id(&id).ok()?, seq)))
                         .collect()
                 }
-                Ok(Err(e)) => tracing::debug!(error = %e, "the published sales could not be read"),
-                Err(_) => tracing::debug!("the published sales could not be read in time"),
+                Ok(Err(e)) => tracing::warn!(error = %e, "the published sales could not be read"),
+                Err(_) => tracing::warn!("the published sales could not be read in time"),
             }
         }
         published.sales.clone()

@@ -6,13 +6,15 @@ use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::trim::Trimmed;
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::journal::{Entry, StreamId};
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use sqlx::MySqlPool;
 
 use super::continuity::{self, Continuity};
 use super::store::{self, Cursor};
 use super::{apply, vouch};
-use crate::limits::{WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX, WRITER_REDIS_TIMEOUT};
+use crate::limits::{
+    DEAD_LETTERS_PER_MINUTE_MAX, WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX, WRITER_REDIS_TIMEOUT,
+};
 use crate::metrics as names;
 
 /// What a step needs.
@@ -34,6 +36,8 @@ pub(super) enum Stepped {
         dead_letters: usize,
     },
     Vouched,
+    /// MySQL refused so many events for what they say that a person must look; nothing was written.
+    Poisoned,
     /// Nothing to do, or not yet.
     Waits(&'static str),
     /// Redis does not continue the books.
@@ -57,14 +61,19 @@ impl Step<'_> {
         let entries = self.read(&cursor.stream_id).await?;
         let fresh = match continuity::check(&cursor, known.as_ref(), entries) {
             Continuity::Continues(fresh) => first_events(fresh),
-            Continuity::Broken(why) => return Ok(Stepped::Rewound(why)),
+            Continuity::Broken(why) => {
+                self.withdraw().await;
+                return Ok(Stepped::Rewound(why));
+            }
         };
         let Some(last) = fresh.last() else {
-            return if self.vouched {
-                Ok(Stepped::Waits("nothing new"))
-            } else {
-                vouch::vouch(self, &mut transaction, &cursor).await
-            };
+            if !self.vouched {
+                return vouch::vouch(self, &mut transaction, &cursor).await;
+            }
+            // The last trim may not have come through.
+            transaction.rollback().await.context("rollback")?;
+            self.trim(&cursor).await;
+            return Ok(Stepped::Waits("nothing new"));
         };
         let moved = Cursor {
             epoch: cursor.epoch,
@@ -74,13 +83,15 @@ impl Step<'_> {
         let applied = apply::apply(&mut transaction, self.live, &fresh)
             .await
             .context("apply")?;
+        if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
+            return Ok(Stepped::Poisoned);
+        }
         store::move_cursor(&mut transaction, &book_id, &moved)
             .await
             .context("move the cursor")?;
         transaction.commit().await.context("commit")?;
         histogram!(names::WRITER_TRANSACTION_SECONDS).record(started.elapsed().as_secs_f64());
         counter!(names::WRITER_EVENTS).increment(applied.events as u64);
-        self.note_lag(&fresh[0]);
         self.trim(&moved).await;
         Ok(Stepped::Wrote {
             dead_letters: applied.dead_letters,
@@ -113,10 +124,16 @@ impl Step<'_> {
         }
     }
 
-    fn note_lag(&self, oldest: &Entry) {
-        let lag_ms = clock::now_ms().saturating_sub(oldest.at_ms);
-        gauge!(names::WRITER_LAG_SECONDS, "sale" => self.live.book_id())
-            .set(lag_ms as f64 / 1_000.0);
+    /// A sale whose journal does not continue the books must not go on selling on an earlier vouch.
+    async fn withdraw(&self) {
+        if !self.vouched {
+            return;
+        }
+        let withdrawn =
+            tokio::time::timeout(WRITER_REDIS_TIMEOUT, self.gate.withdraw(self.live)).await;
+        if !matches!(withdrawn, Ok(Ok(_))) {
+            tracing::error!(alarm = "rewind", sale = %self.live, "the vouch could not be taken back yet");
+        }
     }
 }
 

@@ -46,9 +46,11 @@ pub(super) async fn prepare_session(
     wait_timeout_s: u32,
 ) -> Result<(), sqlx::Error> {
     let sql = "-- prepare_session
-        set session wait_timeout = ?, session innodb_lock_wait_timeout = 5, session transaction_isolation = 'READ-COMMITTED'";
+        set session wait_timeout = ?, session net_read_timeout = 5, session net_write_timeout = 5,
+            session innodb_lock_wait_timeout = 5, session transaction_isolation = 'READ-COMMITTED'";
     let older = "-- prepare_session
-        set session wait_timeout = ?, session innodb_lock_wait_timeout = 5, session tx_isolation = 'READ-COMMITTED'";
+        set session wait_timeout = ?, session net_read_timeout = 5, session net_write_timeout = 5,
+            session innodb_lock_wait_timeout = 5, session tx_isolation = 'READ-COMMITTED'";
     // MariaDB before 11.1 knows the variable by its older name only.
     match sqlx::query(sql)
         .bind(wait_timeout_s)
@@ -150,14 +152,15 @@ pub(super) async fn witnesses(
 }
 
 pub(super) async fn savepoint(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query("savepoint part")
+    // MySQL takes this in its text protocol only.
+    sqlx::raw_sql("savepoint part")
         .execute(&mut **tx)
         .await
         .map(|_| ())
 }
 
 pub(super) async fn rollback_to_savepoint(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query("rollback to savepoint part")
+    sqlx::raw_sql("rollback to savepoint part")
         .execute(&mut **tx)
         .await
         .map(|_| ())

@@ -84,8 +84,8 @@ impl Gate {
             args.push_bytes(request.id.as_bytes());
             args.push(request.user.as_str());
         }
-        let reply = self.run(&SCRIPT, &live, args).await?;
-        let batch = decode(reply, requests.len(), outcome)?;
+        let mut reply = self.run(&SCRIPT, &live, args).await?;
+        let batch = decode(&mut reply, requests.len(), outcome)?;
         if let Batch::Decided(decided) = &batch {
             self.saw(&live, epoch, decided.seq);
         }

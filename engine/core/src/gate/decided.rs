@@ -26,7 +26,7 @@ pub enum Batch<O> {
 
 /// Reads the reply; `outcome` reads the two elements behind each outcome word.
 pub(crate) fn decode<O>(
-    mut reply: Reply,
+    reply: &mut Reply,
     requests: usize,
     outcome: impl Fn(&str, &mut Reply) -> Result<O, GateError>,
 ) -> Result<Batch<O>, GateError> {

@@ -14,6 +14,7 @@ pub mod adjust;
 pub mod open;
 pub mod switch;
 pub mod vouch;
+pub mod withdraw;
 
 pub mod cancel;
 pub mod claim;
@@ -45,9 +46,10 @@ use script::Script;
 use sightings::Sightings;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 12] = [
+pub static SCRIPTS: [&Script; 13] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
+    &withdraw::SCRIPT,
     &switch::SCRIPT,
     &adjust::SCRIPT,
     &reserve::SCRIPT,
@@ -178,7 +180,7 @@ impl Gate {
             .permits
             .try_acquire()
             .map_err(|_| GateError::Busy)?;
-        let _under_way: OwnedRwLockReadGuard<()> =
+        let under_way: OwnedRwLockReadGuard<()> =
             Arc::clone(&self.shared.under_way).read_owned().await;
         let keys = script.keys_of(&Keys::of(live));
         let client = self.shared.pool.next().with_options(&self.shared.options);
@@ -194,7 +196,7 @@ impl Gate {
             other => other,
         };
         let value = answer.map_err(|e| connection::gate_error(script.name, &e))?;
-        Reply::new(script, &args.call, value)
+        Reply::new(script, &args.call, value, under_way)
     }
 
     pub(crate) fn pool(&self) -> &Pool {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{GateError, connection};
 use crate::ids::{LiveId, SkuId};
 use crate::keys::Keys;
-use crate::limits::{NOTICES_CHANNEL, NOTICES_MAX};
+use crate::limits::{NOTICES_CHANNEL, NOTICES_MAX, REDIS_RESTART_PAUSE};
 
 /// One notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +40,10 @@ async fn forward(client: SubscriberClient, sender: mpsc::Sender<Restocked>) {
     let mut messages = client.message_rx();
     let _connection = client.connect();
     let _resubscriber = client.manage_subscriptions();
-    // Fails only while there is no connection; the resubscriber then does it on the first one.
-    let _ = client.subscribe(NOTICES_CHANNEL).await;
+    // The resubscriber knows only what was subscribed once, so the first time has to succeed.
+    while client.subscribe(NOTICES_CHANNEL).await.is_err() && !sender.is_closed() {
+        tokio::time::sleep(REDIS_RESTART_PAUSE).await;
+    }
     loop {
         tokio::select! {
             () = sender.closed() => break,

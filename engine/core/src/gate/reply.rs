@@ -1,6 +1,7 @@
 //! A script's reply, read strictly: an unknown word, a missing or a surplus element is a broken contract, never a default.
 
 use fred::types::Value;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use super::script::Script;
 use super::{Fenced, GateError};
@@ -11,6 +12,8 @@ pub(crate) struct Reply {
     script: &'static Script,
     word: String,
     rest: std::vec::IntoIter<Value>,
+    /// The call counts as under way until its reply has been read and its sighting noted.
+    _under_way: Option<OwnedRwLockReadGuard<()>>,
 }
 
 impl Reply {
@@ -20,6 +23,7 @@ impl Reply {
         script: &'static Script,
         call: &str,
         value: Value,
+        under_way: OwnedRwLockReadGuard<()>,
     ) -> Result<Self, GateError> {
         let Value::Array(values) = value else {
             return Err(GateError::Contract {
@@ -31,6 +35,7 @@ impl Reply {
             script,
             word: String::new(),
             rest: values.into_iter(),
+            _under_way: Some(under_way),
         };
         reply.word = reply.text()?;
         if reply.text()? != call {
@@ -83,6 +88,7 @@ impl Reply {
                 script: self.script,
                 word: self.word.clone(),
                 rest: values.into_iter(),
+                _under_way: None,
             }),
             _ => Err(self.broken("an array was expected")),
         }

@@ -106,8 +106,8 @@ impl Gate {
                 args.push(line.quantity.to_string());
             }
         }
-        let reply = self.run(&SCRIPT, live, args).await?;
-        let batch = decode(reply, requests.len(), outcome)?;
+        let mut reply = self.run(&SCRIPT, live, args).await?;
+        let batch = decode(&mut reply, requests.len(), outcome)?;
         if let Batch::Decided(decided) = &batch {
             self.saw(live, epoch, decided.seq);
         }

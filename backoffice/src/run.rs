@@ -1,0 +1,43 @@
+//! Runs the job that the command line names, and prints its result: text, or one JSON object. Called by `main`.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::config::Command;
+use crate::{migrate, reconcile, server, token};
+
+/// Reconcile found differences.
+const DIFFERENCES: u8 = 1;
+
+/// # Errors
+/// Whatever kept the job from its end; differences that reconcile finds are a result.
+pub async fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Migrate(request) => {
+            let migrated = migrate::migrate(request.database.options()?).await?;
+            print(request.output.json, &migrated)?;
+        }
+        Command::Token(request) => print(request.output.json, &token::issue(request)?)?,
+        Command::Serve(config) => server::serve(config).await?,
+        Command::Reconcile(request) => {
+            let report = reconcile::reconcile(request).await?;
+            print(request.output.json, &report)?;
+            if report.differences > 0 {
+                return Ok(ExitCode::from(DIFFERENCES));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(json: bool, result: &(impl Serialize + Display)) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(result)?);
+    } else {
+        println!("{result}");
+    }
+    Ok(())
+}
