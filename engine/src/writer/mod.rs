@@ -11,6 +11,7 @@ pub mod gauges;
 pub mod roster;
 
 mod apply;
+mod chunks;
 mod continuity;
 mod projection;
 mod step;

@@ -11,12 +11,10 @@ use doorbuster_core::record::{Claim, Reason, Status};
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 use sqlx::{MySql, MySqlPool, QueryBuilder, Row, Transaction};
 
+use super::chunks::chunks;
 use super::projection::{HeldRow, MovedRow, Numbered};
 
 type Tx<'a> = Transaction<'a, MySql>;
-
-/// Rows of one statement, largest first; every count is a sum of these.
-const CHUNKS: [usize; 4] = [256, 64, 8, 1];
 
 /// How far the books are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -378,29 +376,4 @@ pub(super) fn is_data_error(error: &sqlx::Error) -> bool {
 
 fn reason(status: Status) -> Option<&'static str> {
     status.reason().map(Reason::as_str)
-}
-
-fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let size = *CHUNKS.iter().find(|size| **size <= rest.len())?;
-        let (chunk, later) = rest.split_at(size);
-        rest = later;
-        Some(chunk)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_cut_into_few_sizes_and_none_is_lost() {
-        for count in [0, 1, 7, 8, 9, 255, 256, 1_000] {
-            let rows: Vec<usize> = (0..count).collect();
-            let cut: Vec<&[usize]> = chunks(&rows).collect();
-            assert!(cut.iter().all(|chunk| CHUNKS.contains(&chunk.len())));
-            assert_eq!(cut.concat(), rows);
-        }
-    }
 }

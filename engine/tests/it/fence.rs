@@ -111,6 +111,28 @@ async fn a_redis_older_than_an_engine_saw_stays_recovering_and_an_alarm_says_so(
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_no_longer_continues_the_books_stops_a_sale_that_was_vouched_for() {
+    let shop = Shop::with_engines(1).await;
+    let live = shop.sale("s", &[("tee", 10, 0)], 300).await;
+    shop.until_booked(&live).await;
+    raw(&shop, "DEL", &["{sale:s}:journal"]).await;
+    // The script cannot know yet; the writer finds out as soon as there is something to write.
+    shop.reserve_one(0, "s", "ann", "k").await;
+    within(
+        Duration::from_secs(5),
+        "the vouch is taken back",
+        || async {
+            let refused = shop.reserve_one(0, "s", "bob", "k").await;
+            (refused.code() == "recovering").then_some(())
+        },
+    )
+    .await;
+    assert!(!shop.snapshot(&live).await.is_vouched());
+    let metrics = super::surface::metrics(&shop, 0).await;
+    assert!(metrics.contains("doorbuster_rewinds_total 1"), "{metrics}");
+}
+
 /// The growing part of Redis's append-only file.
 fn append_only_file(shop: &Shop) -> std::path::PathBuf {
     let mut found = Vec::new();

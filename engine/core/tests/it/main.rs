@@ -26,6 +26,7 @@ mod sweep;
 mod switch;
 mod trim;
 mod vouch;
+mod withdraw;
 
 mod races;
 mod restart;
