@@ -1,14 +1,37 @@
-//! What the harness takes from its environment; the only file that reads it, apart from the options that `args` declares.
+//! What the harness takes from its environment; the only file that reads it.
 
 use std::env;
 use std::fmt;
 use std::io::IsTerminal;
+
+use clap::Args;
 
 /// Whether colours are wished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
     On,
     Off,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Programs")]
+pub struct StoreArgs {
+    /// Redis of programs that run already.
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        default_value = "redis://127.0.0.1:6379"
+    )]
+    pub redis_url: String,
+    /// Their database.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "mysql://root@127.0.0.1:3306/doorbuster"
+    )]
+    pub database_url: String,
 }
 
 /// The secret that tokens are signed with. Not an option: the arguments of a process are for everyone to see.

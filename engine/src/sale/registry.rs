@@ -61,10 +61,6 @@ impl Registry {
         if let Some(booked) = self.absent.remembered(live).await {
             return Ok(Looked::Absent(booked));
         }
-        let Ok(_permit) = self.look_ups.try_acquire() else {
-            counter!(names::SHED, "reason" => "look_ups").increment(1);
-            return Err(Refusal::Overloaded);
-        };
         match self.live.try_get_with(live.clone(), self.load(live)).await {
             Ok(sale) => Ok(Looked::Live(sale)),
             Err(why) => match &*why {
@@ -94,6 +90,11 @@ impl Registry {
     }
 
     async fn load(&self, live: &LiveId) -> Result<Arc<LiveSale>, NotLive> {
+        // Here, where one of many who ask for the same sale comes by, and not where each of them does.
+        let Ok(_permit) = self.look_ups.try_acquire() else {
+            counter!(names::SHED, "reason" => "look_ups").increment(1);
+            return Err(NotLive::Refused(Refusal::Overloaded));
+        };
         match self.gate.snapshot(live).await {
             Ok(Snapped::Snapshot(first)) => Ok(Arc::new(LiveSale::new(
                 &self.gate,

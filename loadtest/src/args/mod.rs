@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::config::StoreArgs;
+
 use crate::config;
 use crate::rush::Output;
 
@@ -206,27 +208,6 @@ pub struct TargetArgs {
     pub allow_remote: bool,
     #[command(flatten)]
     pub stores: StoreArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Programs")]
-pub struct StoreArgs {
-    /// Redis of programs that run already.
-    #[arg(
-        long,
-        env = "REDIS_URL",
-        hide_env_values = true,
-        default_value = "redis://127.0.0.1:6379"
-    )]
-    pub redis_url: String,
-    /// Their database.
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        hide_env_values = true,
-        default_value = "mysql://root@127.0.0.1:3306/doorbuster"
-    )]
-    pub database_url: String,
 }
 
 #[derive(Debug, Clone, Args)]
