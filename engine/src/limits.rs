@@ -20,6 +20,11 @@ pub const HEADERS_MAX: usize = 64;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// From the end of the head to the end of the body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a closing connection may still send, and for how long, so that its last answer is not thrown away by a reset.
+pub const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections past the cap that are told so at once; more are closed without a word.
+pub const REFUSALS_AT_ONCE: usize = 256;
 /// From a request's decision being asked for to its answer; past it the outcome is unknown.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Connections that wait to be accepted.
@@ -134,6 +139,10 @@ const _: () = {
     assert!(
         WRITER_WAIT_TIMEOUT_S as u64 > WRITER_REDIS_TIMEOUT.as_secs(),
         "a live writer must not lose its own connection"
+    );
+    assert!(
+        LINGER_TIMEOUT.as_millis() < DRAIN_REQUESTS.as_millis(),
+        "the last answers of a draining engine arrive"
     );
     assert!(
         DRAIN_NOTICE.as_millis() + DRAIN_REQUESTS.as_millis() + DRAIN_TASKS.as_millis() < 10_000,

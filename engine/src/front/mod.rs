@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod cors;
 pub mod limit;
+mod linger;
 pub mod request;
 pub mod request_id;
 pub mod route;

@@ -15,10 +15,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::linger::Lingering;
 use super::route;
 use crate::app::App;
 use crate::limits::{
     CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG,
+    REFUSALS_AT_ONCE,
 };
 use crate::metrics as names;
 
@@ -48,6 +50,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(connections_max as usize));
+    let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
     let graceful = GracefulShutdown::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let stream = match accepted {
@@ -62,7 +65,7 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
         match Arc::clone(&permits).try_acquire_owned() {
             Ok(permit) => serve_connection(Arc::clone(&app), stream, permit, &graceful),
-            Err(_) => refuse(stream),
+            Err(_) => refuse(stream, &refusals),
         }
     }
     drop(listener);
@@ -89,7 +92,7 @@ fn serve_connection(
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
     let watched = graceful.watch(connection);
     tokio::spawn(async move {
         let _permit = permit;
@@ -101,11 +104,18 @@ fn serve_connection(
     });
 }
 
-fn refuse(mut stream: TcpStream) {
+fn refuse(stream: TcpStream, refusals: &Arc<Semaphore>) {
     counter!(names::SHED, "reason" => "connections").increment(1);
-    // Bounded: one small write into an empty socket buffer.
+    let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else {
+        return;
+    };
+    let mut stream = Lingering::new(stream);
+    // Bounded: one small write into an empty socket buffer, and the linger.
     tokio::spawn(async move {
-        let _ = stream.write_all(FULL).await;
+        let _permit = permit;
+        if stream.write_all(FULL).await.is_ok() {
+            let _ = stream.shutdown().await;
+        }
     });
 }
 

@@ -61,3 +61,23 @@ async fn a_body_that_never_ends_is_given_up() {
         .unwrap();
     assert!(String::from_utf8_lossy(&answer[..read]).starts_with("HTTP/1.1 408"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_a_body_too_large_reaches_a_client_that_is_still_sending_it() {
+    let shop = Shop::with_engines(1).await;
+    shop.sale("s", &[("tee", 5, 0)], 300).await;
+    let address = shop.engine(0).replace("http://", "");
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let token = shop.token("ann", Role::Buyer);
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..16 {
+        stream.write_all(&[b' '; 64 * 1024]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
