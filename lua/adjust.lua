@@ -37,7 +37,7 @@ if count >= adjusts_max then return { 'too_many', call } end
 -- write
 local seq = h.seq + 1
 local event = sku .. '|' .. by .. '|' .. key
-local bytes = h.bytes + #event + 17
+local bytes = h.bytes + #event + 16
 redis.call('HSET', stock_key, sku .. '/stocked', s[1] + by, sku .. '/left', left)
 redis.call('HSET', adjusts_key, key, seq .. '|' .. left .. '|' .. sku .. '|' .. by)
 redis.call('XADD', journal_key, '*', 'e', epoch, 's', seq, 'n', 1, 't', h.now, 'b', bytes, 'A', event)

@@ -45,7 +45,7 @@ end
 local how = h.now < tonumber(deadline_ms) and 'c' or 'e'
 local seq = h.seq + 1
 record = how .. record:sub(2)
-local bytes = h.bytes + #record + 17
+local bytes = h.bytes + #record + #id
 for i, sku in ipairs(skus) do
   redis.call('HSET', stock_key, sku .. '/left', s[2 * i - 1] + quantities[i], sku .. '/held', s[2 * i] - quantities[i])
   local count = u[i + 1] - quantities[i]
@@ -53,7 +53,7 @@ for i, sku in ipairs(skus) do
 end
 redis.call('HSET', users_key, user, (u[1] or 0) + 1)
 redis.call('HSET', records_key, id, record)
-redis.call('XADD', journal_key, '*', 'e', epoch, 's', seq, 'n', 1, 't', h.now, 'b', bytes, how .. id, record)
+redis.call('XADD', journal_key, '*', 'e', epoch, 's', seq, 'n', 1, 't', h.now, 'b', bytes, id, record)
 redis.call('HSET', sale_key, 'seq', seq, 'bytes', bytes, 'last_now_ms', h.now)
 for i, sku in ipairs(skus) do
   if s[2 * i - 1] == '0' then

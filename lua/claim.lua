@@ -37,7 +37,7 @@ if h.state == 'closed' or h.now >= h.closes_ms then shut = 'closed'
 elseif h.now < h.opens_ms then shut = 'not_open'
 elseif h.state == 'paused' then shut = 'paused' end
 local left, sold, limit, seq, bytes = tonumber(s[2]), tonumber(s[4]), tonumber(s[5]), h.seq, h.bytes
-local results, events, rows, changed = {}, {}, {}, {}
+local results, rows, changed = {}, {}, {}
 for i, id in ipairs(ids) do
   local record, field = records[id], fields[i]
   local outcome, a, b = nil, '', ''
@@ -49,12 +49,10 @@ for i, id in ipairs(ids) do
   else
     left, sold, seq, users[field] = left - 1, sold + 1, seq + 1, users[field] + 1
     record = 'k' .. seq .. '|' .. h.now .. '|' .. owners[i]
-    bytes = bytes + #record + 17
+    bytes = bytes + #record + #id
     records[id], changed[field] = record, true
     rows[#rows + 1] = id
     rows[#rows + 1] = record
-    events[#events + 1] = 'k' .. id
-    events[#events + 1] = record
     outcome, a = 'claimed', seq
   end
   results[#results + 1] = outcome
@@ -72,7 +70,7 @@ if #rows > 0 then
   redis.call('HSET', stock_key, sku .. '/left', left, sku .. '/sold', sold)
   redis.call('HSET', users_key, unpack(counts))
   redis.call('HSET', records_key, unpack(rows))
-  redis.call('XADD', journal_key, '*', 'e', epoch, 's', h.seq + 1, 'n', #rows / 2, 't', h.now, 'b', bytes, unpack(events))
+  redis.call('XADD', journal_key, '*', 'e', epoch, 's', h.seq + 1, 'n', #rows / 2, 't', h.now, 'b', bytes, unpack(rows))
   redis.call('HSET', sale_key, 'seq', seq, 'bytes', bytes, 'last_now_ms', h.now)
 end
 return { 'decided', call, h.now, seq, { sku, left }, results }

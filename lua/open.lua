@@ -35,7 +35,7 @@ for i = 8, #ARGV, 3 do
   opened[#opened + 1] = sku .. '=' .. units
 end
 local event = table.concat(opened, ',')
-local bytes = #event + 17
+local bytes = #event + 16
 for i = 1, #stock, 1000 do redis.call('HSET', stock_key, unpack(stock, i, math.min(i + 999, #stock))) end
 redis.call('XADD', journal_key, '*', 'e', epoch, 's', 1, 'n', 1, 't', now, 'b', bytes, 'O', event)
 redis.call('HSET', sale_key, 'schema', SCHEMA, 'epoch', epoch, 'run_id', '', 'state', 'open', 'opens_ms', opens_ms,

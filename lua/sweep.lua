@@ -65,7 +65,7 @@ end
 if #user_fields > 0 then
   for i, count in ipairs(redis.call('HMGET', users_key, unpack(user_fields))) do users[user_fields[i]] = tonumber(count or 0) end
 end
-local seq, bytes, events, rows = h.seq, h.bytes, {}, {}
+local seq, bytes, rows = h.seq, h.bytes, {}
 for _, hold in ipairs(due) do
   for _, line in ipairs(hold.lines) do
     local sku = stock[line.sku]
@@ -75,9 +75,7 @@ for _, hold in ipairs(due) do
     if users[line.field] < 0 then return { 'recovering', call, 'users' } end
   end
   users[hold.user] = users[hold.user] + 1
-  seq, bytes = seq + 1, bytes + #hold.record + 17
-  events[#events + 1] = 'e' .. hold.id
-  events[#events + 1] = hold.record
+  seq, bytes = seq + 1, bytes + #hold.record + #hold.id
   rows[#rows + 1] = hold.id
   rows[#rows + 1] = hold.record
 end
@@ -93,7 +91,7 @@ if #due > 0 then
     if count > 0 then redis.call('HSET', users_key, field, count) else redis.call('HDEL', users_key, field) end
   end
   redis.call('HSET', records_key, unpack(rows))
-  redis.call('XADD', journal_key, '*', 'e', epoch, 's', h.seq + 1, 'n', #due, 't', h.now, 'b', bytes, unpack(events))
+  redis.call('XADD', journal_key, '*', 'e', epoch, 's', h.seq + 1, 'n', #due, 't', h.now, 'b', bytes, unpack(rows))
   redis.call('HSET', sale_key, 'seq', seq, 'bytes', bytes, 'last_now_ms', h.now)
   for sku, s in pairs(stock) do
     if s.was == '0' then redis.call('PUBLISH', notices, sale_key .. ' ' .. sku .. ' ' .. seq) end

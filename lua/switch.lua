@@ -25,7 +25,7 @@ if h.state == state then return { 'already', call, state } end
 if h.state == 'closed' then return { 'closed', call } end
 
 -- write
-local seq, bytes = h.seq + 1, h.bytes + 17
+local seq, bytes = h.seq + 1, h.bytes + 16
 redis.call('XADD', journal_key, '*', 'e', epoch, 's', seq, 'n', 1, 't', h.now, 'b', bytes, kind, '')
 redis.call('HSET', sale_key, 'state', state, 'seq', seq, 'bytes', bytes, 'last_now_ms', h.now)
 return { 'switched', call, state, seq }

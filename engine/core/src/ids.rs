@@ -137,9 +137,14 @@ pub enum LiveId {
 impl LiveId {
     /// The hash tag's content: `sale:<id>` or `coupon:<id>`.
     pub fn tag(&self) -> String {
+        let (kind, name) = self.kind_and_name();
+        [kind, name].concat()
+    }
+
+    fn kind_and_name(&self) -> (&'static str, &str) {
         match self {
-            LiveId::Sale(id) => format!("sale:{id}"),
-            LiveId::Coupon(id) => format!("coupon:{id}"),
+            LiveId::Sale(id) => ("sale:", id.as_str()),
+            LiveId::Coupon(id) => ("coupon:", id.as_str()),
         }
     }
 
@@ -161,9 +166,18 @@ impl LiveId {
     }
 }
 
+impl Serialize for LiveId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for LiveId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.book_id())
+        if let LiveId::Coupon(_) = self {
+            f.write_str("coupon:")?;
+        }
+        f.write_str(self.kind_and_name().1)
     }
 }
 
@@ -176,7 +190,10 @@ impl ReservationId {
     /// The first 128 bits of SHA-256 over sale, user and key, marked as a UUID of version 8 (RFC 9562 §5.8).
     pub fn derive(live: &LiveId, user: &UserId, key: &IdempotencyKey) -> Self {
         let mut hash = Sha256::new();
-        for part in [live.tag().as_str(), user.as_str(), key.as_str()] {
+        // The tag is fed in its two parts, which saves putting it together.
+        let (kind, name) = live.kind_and_name();
+        hash.update(kind.as_bytes());
+        for part in [name, user.as_str(), key.as_str()] {
             hash.update(part.as_bytes());
             hash.update([0]);
         }

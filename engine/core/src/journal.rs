@@ -6,6 +6,9 @@
 use crate::ids::{ReservationId, SkuId};
 use crate::record::{Claim, Line, Record, Status};
 
+/// Bytes of the field of an event that concerns a reservation or claim.
+const ID_BYTES: usize = 16;
+
 /// A stream id, `<ms>-<n>`, as the server gave it; compared as text only for equality.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StreamId(String);
@@ -128,21 +131,18 @@ impl RawEvent {
     /// [`JournalError::Event`] naming what is malformed.
     pub fn decode(&self) -> Result<Event, JournalError> {
         let bad = |what| JournalError::Event(self.seq, what);
-        let (letter, id) = self.field.split_first().ok_or_else(|| bad("no kind"))?;
-        if id.is_empty() {
+        if let [letter] = self.field[..] {
             return self
-                .decode_state(*letter)
+                .decode_state(letter)
                 .ok_or_else(|| bad("unknown state event"));
         }
-        let id = ReservationId::from_bytes(id.try_into().map_err(|_| bad("id"))?);
-        if *letter == b'k' {
+        let id = self.field.as_slice().try_into().map_err(|_| bad("id"))?;
+        let id = ReservationId::from_bytes(id);
+        if self.value.first() == Some(&b'k') {
             let claim = Claim::parse(&self.value).map_err(|e| bad(e.0))?;
             return Ok(Event::Claimed { id, claim });
         }
         let record = Record::parse(&self.value).map_err(|e| bad(e.0))?;
-        if Status::from_letter(*letter) != Some(record.status) {
-            return Err(bad("kind and record disagree"));
-        }
         Ok(Event::Reservation { id, record })
     }
 
@@ -165,9 +165,36 @@ impl RawEvent {
         })
     }
 
-    /// Field and value as one, as the books keep them.
+    /// Field and value as one, as the books keep them; before an id stands its record's letter, so that a capital letter
+    /// always begins an event of the sale itself.
     pub fn raw(&self) -> Vec<u8> {
-        [self.field.as_slice(), b" ", self.value.as_slice()].concat()
+        let letter = match self.field.len() {
+            ID_BYTES => self.value.get(..1).unwrap_or_default(),
+            _ => &[],
+        };
+        [letter, &self.field, b" ", &self.value].concat()
+    }
+
+    /// What [`RawEvent::raw`] wrote.
+    ///
+    /// # Errors
+    /// [`JournalError::Event`] where it did not.
+    pub fn from_raw(seq: u64, raw: &[u8]) -> Result<Self, JournalError> {
+        let of_the_sale = raw.first().is_some_and(u8::is_ascii_uppercase);
+        let field = if of_the_sale { 0..1 } else { 1..1 + ID_BYTES };
+        let parted = raw.get(field.clone()).zip(
+            raw.get(field.end..)
+                .and_then(|rest| rest.strip_prefix(b" ")),
+        );
+        let (field, value) = parted.ok_or(JournalError::Event(seq, "raw"))?;
+        let event = Self {
+            seq,
+            field: field.to_vec(),
+            value: value.to_vec(),
+        };
+        (event.raw() == raw)
+            .then_some(event)
+            .ok_or(JournalError::Event(seq, "letter"))
     }
 }
 
@@ -249,15 +276,35 @@ mod tests {
         }
     }
 
+    fn held(id: u8, value: &[u8]) -> RawEvent {
+        RawEvent {
+            seq: 7,
+            field: vec![id; ID_BYTES],
+            value: value.to_vec(),
+        }
+    }
+
     #[test]
-    fn an_event_whose_kind_and_record_disagree_is_refused() {
+    fn an_event_of_a_reservation_is_what_its_record_says() {
         let value = [b"h1|2|ann|a=1|".as_slice(), &[0; 16]].concat();
-        let event = |kind: u8| RawEvent {
-            seq: 1,
-            field: [&[kind], [1_u8; 16].as_slice()].concat(),
-            value: value.clone(),
-        };
-        assert_eq!(event(b'h').decode().unwrap().kind(), "held");
-        assert!(event(b'e').decode().is_err());
+        assert_eq!(held(1, &value).decode().unwrap().kind(), "held");
+        let ended = [b"e", &value[1..]].concat();
+        assert_eq!(held(1, &ended).decode().unwrap().kind(), "expired");
+        assert!(held(1, b"O").decode().is_err());
+    }
+
+    #[test]
+    fn what_the_books_keep_is_read_back_whatever_bytes_its_id_has() {
+        let value = [b"h7|99|ann|tee=2|".as_slice(), &[b' '; 16]].concat();
+        for id in [b' ', b'O', 0] {
+            let event = held(id, &value);
+            assert_eq!(RawEvent::from_raw(7, &event.raw()), Ok(event));
+        }
+        let opened = RawEvent::from_raw(1, b"O tee=5").unwrap();
+        assert_eq!(opened.decode().unwrap().kind(), "opened");
+        let disagrees = [b"e", &held(1, &value).raw()[1..]].concat();
+        for bad in [b"".as_slice(), b"O", b"h short", b"Otee=5", &disagrees] {
+            assert!(RawEvent::from_raw(1, bad).is_err());
+        }
     }
 }

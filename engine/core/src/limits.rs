@@ -16,7 +16,7 @@ pub const SKUS_PER_SALE_MAX: usize = 256;
 pub const UNITS_MAX: u32 = 1_000_000_000;
 
 /// Requests that one script call decides.
-pub const BATCH_REQUESTS_MAX: usize = 128;
+pub const BATCH_REQUESTS_MAX: usize = 256;
 /// Lines that one script call decides, over all its requests: Lua's `unpack` takes fewer than 8,000 values.
 pub const BATCH_LINES_MAX: usize = 512;
 /// Holds that one sweep ends.

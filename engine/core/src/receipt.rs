@@ -16,6 +16,9 @@ use crate::record::Line;
 
 const PURPOSE: &[u8] = b"doorbuster receipt v1";
 
+/// Room for a payload of one line.
+const PAYLOAD_BYTES_MOSTLY: usize = 160;
+
 /// What a receipt vouches for.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted<'a> {
@@ -81,7 +84,9 @@ impl ReceiptKey {
 }
 
 fn payload(accepted: &Accepted<'_>) -> String {
-    let mut text = format!("{}|{}|{}|", accepted.id, accepted.live, accepted.user);
+    let mut text = String::with_capacity(PAYLOAD_BYTES_MOSTLY);
+    write!(text, "{}|{}|{}|", accepted.id, accepted.live, accepted.user)
+        .expect("a String takes all");
     for (i, line) in accepted.lines.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         write!(text, "{comma}{}={}", line.sku, line.quantity).expect("a String takes all");

@@ -123,12 +123,8 @@ mod tests {
             &[0; 16],
         ]
         .concat();
-        let id = [u8::try_from(held_seq).unwrap(); 16];
-        RawEvent {
-            seq,
-            field: [&[letter], id.as_slice()].concat(),
-            value,
-        }
+        let field = vec![u8::try_from(held_seq).unwrap(); 16];
+        RawEvent { seq, field, value }
     }
 
     fn entries(events: Vec<RawEvent>) -> Vec<Entry> {

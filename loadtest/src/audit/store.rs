@@ -254,23 +254,12 @@ fn journal_row(row: &MySqlRow) -> Result<JournalRow> {
     })
 }
 
-/// `raw` is the stream's field, a blank, and its value; the field is one letter, or a letter and the id.
+/// The event that `raw` is, if its columns say the same.
 fn raw_event(seq: u64, id: Option<&[u8]>, raw: &[u8]) -> Result<RawEvent, String> {
-    let field_bytes = if id.is_some() { 17 } else { 1 };
-    match (
-        raw.get(..field_bytes),
-        raw.get(field_bytes),
-        raw.get(field_bytes + 1..),
-    ) {
-        (Some(field), Some(b' '), Some(value)) if id.is_none_or(|id| &field[1..] == id) => {
-            Ok(RawEvent {
-                seq,
-                field: field.to_vec(),
-                value: value.to_vec(),
-            })
-        }
-        _ => Err("its raw form is not that of its columns".to_owned()),
-    }
+    let event = RawEvent::from_raw(seq, raw).map_err(|why| why.to_string())?;
+    let same = id.map_or(event.field.len() == 1, |id| event.field == id);
+    same.then_some(event)
+        .ok_or_else(|| "its raw form is not that of its columns".to_owned())
 }
 
 fn reservation_id(bytes: &[u8]) -> Result<ReservationId> {

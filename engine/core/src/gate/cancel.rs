@@ -46,7 +46,7 @@ impl Gate {
         user: &UserId,
     ) -> Result<Cancelled, GateError> {
         let mut args = self.args(epoch);
-        args.push_bytes(id.as_bytes());
+        args.push(id.as_bytes());
         args.push(user.as_str());
         args.push(NOTICES_CHANNEL);
         let mut reply = self.run(&SCRIPT, live, args).await?;

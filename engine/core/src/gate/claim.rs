@@ -81,11 +81,16 @@ impl Gate {
         args.push(BACKLOG_EVENTS_MAX.to_string());
         args.push(BACKLOG_BYTES_MAX.to_string());
         for request in requests {
-            args.push_bytes(request.id.as_bytes());
+            args.push(request.id.as_bytes());
             args.push(request.user.as_str());
         }
         let mut reply = self.run(&SCRIPT, &live, args).await?;
-        let batch = decode(&mut reply, requests.len(), outcome)?;
+        let batch = decode(&mut reply, requests.len(), |_| {
+            Ok(|word: &str, reply: &mut Reply, all: &mut Vec<_>| {
+                all.push(outcome(word, reply)?);
+                Ok(())
+            })
+        })?;
         if let Batch::Decided(decided) = &batch {
             self.saw(&live, epoch, decided.seq);
         }

@@ -24,12 +24,16 @@ pub enum Batch<O> {
     Fenced(Fenced),
 }
 
-/// Reads the reply; `outcome` reads the two elements behind each outcome word.
-pub(crate) fn decode<O>(
+/// Reads the reply. `more` reads what stands between `seq` and the lefts, and returns what reads the outcomes that one word
+/// begins.
+pub(crate) fn decode<O, F>(
     reply: &mut Reply,
     requests: usize,
-    outcome: impl Fn(&str, &mut Reply) -> Result<O, GateError>,
-) -> Result<Batch<O>, GateError> {
+    more: impl FnOnce(&mut Reply) -> Result<F, GateError>,
+) -> Result<Batch<O>, GateError>
+where
+    F: FnMut(&str, &mut Reply, &mut Vec<O>) -> Result<(), GateError>,
+{
     if let Some(fenced) = reply.fenced()? {
         return Ok(Batch::Fenced(fenced));
     }
@@ -37,6 +41,7 @@ pub(crate) fn decode<O>(
         return Err(reply.unknown_word());
     }
     let (now_ms, seq) = (reply.number()?, reply.number()?);
+    let mut read = more(reply)?;
     let (mut left_list, mut results) = (reply.list()?, reply.list()?);
     let mut lefts = Vec::with_capacity(left_list.len() / 2);
     while !left_list.is_empty() {
@@ -46,7 +51,7 @@ pub(crate) fn decode<O>(
     let mut outcomes = Vec::with_capacity(requests);
     while !results.is_empty() {
         let word = results.text()?;
-        outcomes.push(outcome(&word, &mut results)?);
+        read(&word, &mut results, &mut outcomes)?;
     }
     if outcomes.len() != requests {
         return Err(reply.broken(&format!(

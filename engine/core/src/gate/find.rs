@@ -37,7 +37,7 @@ impl Gate {
         id: ReservationId,
     ) -> Result<Found, GateError> {
         let mut args = self.args(epoch);
-        args.push_bytes(id.as_bytes());
+        args.push(id.as_bytes());
         let mut reply = self.run(&SCRIPT, live, args).await?;
         if let Some(fenced) = reply.fenced()? {
             return Ok(Found::Fenced(fenced));

@@ -29,6 +29,7 @@ pub mod trim;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::BytesMut;
 use fred::clients::Pool;
 use fred::interfaces::LuaInterface;
 use fred::prelude::ClientLike;
@@ -162,10 +163,14 @@ impl Gate {
 
     pub(crate) fn bare_args(&self) -> Args {
         let call = self.shared.call.fetch_add(1, Ordering::Relaxed).to_string();
-        Args {
-            call: call.clone(),
-            values: vec![text(call)],
-        }
+        let mut args = Args {
+            call: String::new(),
+            buffer: BytesMut::new(),
+            values: Vec::new(),
+        };
+        args.push(&call);
+        args.call = call;
+        args
     }
 
     /// Runs `script` once.
@@ -204,24 +209,29 @@ impl Gate {
     }
 }
 
-/// The ARGV of one call.
+/// The ARGV of one call: slices of one buffer, because a batch has hundreds.
 #[derive(Debug)]
 pub(crate) struct Args {
     call: String,
+    buffer: BytesMut,
     values: Vec<Value>,
 }
 
 impl Args {
-    pub(crate) fn push(&mut self, value: impl Into<String>) {
-        self.values.push(text(value.into()));
+    /// Makes room for so many more arguments of so many bytes together.
+    pub(crate) fn reserve(&mut self, values: usize, bytes: usize) {
+        self.values.reserve(values);
+        self.buffer.reserve(bytes);
     }
 
-    pub(crate) fn push_bytes(&mut self, value: &[u8]) {
-        self.values
-            .push(Value::Bytes(bytes::Bytes::copy_from_slice(value)));
+    pub(crate) fn push(&mut self, value: impl AsRef<[u8]>) {
+        self.buffer.extend_from_slice(value.as_ref());
+        self.values.push(Value::Bytes(self.buffer.split().freeze()));
     }
-}
 
-fn text(value: String) -> Value {
-    Value::Bytes(bytes::Bytes::from(value))
+    /// The argument before last `back`, again: 1 is the last.
+    pub(crate) fn push_again(&mut self, back: usize) {
+        let again = self.values[self.values.len() - back].clone();
+        self.values.push(again);
+    }
 }

@@ -1,5 +1,7 @@
 //! Decides a batch of reservation requests in one script call.
 
+use std::fmt::Write as _;
+
 use super::decided::{Batch, decode};
 use super::reply::Reply;
 use super::script::Script;
@@ -78,6 +80,10 @@ pub enum Reserved {
     Backlog,
 }
 
+/// Arguments of one request, and the bytes that they have at most in most cases.
+const ARGS_EACH: usize = 4;
+const BYTES_EACH: usize = 128;
+
 impl Gate {
     /// `requests` in order, each seeing the effects of those before it; at most [`BATCH_REQUESTS_MAX`] with together at
     /// most [`BATCH_LINES_MAX`] lines.
@@ -93,21 +99,34 @@ impl Gate {
         debug_assert!(requests.len() <= BATCH_REQUESTS_MAX);
         debug_assert!(requests.iter().map(|r| r.lines.len()).sum::<usize>() <= BATCH_LINES_MAX);
         let mut args = self.args(epoch);
+        args.reserve(3 + ARGS_EACH * requests.len(), BYTES_EACH * requests.len());
         args.push(ENDED_PER_USER_MAX.to_string());
         args.push(BACKLOG_EVENTS_MAX.to_string());
         args.push(BACKLOG_BYTES_MAX.to_string());
+        let mut before: Option<&Reserve> = None;
         for request in requests {
-            args.push_bytes(request.id.as_bytes());
+            args.push(request.id.as_bytes());
             args.push(request.user.as_str());
-            args.push_bytes(request.body.as_bytes());
-            args.push(request.lines.len().to_string());
-            for line in &request.lines {
-                args.push(line.sku.as_str());
-                args.push(line.quantity.to_string());
+            // Most ask for the same as the one before them.
+            match before.replace(request) {
+                Some(same) if same.lines == request.lines => args.push_again(ARGS_EACH),
+                _ => args.push(text_of(&request.lines)),
             }
+            args.push(request.body.as_bytes());
         }
         let mut reply = self.run(&SCRIPT, live, args).await?;
-        let batch = decode(&mut reply, requests.len(), outcome)?;
+        let batch = decode(&mut reply, requests.len(), |reply| {
+            let deadline_ms = reply.number()?;
+            Ok(
+                move |word: &str, reply: &mut Reply, all: &mut Vec<Reserved>| match word {
+                    "held" => held(deadline_ms, requests.len() - all.len(), reply, all),
+                    other => {
+                        all.push(refused(other, reply)?);
+                        Ok(())
+                    }
+                },
+            )
+        })?;
         if let Batch::Decided(decided) = &batch {
             self.saw(live, epoch, decided.seq);
         }
@@ -115,21 +134,36 @@ impl Gate {
     }
 }
 
-fn outcome(word: &str, reply: &mut Reply) -> Result<Reserved, GateError> {
+/// The lines as records have them.
+fn text_of(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for (i, line) in lines.iter().enumerate() {
+        let comma = if i > 0 { "," } else { "" };
+        write!(text, "{comma}{}={}", line.sku, line.quantity).expect("a String takes all");
+    }
+    text
+}
+
+/// A run of holds, of which at most `most` can be.
+fn held(
+    deadline_ms: u64,
+    most: usize,
+    reply: &mut Reply,
+    all: &mut Vec<Reserved>,
+) -> Result<(), GateError> {
+    let (first, count) = (reply.number()?, reply.number()?);
+    if count == 0 || count > most as u64 {
+        return Err(reply.broken("more holds than requests"));
+    }
+    all.extend((first..first + count).map(|seq| Reserved::Held { seq, deadline_ms }));
+    Ok(())
+}
+
+fn refused(word: &str, reply: &mut Reply) -> Result<Reserved, GateError> {
     let sku = |reply: &mut Reply| SkuId::parse(reply.text()?).map_err(|_| reply.broken("sku"));
-    let bare = |reply: &mut Reply, outcome| {
-        reply.skip()?;
-        reply.skip()?;
-        Ok(outcome)
-    };
     match word {
-        "held" => Ok(Reserved::Held {
-            seq: reply.number()?,
-            deadline_ms: reply.number()?,
-        }),
         "repeat" => {
             let record = Record::parse(&reply.bytes()?).map_err(|e| reply.broken(e.0))?;
-            reply.skip()?;
             Ok(Reserved::Repeat(Box::new(record)))
         }
         "sold_out" => Ok(Reserved::SoldOut {
@@ -140,16 +174,12 @@ fn outcome(word: &str, reply: &mut Reply) -> Result<Reserved, GateError> {
             sku: sku(reply)?,
             limit: reply.number()?,
         }),
-        "unknown_sku" => {
-            let sku = sku(reply)?;
-            reply.skip()?;
-            Ok(Reserved::UnknownSku(sku))
-        }
-        "mismatch" => bare(reply, Reserved::Mismatch),
-        "not_open" => bare(reply, Reserved::NotOpen),
-        "paused" => bare(reply, Reserved::Paused),
-        "closed" => bare(reply, Reserved::Closed),
-        "backlog" => bare(reply, Reserved::Backlog),
+        "unknown_sku" => Ok(Reserved::UnknownSku(sku(reply)?)),
+        "mismatch" => Ok(Reserved::Mismatch),
+        "not_open" => Ok(Reserved::NotOpen),
+        "paused" => Ok(Reserved::Paused),
+        "closed" => Ok(Reserved::Closed),
+        "backlog" => Ok(Reserved::Backlog),
         other => Err(reply.broken(&format!("unknown outcome {other:?}"))),
     }
 }

@@ -21,10 +21,7 @@ fn claimed(state: &mut State, scene: &Scene, now_ms: u64, claims: &[&ClaimCoupon
         state.stock(&format!("{sku}/sold"), 1);
         state.user(&format!("{}/{sku}", claim.user), 1);
         state.records.insert(id_text(claim.id), record.clone());
-        events.push((
-            [b"k", claim.id.as_bytes().as_slice()].concat(),
-            record.into_bytes(),
-        ));
+        events.push((claim.id.as_bytes().to_vec(), record.into_bytes()));
     }
     state.entry(now_ms, &events);
 }

@@ -189,15 +189,14 @@ async fn told_the_time(scene: &Scene, caller_ms: u64) -> Vec<(&'static str, Vec<
         claimed.as_bytes().as_slice(),
     );
     let (sku, body) = (scene.coupon_id().as_str().as_bytes(), [7; 16]);
+    let lines = [sku, b"=1"].concat();
     let caller_ms = caller_ms.to_string();
     let tails: [(&Script, Vec<&[u8]>); 7] = [
         (&gate::find::SCRIPT, vec![held]),
         (&gate::sweep::SCRIPT, vec![b"100", b"test"]),
         (
             &gate::reserve::SCRIPT,
-            vec![
-                b"16", b"9999", b"9999", fresh, b"bob", &body, b"1", sku, b"1",
-            ],
+            vec![b"16", b"9999", b"9999", fresh, b"bob", &lines, &body],
         ),
         (
             &gate::claim::SCRIPT,

@@ -45,7 +45,7 @@ async fn opened_writes_head_stock_and_one_journal_entry() {
                 ("hold_ms", "3600000"),
                 ("seq", "1"),
                 ("flushed_seq", "0"),
-                ("bytes", "28"),
+                ("bytes", "27"),
                 ("flushed_bytes", "0"),
                 ("last_now_ms", now),
                 ("config", "{}"),
@@ -70,7 +70,7 @@ async fn opened_writes_head_stock_and_one_journal_entry() {
                     ("s", "1"),
                     ("n", "1"),
                     ("t", now),
-                    ("b", "28"),
+                    ("b", "27"),
                     ("O", "tee=5,cap=0")
                 ]
                 .map(|(field, value)| (field.to_string(), value.to_string()))

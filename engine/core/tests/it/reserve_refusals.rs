@@ -260,22 +260,24 @@ async fn no_request_or_no_whole_units_are_a_callers_mistake() {
             .details()
             .starts_with("BADARG requests")
     );
-    for quantity in ["0", "-1", "1.5", "x"] {
-        let request: [&[u8]; 6] = [
-            &[1; 16],
-            b"ann",
-            &[2; 16],
-            b"1",
-            b"tee",
-            quantity.as_bytes(),
-        ];
+    for (lines, what) in [
+        ("tee=0", "quantity"),
+        ("tee=1,cap=0", "quantity"),
+        ("tee=-1", "lines"),
+        ("tee=1.5", "lines"),
+        ("tee=x", "lines"),
+        ("tee=1,", "lines"),
+        ("tee=1 cap=1", "lines"),
+        ("", "lines"),
+    ] {
+        let request: [&[u8]; 4] = [&[1; 16], b"ann", lines.as_bytes(), &[2; 16]];
         let refused = scene
             .call(&gate::reserve::SCRIPT, &[&head[..], &request[..]].concat())
             .await
             .unwrap_err();
         assert!(
-            refused.details().starts_with("BADARG quantity"),
-            "{quantity}: {refused}"
+            refused.details().starts_with(&format!("BADARG {what}")),
+            "{lines}: {refused}"
         );
     }
     assert_eq!(scene.state().await, before);

@@ -64,7 +64,7 @@ impl State {
         let bytes = self.number("bytes")
             + events
                 .iter()
-                .map(|(_, value)| value.len() as u64 + 17)
+                .map(|(_, value)| value.len() as u64 + 16)
                 .sum::<u64>();
         let head = [
             ("e", self.number("epoch")),
@@ -117,7 +117,7 @@ impl State {
             }
             self.records.insert(id_text(request.id), text(&record));
             self.order.push(id_text(request.id));
-            events.push(([b"h", request.id.as_bytes().as_slice()].concat(), record));
+            events.push((request.id.as_bytes().to_vec(), record));
         }
         self.entry(now_ms, &events);
     }
@@ -141,10 +141,7 @@ impl State {
             }
             self.user(request.user.as_str(), 1);
             self.records.insert(id_text(request.id), text(&record));
-            events.push((
-                [letter.to_string().as_bytes(), request.id.as_bytes()].concat(),
-                record,
-            ));
+            events.push((request.id.as_bytes().to_vec(), record));
         }
         self.entry(now_ms, &events);
     }
