@@ -1,5 +1,6 @@
 //! What every handler and task is given: one handle on everything, cheap to share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorbuster_core::claims::TokenKeys;
@@ -14,6 +15,7 @@ use crate::config::{Config, Role};
 use crate::front::cors::Cors;
 use crate::front::limit::Limiter;
 use crate::front::request_id::RequestIds;
+use crate::pressure::Pressure;
 use crate::sale::registry::Registry;
 
 /// One engine process.
@@ -33,6 +35,7 @@ pub struct App {
     /// Whether buyers are served: not by a process that only writes.
     pub serves_buyers: bool,
     pub request_ids: RequestIds,
+    pub pressure: Arc<Pressure>,
     pub metrics: PrometheusHandle,
     draining: AtomicBool,
 }
@@ -45,9 +48,10 @@ impl App {
         metrics: PrometheusHandle,
     ) -> Self {
         let engine_id = Uuid::new_v4();
+        let pressure = Arc::new(Pressure::default());
         Self {
             engine_id,
-            registry: Registry::new(gate.clone(), books.clone()),
+            registry: Registry::new(gate.clone(), books.clone(), Arc::clone(&pressure)),
             limiter: Limiter::new(config.rate_per_user, config.rate_total),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),
@@ -59,6 +63,7 @@ impl App {
             draining: AtomicBool::new(false),
             gate,
             books,
+            pressure,
             metrics,
         }
     }

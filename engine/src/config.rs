@@ -3,6 +3,7 @@
 //! Secrets come from the environment alone, so that they never stand in a process list.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbuster_core::claims::TokenKeys;
@@ -68,6 +69,9 @@ struct Serve {
     /// Requests a second in all; 0 = no limit
     #[arg(long, env = "RATE_TOTAL", default_value_t = 0)]
     rate_total: u32,
+    /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose
+    #[arg(long, env = "WRITER_LAG_MAX", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=60))]
+    writer_lag_max: u64,
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
     /// Host headers that are answered; empty = all
@@ -115,6 +119,7 @@ pub struct Config {
     pub ack_level: AckLevel,
     pub rate_per_user: u32,
     pub rate_total: u32,
+    pub writer_lag_max: Duration,
     pub max_connections: u32,
     pub allowed_hosts: Vec<String>,
     pub cors_origins: Vec<String>,
@@ -194,6 +199,7 @@ impl Config {
             ack_level: serve.ack_level,
             rate_per_user: serve.rate_per_user,
             rate_total: serve.rate_total,
+            writer_lag_max: Duration::from_secs(serve.writer_lag_max),
             max_connections: serve.max_connections,
             allowed_hosts: listed(serve.allowed_hosts),
             cors_origins: listed(serve.cors_origins),

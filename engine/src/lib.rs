@@ -2,6 +2,7 @@
 //!
 //! - [`front`]: accepts connections, checks requests, answers — [`front::reply`] is the one table of statuses
 //! - [`sale`]: what the front knows of a live sale: its view, its combiner, its sold-out shield
+//! - [`pressure`]: whether buyers keep this process busy, for the writer to wait
 //! - [`writer`]: journal → MySQL, applied once; vouches for a Redis that came back
 //! - [`sweeper`]: returns overdue holds
 //! - [`witness`]: this engine's testimony of how far Redis had been
@@ -14,6 +15,7 @@ pub mod ack;
 pub mod books;
 pub mod front;
 pub mod metrics;
+pub mod pressure;
 pub mod sale;
 pub mod sweeper;
 pub mod witness;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use doorbuster_core::limits::{BATCH_REQUESTS_MAX, SCRIPT_TIMEOUT};
+use doorbuster_core::limits::{BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, SCRIPT_TIMEOUT};
 
 // ── One connection, one request ──────────────────────────────────────────────────────────────────────────────────
 
@@ -18,6 +18,10 @@ pub const CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// From the first byte of a head, or from the last answer on a kept-alive connection, to its end.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Between two looks at which connections are silent.
+pub const SILENCE_CHECK_EVERY: Duration = Duration::from_millis(500);
+/// After an accept that failed.
+pub const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// From the end of the head to the end of the body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a closing connection may still send, and for how long, so that its last answer is not thrown away by a reset.
@@ -25,8 +29,6 @@ pub const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections past the cap that are told so at once; more are closed without a word.
 pub const REFUSALS_AT_ONCE: usize = 256;
-/// From a request's decision being asked for to its answer; past it the outcome is unknown.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Connections that wait to be accepted.
 pub const LISTEN_BACKLOG: u32 = 8_192;
 
@@ -34,6 +36,13 @@ pub const LISTEN_BACKLOG: u32 = 8_192;
 
 /// Requests of one sale that wait for a script call; past it they are shed at once.
 pub const QUEUE_REQUESTS_MAX: usize = 16_384;
+/// How long a request may wait in a queue that is emptied now and then, and in one that stands; then it is shed.
+pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(2);
+pub const QUEUE_WAIT_STANDING_MAX: Duration = Duration::from_millis(200);
+/// A queue that has not been empty for so long stands: more comes in than goes out.
+pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(500);
+/// One batch, from leaving the queue to its outcomes; past it they are unknown.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Script calls of one sale under way at once: one that Redis works on, one on the wire.
 pub const CALLS_PER_SALE_MAX: usize = 2;
 
@@ -79,6 +88,13 @@ pub const WRITER_REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 pub const WRITER_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Session `wait_timeout` of writer connections: a stopped writer must not hold a row lock for hours.
 pub const WRITER_WAIT_TIMEOUT_S: u32 = 5;
+/// Journal entries that a step's first read fetches; what they hold tells how many more are wanted.
+pub const WRITER_FIRST_ENTRIES: usize = 16;
+/// A batch of so many requests says that buyers keep the process busy, for so long.
+pub const PRESSED_BATCH_REQUESTS: usize = 32;
+pub const PRESSED_FOR: Duration = Duration::from_millis(200);
+/// Events past which the books of a sale lag no further, however busy the buyers; half of what sheds `backlog`.
+pub const DEFERRED_EVENTS_MAX: u64 = BACKLOG_EVENTS_MAX / 2;
 /// Sales written at once by one writer.
 pub const WRITER_SALES_AT_ONCE: usize = 4;
 /// Between two looks for backlog when there was none, at first and at most.
@@ -120,6 +136,9 @@ pub const FRONT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const DRAIN_NOTICE: Duration = Duration::from_millis(500);
 /// Then for requests under way to end.
 pub const DRAIN_REQUESTS: Duration = Duration::from_secs(6);
+/// A connection silent for so long is closed while draining; and between two looks at that.
+pub const DRAIN_SILENCE: Duration = Duration::from_millis(100);
+pub const DRAIN_STEP: Duration = Duration::from_millis(20);
 /// Then for writer and sweeper to end their step.
 pub const DRAIN_TASKS: Duration = Duration::from_secs(3);
 /// Of `Retry-After`, in seconds: a random whole number in this range, so that those who wait do not return at once.
@@ -128,8 +147,8 @@ pub const RETRY_AFTER_S: std::ops::RangeInclusive<u64> = 1..=3;
 const _: () = {
     assert!(QUEUE_REQUESTS_MAX > BATCH_REQUESTS_MAX * CALLS_PER_SALE_MAX);
     assert!(
-        ANSWER_TIMEOUT.as_millis() > 2 * SCRIPT_TIMEOUT.as_millis(),
-        "one call waits for another, then for its own"
+        CALL_TIMEOUT.as_millis() > SCRIPT_TIMEOUT.as_millis(),
+        "a call that times out by itself says more"
     );
     assert!(SHIELD_LIFE.as_millis() > 2 * SHIELD_CHECK_EVERY.as_millis());
     assert!(

@@ -38,18 +38,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let gate = Gate::connect(config.redis_url.expose())
         .await
         .context("REDIS_URL")?;
-    let app = Arc::new(App::new(&config, gate, books, recorder));
+    // Lives as long as the process: no request counts who else uses it.
+    let app: &'static App = Box::leak(Box::new(App::new(&config, gate, books, recorder)));
 
     let (requests, tasks) = (TaskTracker::new(), TaskTracker::new());
     let (stop_front, stop_tasks) = (CancellationToken::new(), CancellationToken::new());
-    start_tasks(&app, &config, &tasks, &stop_tasks).await?;
+    start_tasks(app, &config, &tasks, &stop_tasks).await?;
     let address = listener.local_addr().context("the bound address")?;
-    let server = front::server::serve(
-        Arc::clone(&app),
-        listener,
-        config.max_connections,
-        stop_front.clone(),
-    );
+    let server = front::server::serve(app, listener, config.max_connections, stop_front.clone());
     let server = requests.spawn(server);
     tracing::info!(%address, role = ?config.role, ack_level = config.ack_level.as_str(), "serving");
 
@@ -92,31 +88,37 @@ async fn check_schema(books: &Books) -> anyhow::Result<()> {
 }
 
 async fn start_tasks(
-    app: &Arc<App>,
+    app: &'static App,
     config: &Config,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let (me, token) = (Arc::clone(app), stop.clone());
-    tasks.spawn(async move { me.ack.watch(&me.gate, &token).await });
-    let (me, token) = (Arc::clone(app), stop.clone());
-    tasks.spawn(async move { witness::watch(&me, &token).await });
-    let (me, token) = (Arc::clone(app), stop.clone());
-    tasks.spawn(async move { upkeep(&me, &token).await });
+    let token = stop.clone();
+    tasks.spawn(async move { app.ack.watch(&app.gate, &token).await });
+    let token = stop.clone();
+    tasks.spawn(async move { witness::watch(app, &token).await });
+    let token = stop.clone();
+    tasks.spawn(async move { upkeep(app, &token).await });
     if matches!(config.role, Role::All | Role::Front) {
         let mut restocked = notices::listen(config.redis_url.expose())
             .await
             .context("REDIS_URL")?;
-        let (me, token) = (Arc::clone(app), stop.clone());
+        let token = stop.clone();
         tasks.spawn(async move {
             while let Some(Some(notice)) = token.run_until_cancelled(restocked.recv()).await {
-                me.registry.restocked(&notice).await;
+                app.registry.restocked(&notice).await;
             }
         });
     }
     if matches!(config.role, Role::All | Role::Writer) {
         let writer = Arc::new(
-            Writer::new(config.database_url.expose(), app.gate.clone()).context("DATABASE_URL")?,
+            Writer::new(
+                config.database_url.expose(),
+                app.gate.clone(),
+                Arc::clone(&app.pressure),
+                config.writer_lag_max,
+            )
+            .context("DATABASE_URL")?,
         );
         let roster = writer.roster();
         let token = stop.clone();

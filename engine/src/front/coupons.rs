@@ -15,7 +15,7 @@ use crate::app::App;
 /// # Errors
 /// Every refusal of the contract's table that a claim can meet.
 pub(crate) async fn claim(
-    app: &Arc<App>,
+    app: &App,
     coupon: &str,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -44,15 +44,10 @@ pub(crate) async fn claim(
     if sale.shield.refuses(id, std::iter::once(&sku)).is_some() {
         return Err(sold_out);
     }
-    let answered = sale
-        .claim(ClaimCoupon {
-            id,
-            user: user.clone(),
-        })
-        .await
-        .map_err(of_coupon)?;
+    let wanted = Arc::new(ClaimCoupon { id, user });
+    let answered = sale.claim(Arc::clone(&wanted)).await.map_err(of_coupon)?;
     match answered.outcome {
-        Claimed::Claimed { seq } => Ok(reply::claimed(id, &coupon, &user, seq)),
+        Claimed::Claimed { seq } => Ok(reply::claimed(id, &coupon, &wanted.user, seq)),
         Claimed::Repeat(claim) => Ok(reply::claimed_before(id, &coupon, &claim)),
         Claimed::AlreadyClaimed { limit } => Err(Refusal::AlreadyClaimed { limit }),
         Claimed::SoldOut => Err(sold_out),

@@ -7,7 +7,9 @@ mod linger;
 pub mod request;
 pub mod request_id;
 pub mod route;
+mod seats;
 pub mod server;
+mod tally;
 
 pub mod coupons;
 pub mod health;

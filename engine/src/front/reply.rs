@@ -17,6 +17,8 @@ use crate::app::App;
 
 pub(crate) type Body = Full<Bytes>;
 
+/// Room for a reservation of one line and its receipt, so that its body is not copied while it grows.
+const BODY_BYTES_MOSTLY: usize = 512;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 
@@ -51,15 +53,13 @@ impl Answer {
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        Self::new(
-            status,
-            JSON,
-            serde_json::to_vec(body).expect("our answers are plain data"),
-        )
+        let mut bytes = Vec::with_capacity(BODY_BYTES_MOSTLY);
+        serde_json::to_writer(&mut bytes, body).expect("our answers are plain data");
+        Self::new(status, JSON, bytes)
     }
 
-    pub(crate) fn status_label(&self) -> String {
-        self.status.as_str().to_string()
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
@@ -217,8 +217,8 @@ impl<'a> Shown<'a> {
 
 #[derive(Serialize)]
 struct ReservationBody<'a> {
-    id: String,
-    sale: String,
+    id: ReservationId,
+    sale: &'a LiveId,
     user: &'a UserId,
     items: &'a [Line],
     status: &'static str,
@@ -233,11 +233,9 @@ struct ReservationBody<'a> {
 pub(crate) fn created(app: &App, shown: &Shown<'_>) -> Answer {
     let mut answer = reservation(app, shown, StatusCode::CREATED);
     let location = format!("/v1/sales/{}/reservations/{}", shown.live, shown.id);
-    answer.headers.extend(
-        HeaderValue::from_str(&location)
-            .ok()
-            .map(|value| (header::LOCATION, value)),
-    );
+    if let Ok(location) = HeaderValue::try_from(location) {
+        answer.headers.insert(header::LOCATION, location);
+    }
     answer
 }
 
@@ -258,8 +256,8 @@ fn reservation(app: &App, shown: &Shown<'_>, status: StatusCode) -> Answer {
         ack_level: app.ack.level.as_str(),
     };
     let body = ReservationBody {
-        id: shown.id.to_string(),
-        sale: shown.live.book_id(),
+        id: shown.id,
+        sale: shown.live,
         user: shown.user,
         items: shown.lines,
         status: shown.status.as_str(),

@@ -1,9 +1,9 @@
 //! Reads a request strictly: head, key and body are what the contract says, or the client is told what to mend.
 
-use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
-use doorbuster_core::limits::{LINES_PER_REQUEST_MAX, UNITS_MAX};
+use doorbuster_core::limits::{ID_CHARS_MAX, LINES_PER_REQUEST_MAX, UNITS_MAX};
 use doorbuster_core::record::Line;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -169,18 +169,17 @@ fn lines(body: ReserveBody) -> Result<Wanted, Refusal> {
         .into_iter()
         .map(line)
         .collect::<Result<Vec<_>, _>>()?;
-    let mut seen = HashSet::new();
-    if let Some(twice) = lines.iter().find(|line| !seen.insert(line.sku.as_str())) {
+    lines.sort_by(|a, b| a.sku.cmp(&b.sku));
+    if let Some(twice) = lines.windows(2).find(|pair| pair[0].sku == pair[1].sku) {
         return Err(Refusal::invalid(format!(
             "items name {} twice; put its whole quantity in one line",
-            twice.sku
+            twice[0].sku
         )));
     }
-    lines.sort_by(|a, b| a.sku.cmp(&b.sku));
-    let canonical: String = lines
-        .iter()
-        .map(|line| format!("{}={},", line.sku, line.quantity))
-        .collect();
+    let mut canonical = String::with_capacity(lines.len() * ID_CHARS_MAX);
+    for line in &lines {
+        write!(canonical, "{}={},", line.sku, line.quantity).expect("a String takes all");
+    }
     Ok(Wanted {
         body: BodyHash::of(canonical.as_bytes()),
         lines,

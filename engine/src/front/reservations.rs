@@ -20,7 +20,7 @@ use crate::sale::combiner::Answered;
 /// # Errors
 /// Every refusal of the contract's table.
 pub(crate) async fn create(
-    app: &Arc<App>,
+    app: &App,
     sale: &str,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -37,13 +37,13 @@ pub(crate) async fn create(
     {
         return Err(Refusal::SoldOut { sku, left: 0 });
     }
-    let reserve = Reserve {
+    let reserve = Arc::new(Reserve {
         id,
         user,
         body: wanted.body,
         lines: wanted.lines,
-    };
-    let answered = sale.reserve(reserve.clone()).await?;
+    });
+    let answered = sale.reserve(Arc::clone(&reserve)).await?;
     answer(app, &sale, &reserve, answered)
 }
 

@@ -1,18 +1,14 @@
 //! Every route in one screen: method and path → handler. What all requests share is done here, before and after.
 
-use std::sync::Arc;
-
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT_LANGUAGE, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
-use metrics::{counter, histogram};
-
 use super::problem::{Language, Refusal};
 use super::reply::{self, Answer};
-use super::{coupons, health, request, reservations, sales};
+use super::request_id::RequestId;
+use super::{coupons, health, request, reservations, sales, tally};
 use crate::app::App;
 use crate::limits::RETRY_AFTER_S;
-use crate::metrics as names;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT_LANGUAGE, CONNECTION, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
 
 /// What a path is, with the parts that vary still as the client wrote them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +73,7 @@ impl Route<'_> {
 }
 
 /// Answers one request, whatever it is.
-pub(crate) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response<reply::Body> {
+pub(crate) async fn answer(app: &App, request: Request<Incoming>) -> Response<reply::Body> {
     let started = doorbuster_core::clock::instant();
     let request_id = app.request_ids.next();
     let origin = app.cors.allowed(request.headers());
@@ -94,13 +90,19 @@ pub(crate) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Respon
         Err(refusal) => reply::refused(&refusal, &request_id, language),
     };
     let pattern = route.map_or("unknown", Route::pattern);
-    counter!(names::ANSWERS, "route" => pattern, "status" => answer.status_label(), "code" => answer.code).increment(1);
-    histogram!(names::ANSWER_SECONDS, "route" => pattern).record(started.elapsed().as_secs_f64());
-    finish(answer, origin, request_id.as_str())
+    tally::count(pattern, answer.status(), answer.code, started.elapsed());
+    let mut response = finish(answer, origin, request_id);
+    if app.is_draining() {
+        // The client's next request goes to an engine that stays.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn dispatch(
-    app: &Arc<App>,
+    app: &App,
     route: Option<Route<'_>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -144,11 +146,15 @@ async fn dispatch(
     }
 }
 
-fn finish(answer: Answer, origin: Option<HeaderValue>, request_id: &str) -> Response<reply::Body> {
+fn finish(
+    answer: Answer,
+    origin: Option<HeaderValue>,
+    request_id: RequestId,
+) -> Response<reply::Body> {
     let retry = answer.retry;
     let mut response = answer.into_response();
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+    if let Ok(id) = HeaderValue::try_from(request_id.into_string()) {
         headers.insert("x-request-id", id);
     }
     if retry {

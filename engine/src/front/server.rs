@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::TokioIo;
 use metrics::{counter, gauge};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -17,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::linger::Lingering;
 use super::route;
+use super::seats::{Seat, Seats};
 use crate::app::App;
 use crate::limits::{
-    CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG,
-    REFUSALS_AT_ONCE,
+    ACCEPT_RETRY_PAUSE, CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, DRAIN_SILENCE, DRAIN_STEP,
+    HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG, REFUSALS_AT_ONCE, SILENCE_CHECK_EVERY,
 };
 use crate::metrics as names;
 
@@ -44,32 +44,53 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves until `stop`, then lets requests under way end, within a bound.
 pub(crate) async fn serve(
-    app: Arc<App>,
+    app: &'static App,
     listener: TcpListener,
     connections_max: u32,
     stop: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(connections_max as usize));
     let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
-    let graceful = GracefulShutdown::new();
+    let seats: &'static Seats = Box::leak(Box::default());
+    let sweeping = tokio::spawn(close_the_silent(seats));
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(e) => {
                 // Out of file descriptors, most likely: give the kernel a moment instead of a spinning loop.
                 tracing::warn!(error = %e, "accept failed");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             }
         };
         let _ = stream.set_nodelay(true);
         match Arc::clone(&permits).try_acquire_owned() {
-            Ok(permit) => serve_connection(Arc::clone(&app), stream, permit, &graceful),
+            Ok(permit) => serve_connection(app, stream, permit, seats),
             Err(_) => refuse(stream, &refusals),
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_REQUESTS, graceful.shutdown())
+    sweeping.abort();
+    drain(seats).await;
+}
+
+/// Closes connections that have had no request for too long, as long as the server serves.
+async fn close_the_silent(seats: &Seats) {
+    loop {
+        tokio::time::sleep(SILENCE_CHECK_EVERY).await;
+        seats.close_silent(HEADER_TIMEOUT);
+    }
+}
+
+/// Answers under way end, with their connections (see [`route::answer`]); those without a request are closed, after a
+/// moment for one that is on the wire.
+async fn drain(seats: &Seats) {
+    let all_gone = async {
+        while seats.close_silent(DRAIN_SILENCE) > 0 {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_REQUESTS, all_gone)
         .await
         .is_err()
     {
@@ -78,30 +99,56 @@ pub(crate) async fn serve(
 }
 
 fn serve_connection(
-    app: Arc<App>,
+    app: &'static App,
     stream: TcpStream,
     permit: OwnedSemaphorePermit,
-    graceful: &GracefulShutdown,
+    seats: &'static Seats,
 ) {
+    let seat = seats.take();
+    let number = seat.number();
+    let at = Arc::clone(&seat);
     let service = service_fn(move |request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, std::convert::Infallible>(route::answer(&app, request).await) }
+        let at = Arc::clone(&at);
+        async move {
+            let Some(_busy) = at.busy() else {
+                // Being closed as silent at this very moment: the request was never looked at.
+                return std::future::pending().await;
+            };
+            Ok::<_, std::convert::Infallible>(route::answer(app, request).await)
+        }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(Lingering::new(stream)), service);
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        let _permit = permit;
-        gauge!(names::CONNECTIONS).increment(1.0);
-        if let Err(e) = watched.await {
+    let leaving = Leaving::new(seats, seat);
+    let task = tokio::spawn(async move {
+        let (_permit, _leaving) = (permit, leaving);
+        if let Err(e) = connection.await {
             tracing::trace!(error = %e, "a connection ended with an error");
         }
-        gauge!(names::CONNECTIONS).decrement(1.0);
     });
+    seats.served_by(number, task.abort_handle());
+}
+
+/// Gives the seat up with its connection, however that ends.
+struct Leaving {
+    seats: &'static Seats,
+    seat: Arc<Seat>,
+}
+
+impl Leaving {
+    fn new(seats: &'static Seats, seat: Arc<Seat>) -> Self {
+        gauge!(names::CONNECTIONS).increment(1.0);
+        Self { seats, seat }
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.seats.leave(&self.seat);
+        gauge!(names::CONNECTIONS).decrement(1.0);
+    }
 }
 
 fn refuse(stream: TcpStream, refusals: &Arc<Semaphore>) {

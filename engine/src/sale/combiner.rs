@@ -2,22 +2,26 @@
 //!
 //! Group commit without a timer: while a call is under way the next batch gathers, and a free slot takes all that waits,
 //! up to a cap. One round trip and one fsync serve many buyers; a lone request waits for nobody. A full queue sheds at
-//! once. Each request is sent at most once: one whose buyer has given up before its turn is dropped unsent, and one
-//! whose call stays unanswered is *unknown* to its buyer, whose repetition resolves it.
+//! once, and a queue that stays long sheds those who waited too long. Each request is sent at most once: one whose buyer
+//! has given up before its turn is dropped unsent, and one whose call stays unanswered is *unknown* to its buyer, whose
+//! repetition resolves it.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use crossbeam::queue::ArrayQueue;
+use crossbeam::queue::SegQueue;
+use doorbuster_core::clock;
 use doorbuster_core::gate::Fenced;
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX};
 use metrics::{Gauge, Histogram, counter, gauge, histogram};
 use tokio::sync::oneshot;
 
+use super::patience::Patience;
 use crate::front::problem::{Refusal, UNKNOWN};
-use crate::limits::{ANSWER_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
+use crate::limits::{CALL_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
 use crate::metrics as names;
 
 /// Decides a batch: one script call.
@@ -63,15 +67,19 @@ pub(crate) enum Undecided {
 #[derive(Debug)]
 pub(crate) struct Combiner<D: Decide> {
     decide: D,
-    queue: ArrayQueue<Waiting<D>>,
+    /// Takes memory as it fills: most sales at hand have nobody waiting. `waiting` bounds it.
+    queue: SegQueue<Waiting<D>>,
+    waiting: AtomicUsize,
     free_slots: AtomicUsize,
+    patience: Patience,
     depth: Gauge,
     batch_requests: Histogram,
 }
 
 #[derive(Debug)]
 struct Waiting<D: Decide> {
-    request: D::Request,
+    request: Arc<D::Request>,
+    since: Instant,
     answer: oneshot::Sender<Result<Answered<D::Outcome>, Undecided>>,
 }
 
@@ -79,33 +87,40 @@ impl<D: Decide> Combiner<D> {
     pub(crate) fn new(live: &LiveId, decide: D) -> Self {
         Self {
             decide,
-            queue: ArrayQueue::new(QUEUE_REQUESTS_MAX),
+            queue: SegQueue::new(),
+            waiting: AtomicUsize::new(0),
             free_slots: AtomicUsize::new(CALLS_PER_SALE_MAX),
+            patience: Patience::new(clock::instant()),
             depth: gauge!(names::QUEUE_DEPTH, "sale" => live.book_id()),
             batch_requests: histogram!(names::BATCH_REQUESTS),
         }
     }
 
-    /// Waits for the request's outcome, within a bound.
+    /// Waits for the request's outcome: until a slot is free, which a call's own bound bounds, and then for one call.
     pub(crate) async fn submit(
         self: &Arc<Self>,
-        request: D::Request,
+        request: Arc<D::Request>,
     ) -> Result<Answered<D::Outcome>, Undecided> {
-        let (answer, answered) = oneshot::channel();
-        if self.queue.push(Waiting { request, answer }).is_err() {
-            counter!(names::SHED, "reason" => "queue").increment(1);
-            return Err(Undecided::Refused(Refusal::Overloaded));
+        let since = clock::instant();
+        match self.waiting.fetch_add(1, Ordering::AcqRel) {
+            0 => self.patience.emptied(since),
+            waiting if waiting >= QUEUE_REQUESTS_MAX => {
+                self.waiting.fetch_sub(1, Ordering::AcqRel);
+                counter!(names::SHED, "reason" => "queue").increment(1);
+                return Err(Undecided::Refused(Refusal::Overloaded));
+            }
+            _ => {}
         }
+        let (answer, answered) = oneshot::channel();
+        self.queue.push(Waiting {
+            request,
+            since,
+            answer,
+        });
         if let Some(slot) = self.take_slot() {
             tokio::spawn(slot.empty_the_queue());
         }
-        match tokio::time::timeout(ANSWER_TIMEOUT, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => {
-                counter!(names::SHED, "reason" => "timeout").increment(1);
-                Err(Undecided::Refused(UNKNOWN))
-            }
-        }
+        answered.await.unwrap_or(Err(Undecided::Refused(UNKNOWN)))
     }
 
     fn take_slot(self: &Arc<Self>) -> Option<Slot<D>> {
@@ -117,14 +132,29 @@ impl<D: Decide> Combiner<D> {
         taken.is_ok().then(|| Slot(Arc::clone(self)))
     }
 
+    fn pop(&self) -> Option<Waiting<D>> {
+        let popped = self.queue.pop()?;
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        Some(popped)
+    }
+
     /// All that waits, up to the caps. A request that would overflow the lines stays in `carried` and leads the next batch.
     fn batch(&self, carried: &mut Option<Waiting<D>>) -> Vec<Waiting<D>> {
+        let now = clock::instant();
         let (mut batch, mut lines) = (Vec::new(), 0);
         while batch.len() < BATCH_REQUESTS_MAX {
-            let Some(waiting) = carried.take().or_else(|| self.queue.pop()) else {
+            let Some(waiting) = carried.take().or_else(|| self.pop()) else {
+                self.patience.emptied(now);
                 break;
             };
             if waiting.answer.is_closed() {
+                continue;
+            }
+            if now.saturating_duration_since(waiting.since) > self.patience.at(now) {
+                counter!(names::SHED, "reason" => "queue_wait").increment(1);
+                let _ = waiting
+                    .answer
+                    .send(Err(Undecided::Refused(Refusal::Overloaded)));
                 continue;
             }
             lines += D::lines(&waiting.request);
@@ -140,13 +170,14 @@ impl<D: Decide> Combiner<D> {
     async fn decide_batch(&self, batch: Vec<Waiting<D>>) {
         self.batch_requests
             .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-        let requests: Vec<&D::Request> = batch.iter().map(|waiting| &waiting.request).collect();
-        match self.decide.decide(&requests).await {
-            Ok(Verdict {
+        let requests: Vec<&D::Request> = batch.iter().map(|waiting| &*waiting.request).collect();
+        let decided = tokio::time::timeout(CALL_TIMEOUT, self.decide.decide(&requests)).await;
+        match decided {
+            Ok(Ok(Verdict {
                 now_ms,
                 epoch,
                 outcomes,
-            }) => {
+            })) => {
                 for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                     let _ = waiting.answer.send(Ok(Answered {
                         now_ms,
@@ -155,9 +186,15 @@ impl<D: Decide> Combiner<D> {
                     }));
                 }
             }
-            Err(undecided) => {
+            Ok(Err(undecided)) => {
                 for waiting in batch {
                     let _ = waiting.answer.send(Err(undecided.clone()));
+                }
+            }
+            Err(_) => {
+                counter!(names::SHED, "reason" => "timeout").increment(batch.len() as u64);
+                for waiting in batch {
+                    let _ = waiting.answer.send(Err(Undecided::Refused(UNKNOWN)));
                 }
             }
         }

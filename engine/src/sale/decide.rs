@@ -15,6 +15,7 @@ use super::shield::Shield;
 use super::view::Views;
 use crate::front::problem::Refusal;
 use crate::metrics as names;
+use crate::pressure::Pressure;
 
 /// What both calls need.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Calls {
     pub(super) live: LiveId,
     pub(super) views: Arc<Views>,
     pub(super) shield: Arc<Shield>,
+    pub(super) pressure: Arc<Pressure>,
 }
 
 impl Calls {
@@ -36,6 +38,7 @@ impl Calls {
         histogram!(names::GATE_SECONDS).record(started.elapsed().as_secs_f64());
         match called {
             Ok(Batch::Decided(decided)) => {
+                self.pressure.batch(decided.outcomes.len());
                 if decided.lefts.iter().any(|(_, left)| *left == 0) {
                     Arc::clone(&self.shield).raise();
                 }
@@ -52,6 +55,20 @@ impl Calls {
                 Err(Undecided::Refused(Refusal::from(&e)))
             }
         }
+    }
+}
+
+/// Counts the outcomes of a batch, each word once.
+fn count(words: impl Iterator<Item = &'static str>) {
+    let mut counted: Vec<(&'static str, u64)> = Vec::new();
+    for word in words {
+        match counted.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, times)) => *times += 1,
+            None => counted.push((word, 1)),
+        }
+    }
+    for (word, times) in counted {
+        counter!(names::OUTCOMES, "outcome" => word).increment(times);
     }
 }
 
@@ -84,9 +101,7 @@ impl Decide for Reservations {
             started,
             calls.gate.reserve(&calls.live, epoch, requests).await,
         )?;
-        verdict.outcomes.iter().for_each(|outcome| {
-            counter!(names::OUTCOMES, "outcome" => reserved(outcome)).increment(1)
-        });
+        count(verdict.outcomes.iter().map(reserved));
         Ok(verdict)
     }
 }
@@ -124,9 +139,7 @@ impl Decide for Claims {
             started,
             calls.gate.claim(&self.1, epoch, requests).await,
         )?;
-        verdict.outcomes.iter().for_each(|outcome| {
-            counter!(names::OUTCOMES, "outcome" => claimed(outcome)).increment(1)
-        });
+        count(verdict.outcomes.iter().map(claimed));
         Ok(verdict)
     }
 }

@@ -6,6 +6,7 @@ pub mod shield;
 pub mod view;
 
 mod decide;
+mod patience;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
 
 use crate::front::problem::Refusal;
+use crate::pressure::Pressure;
 use combiner::{Answered, Combiner};
 use decide::{Claims, Reservations};
 use registry::Absent;
@@ -39,7 +41,13 @@ enum Decides {
 }
 
 impl LiveSale {
-    fn new(gate: &Gate, live: LiveId, first: Snapshot, absent: Absent) -> Self {
+    fn new(
+        gate: &Gate,
+        live: LiveId,
+        first: Snapshot,
+        absent: Absent,
+        pressure: &Arc<Pressure>,
+    ) -> Self {
         let views = Arc::new(Views::new(gate.clone(), live.clone(), first));
         let shield = Arc::new(Shield::new(gate.clone(), live.clone()));
         let calls = decide::Calls {
@@ -47,6 +55,7 @@ impl LiveSale {
             live: live.clone(),
             views: Arc::clone(&views),
             shield: Arc::clone(&shield),
+            pressure: Arc::clone(pressure),
         };
         let decides = match &live {
             LiveId::Sale(_) => {
@@ -84,7 +93,7 @@ impl LiveSale {
 
     /// # Errors
     /// Why it was not decided, or is not known to be.
-    pub async fn reserve(&self, request: Reserve) -> Result<Answered<Reserved>, Refusal> {
+    pub async fn reserve(&self, request: Arc<Reserve>) -> Result<Answered<Reserved>, Refusal> {
         match &self.decides {
             Decides::Reservations(combiner) => self.explained(combiner.submit(request).await).await,
             Decides::Claims(_) => Err(Refusal::UnknownSale),
@@ -93,7 +102,7 @@ impl LiveSale {
 
     /// # Errors
     /// Why it was not decided, or is not known to be.
-    pub async fn claim(&self, request: ClaimCoupon) -> Result<Answered<Claimed>, Refusal> {
+    pub async fn claim(&self, request: Arc<ClaimCoupon>) -> Result<Answered<Claimed>, Refusal> {
         match &self.decides {
             Decides::Claims(combiner) => self.explained(combiner.submit(request).await).await,
             Decides::Reservations(_) => Err(Refusal::UnknownCoupon),

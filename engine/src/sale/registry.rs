@@ -18,11 +18,13 @@ use crate::books::{Booked, Books};
 use crate::front::problem::Refusal;
 use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX, LOOK_UPS_MAX};
 use crate::metrics as names;
+use crate::pressure::Pressure;
 
 /// Sales by name.
 #[derive(Debug)]
 pub struct Registry {
     gate: Gate,
+    pressure: Arc<Pressure>,
     live: Cache<LiveId, Arc<LiveSale>>,
     absent: Absent,
     look_ups: Semaphore,
@@ -43,9 +45,10 @@ enum NotLive {
 }
 
 impl Registry {
-    pub(crate) fn new(gate: Gate, books: Books) -> Self {
+    pub(crate) fn new(gate: Gate, books: Books, pressure: Arc<Pressure>) -> Self {
         Self {
             gate,
+            pressure,
             live: Cache::new(LIVE_SALES_MAX),
             absent: Absent::new(books),
             look_ups: Semaphore::new(LOOK_UPS_MAX),
@@ -101,6 +104,7 @@ impl Registry {
                 live.clone(),
                 *first,
                 self.absent.clone(),
+                &self.pressure,
             ))),
             Ok(Snapped::Fenced(fenced)) => Err(NotLive::Fenced(fenced)),
             Err(e) => Err(NotLive::Refused(Refusal::from(&e))),

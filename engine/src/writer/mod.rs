@@ -13,6 +13,7 @@ pub mod roster;
 mod apply;
 mod chunks;
 mod continuity;
+mod deferral;
 mod projection;
 mod step;
 mod store;
@@ -21,7 +22,7 @@ mod vouch;
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::Gate;
@@ -39,6 +40,8 @@ use crate::limits::{
     WRITER_SALES_AT_ONCE, WRITER_TRANSACTION_TIMEOUT, WRITER_WAIT_TIMEOUT_S,
 };
 use crate::metrics as names;
+use crate::pressure::Pressure;
+use deferral::Deferral;
 use roster::Roster;
 use step::{Step, Stepped};
 
@@ -53,12 +56,18 @@ pub struct Writer {
     /// Sales that need a person: stopped by dead letters, or found rewound. Said once, counted always.
     stopped: Mutex<HashSet<LiveId>>,
     rewound: Mutex<HashSet<LiveId>>,
+    deferral: Deferral,
 }
 
 impl Writer {
     /// # Errors
     /// Where `database_url` cannot be parsed.
-    pub fn new(database_url: &str, gate: Gate) -> Result<Self, sqlx::Error> {
+    pub fn new(
+        database_url: &str,
+        gate: Gate,
+        pressure: Arc<Pressure>,
+        lag_max: Duration,
+    ) -> Result<Self, sqlx::Error> {
         let options = MySqlConnectOptions::from_str(database_url)?;
         let connections = u32::try_from(WRITER_SALES_AT_ONCE).unwrap_or(4) + 1;
         let pool = MySqlPoolOptions::new()
@@ -76,6 +85,7 @@ impl Writer {
             dead_letters: Mutex::default(),
             stopped: Mutex::default(),
             rewound: Mutex::default(),
+            deferral: Deferral::new(pressure, lag_max),
         })
     }
 
@@ -109,6 +119,7 @@ impl Writer {
     /// One step for every sale that needs one.
     async fn round(self: &Arc<Self>, sales: Vec<(LiveId, Option<Backlog>)>) -> Round {
         let server = self.gate.run_id().await.unwrap_or_default();
+        let now = clock::instant();
         let permits = Arc::new(Semaphore::new(WRITER_SALES_AT_ONCE));
         let mut steps = JoinSet::new();
         for (live, backlog) in sales {
@@ -122,7 +133,9 @@ impl Writer {
             } else {
                 1.0
             });
-            if (vouched && backlog.seq <= backlog.flushed_seq)
+            let waiting = backlog.seq.saturating_sub(backlog.flushed_seq);
+            if (vouched && waiting == 0)
+                || (vouched && self.deferral.defers(&live, waiting, now))
                 || server.is_empty()
                 || self.is_stopped(&live)
             {

@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use doorbuster_core::clock;
-use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::trim::Trimmed;
+use doorbuster_core::gate::{Gate, GateError};
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::journal::{Entry, StreamId};
 use metrics::{counter, histogram};
@@ -13,7 +13,8 @@ use super::continuity::{self, Continuity};
 use super::store::{self, Cursor};
 use super::{apply, vouch};
 use crate::limits::{
-    DEAD_LETTERS_PER_MINUTE_MAX, WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX, WRITER_REDIS_TIMEOUT,
+    DEAD_LETTERS_PER_MINUTE_MAX, WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX, WRITER_FIRST_ENTRIES,
+    WRITER_REDIS_TIMEOUT,
 };
 use crate::metrics as names;
 
@@ -99,12 +100,32 @@ impl Step<'_> {
     }
 
     async fn read(&self, from: &StreamId) -> anyhow::Result<Vec<Entry>> {
-        // One more than is wanted: the first is the cursor's own.
-        let read = self.gate.journal(self.live, from, WRITER_ENTRIES_MAX + 1);
-        tokio::time::timeout(WRITER_REDIS_TIMEOUT, read)
+        tokio::time::timeout(WRITER_REDIS_TIMEOUT, self.read_enough(from))
             .await
             .context("redis did not answer in time")?
             .context("read the journal")
+    }
+
+    /// The cursor's own entry, and after it as many as fill a transaction: an entry may hold one event or a whole batch.
+    async fn read_enough(&self, from: &StreamId) -> Result<Vec<Entry>, GateError> {
+        let mut wanted = WRITER_FIRST_ENTRIES + 1;
+        let mut entries = self.gate.journal(self.live, from, wanted).await?;
+        let mut got = entries.len();
+        while got == wanted {
+            let events: usize = entries.iter().map(|entry| entry.events.len()).sum();
+            let room = WRITER_ENTRIES_MAX.saturating_sub(entries.len());
+            if events >= WRITER_EVENTS_MAX || room == 0 {
+                break;
+            }
+            let each = events.div_ceil(entries.len()).max(1);
+            let Some(last) = entries.pop() else { break };
+            // Read inclusively, so the last one comes again, as a whole.
+            wanted = 1 + (WRITER_EVENTS_MAX - events).div_ceil(each).min(room);
+            let more = self.gate.journal(self.live, &last.id, wanted).await?;
+            got = more.len();
+            entries.extend(more);
+        }
+        Ok(entries)
     }
 
     /// After the commit, and only then. Failing costs nothing: the next step's trim does it too.

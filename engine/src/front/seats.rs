@@ -1,0 +1,145 @@
+//! Who is connected, and since when each connection has had no request: closes those that are silent for too long, and all
+//! silent ones when the engine drains.
+//!
+//! One look at all connections now and then, instead of a timer armed and disarmed for every request: those cost a tenth
+//! of the engine's time (PERFORMANCE.md). Silent is a connection from its beginning, or from its last answer, until its
+//! next request's head is whole, so a head sent byte by byte gains nothing.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use doorbuster_core::clock;
+use tokio::task::AbortHandle;
+
+/// In place of a time while a request is being answered, and once the connection is being closed.
+const BUSY: u64 = u64::MAX;
+const CLOSING: u64 = u64::MAX - 1;
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct Seats {
+    taken: Mutex<HashMap<u64, Taken>>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Taken {
+    seat: Arc<Seat>,
+    /// Ends the connection's task, and with it the connection; there once the task is.
+    task: Option<AbortHandle>,
+}
+
+/// One connection's.
+#[derive(Debug)]
+pub(super) struct Seat {
+    number: u64,
+    /// Silent since then, by [`clock::now_ms`].
+    silent_ms: AtomicU64,
+}
+
+/// Held while a request is being answered.
+pub(super) struct Busy<'a>(&'a Seat);
+
+impl Seats {
+    pub(super) fn take(&self) -> Arc<Seat> {
+        let seat = Arc::new(Seat {
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+            silent_ms: AtomicU64::new(clock::now_ms()),
+        });
+        let taken = Taken {
+            seat: Arc::clone(&seat),
+            task: None,
+        };
+        self.lock().insert(seat.number, taken);
+        seat
+    }
+
+    /// The task that serves the connection in `seat`, which may have ended by now.
+    pub(super) fn served_by(&self, seat: u64, task: AbortHandle) {
+        if let Some(taken) = self.lock().get_mut(&seat) {
+            taken.task = Some(task);
+        }
+    }
+
+    pub(super) fn leave(&self, seat: &Seat) {
+        self.lock().remove(&seat.number);
+    }
+
+    /// Closes what has been silent for so long; returns how many connections are left.
+    pub(super) fn close_silent(&self, silent_for: Duration) -> usize {
+        let before = clock::now_ms().saturating_sub(silent_for.as_millis() as u64);
+        let mut taken = self.lock();
+        taken.retain(|_, taken| {
+            let Some(task) = &taken.task else { return true };
+            let closing = taken.seat.close(before);
+            if closing {
+                task.abort();
+            }
+            !closing
+        });
+        taken.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// A request's head is whole; nothing where the connection is being closed already.
+    pub(super) fn busy(&self) -> Option<Busy<'_>> {
+        let was = self
+            .silent_ms
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |was| {
+                (was != CLOSING).then_some(BUSY)
+            });
+        was.is_ok().then(|| Busy(self))
+    }
+
+    /// Whether it has been silent since `before`, and so takes no request any more.
+    fn close(&self, before: u64) -> bool {
+        let was = self
+            .silent_ms
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |was| {
+                (was <= before).then_some(CLOSING)
+            });
+        was.is_ok()
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.silent_ms.store(clock::now_ms(), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_silent_are_closed_and_the_busy_are_not() {
+        let seats = Seats::default();
+        let mut tasks = Vec::new();
+        let taken: Vec<Arc<Seat>> = (0..2).map(|_| seats.take()).collect();
+        for seat in &taken {
+            let task = tokio::spawn(std::future::pending::<()>());
+            seats.served_by(seat.number(), task.abort_handle());
+            tasks.push(task);
+        }
+        let busy = taken[1].busy().unwrap();
+        assert_eq!(seats.close_silent(Duration::from_secs(60)), 2);
+        assert_eq!(seats.close_silent(Duration::ZERO), 1);
+        assert!(tasks.remove(0).await.unwrap_err().is_cancelled());
+        assert!(taken[0].busy().is_none(), "too late");
+        drop(busy);
+        assert_eq!(seats.close_silent(Duration::ZERO), 0);
+        seats.leave(&taken[0]);
+    }
+}

@@ -1,0 +1,65 @@
+//! Lets the books of a sale lag while buyers keep this process busy, up to a time and a number of events.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use doorbuster_core::ids::LiveId;
+
+use crate::limits::DEFERRED_EVENTS_MAX;
+use crate::pressure::Pressure;
+
+/// Since when each sale's events wait.
+#[derive(Debug)]
+pub(super) struct Deferral {
+    pressure: Arc<Pressure>,
+    lag_max: Duration,
+    since: Mutex<HashMap<LiveId, Instant>>,
+}
+
+impl Deferral {
+    pub(super) fn new(pressure: Arc<Pressure>, lag_max: Duration) -> Self {
+        Self {
+            pressure,
+            lag_max,
+            since: Mutex::default(),
+        }
+    }
+
+    /// Whether `events` of `live` may go on waiting at `now`.
+    pub(super) fn defers(&self, live: &LiveId, events: u64, now: Instant) -> bool {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.lag_max.is_zero() || events == 0 || !self.pressure.is_high() {
+            since.remove(live);
+            return false;
+        }
+        let began = *since.entry(live.clone()).or_insert(now);
+        events < DEFERRED_EVENTS_MAX && now.saturating_duration_since(began) < self.lag_max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use doorbuster_core::clock;
+    use doorbuster_core::ids::SaleId;
+
+    use super::*;
+    use crate::limits::PRESSED_BATCH_REQUESTS;
+
+    #[test]
+    fn books_lag_under_pressure_for_a_time_and_a_number_of_events() {
+        let (live, now) = (LiveId::Sale(SaleId::parse("s").unwrap()), clock::instant());
+        let pressure = Arc::new(Pressure::default());
+        let deferral = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5));
+        assert!(!deferral.defers(&live, 9, now), "nobody is busy");
+        pressure.batch(PRESSED_BATCH_REQUESTS);
+        assert!(deferral.defers(&live, 9, now));
+        assert!(deferral.defers(&live, 9, now + Duration::from_secs(4)));
+        assert!(!deferral.defers(&live, 9, now + Duration::from_secs(5)));
+        assert!(!deferral.defers(&live, DEFERRED_EVENTS_MAX, now));
+        assert!(!deferral.defers(&live, 0, now), "nothing waits any more");
+        assert!(deferral.defers(&live, 9, now + Duration::from_secs(6)));
+        let never = Deferral::new(pressure, Duration::ZERO);
+        assert!(!never.defers(&live, 9, now));
+    }
+}
