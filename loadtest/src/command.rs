@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::{AuditArgs, Command, ReportArgs};
 use crate::audit::Numbers;
+use crate::bench;
 use crate::demo;
 use crate::history::History;
 use crate::plan::{Plan, Scenario};
@@ -50,6 +51,7 @@ pub async fn run(command: Command) -> Result<Verdict> {
             let (plan, wanted) = args.plan(&name(Scenario::Coupon))?;
             rush_and_report(&plan, &wanted, &args.output.output()).await
         }
+        Command::Bench(args) => bench::run(&args).await,
         Command::Audit(args) => audit(&args).await,
         Command::Report(args) => report_again(&args),
     }

@@ -17,6 +17,7 @@ pub mod target;
 
 pub mod client;
 pub mod history;
+pub mod load;
 pub mod progress;
 pub mod tally;
 
@@ -26,6 +27,7 @@ pub mod record;
 pub mod report;
 pub mod summary;
 
+pub mod bench;
 pub mod command;
 pub mod demo;
 pub mod rush;

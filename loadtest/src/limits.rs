@@ -72,6 +72,15 @@ pub const CHART_POINTS: usize = 60;
 /// Bytes of one line of a saved history.
 pub const HISTORY_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Connections of the light client, unless a measurement is about connections.
+pub const LOAD_CONNECTIONS: usize = 256;
+/// Buyers of a benchmark: at 100,000 requests a second each asks once in two seconds, below every limit per user.
+pub const BENCH_BUYERS: u32 = 200_000;
+/// What the light client keeps of a refusal's code.
+pub const LOAD_CODE_BYTES_MAX: usize = 32;
+/// Between two attempts of the light client to open a connection beforehand.
+pub const LOAD_OPENING_PAUSE: Duration = Duration::from_millis(50);
+
 /// Life of the tokens of a run.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(6 * 3_600);
 

@@ -131,6 +131,11 @@ impl Target {
         })
     }
 
+    /// The stage of our own, if it is one.
+    pub fn stage(&self) -> Option<&Stage> {
+        self.stage.as_ref().map(|handle| &handle.0)
+    }
+
     /// An access token for `user`.
     pub fn token(&self, user: UserId, role: Role) -> String {
         self.keys.sign(&Claims::access(

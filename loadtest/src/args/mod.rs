@@ -74,6 +74,8 @@ pub enum Command {
     /// Sends many users to one first-come coupon.
     #[command(before_help = COUPON_EXAMPLES, help_template = TEMPLATE)]
     Coupon(CouponArgs),
+    /// Measures the goals of the purchase path.
+    Bench(crate::bench::BenchArgs),
     /// Holds a saved history against Redis and MySQL, where the sale must still be.
     #[command(before_help = AUDIT_EXAMPLES, help_template = TEMPLATE)]
     Audit(AuditArgs),

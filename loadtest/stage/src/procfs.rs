@@ -3,12 +3,35 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// The state letter of a process (`T` stopped, `Z` dead but not reaped), or `None` when there is no such process.
 pub(crate) fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The program's name stands in parentheses before the state, and may itself contain spaces and parentheses.
     stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// The time that the threads of process `pid` have spent on a processor so far; those that have ended are not counted.
+pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let spent_ns = |task: fs::DirEntry| -> Option<u64> {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    Some(Duration::from_nanos(
+        tasks.flatten().filter_map(spent_ns).sum(),
+    ))
+}
+
+/// Memory of process `pid` that is in RAM, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// Whether process `pid` itself listens on 127.0.0.1:`port`.

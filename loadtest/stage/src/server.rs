@@ -82,6 +82,18 @@ impl Server {
         }
     }
 
+    /// Time on a processor so far, all threads together; zero where it does not run.
+    pub fn cpu_time(&self) -> Duration {
+        self.pid().and_then(procfs::cpu_time).unwrap_or_default()
+    }
+
+    /// Memory in RAM, in bytes; zero where it does not run.
+    pub fn resident_bytes(&self) -> u64 {
+        self.pid()
+            .and_then(procfs::resident_bytes)
+            .unwrap_or_default()
+    }
+
     /// Whether its process runs; a frozen one does.
     pub fn is_running(&self) -> bool {
         self.pid().is_some()
