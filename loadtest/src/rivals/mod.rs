@@ -28,6 +28,10 @@ mod row_lock;
 mod skip_locked;
 mod uncontrolled;
 
+mod batches;
+mod combined;
+mod combiner;
+
 mod live;
 mod redis_lua;
 

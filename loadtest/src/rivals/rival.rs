@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 
+use super::combined::Combined;
 use super::guarded::Guarded;
 use super::optimistic::Optimistic;
 use super::redis_lua::RedisLua;
@@ -29,6 +30,8 @@ pub enum Name {
     SkipLocked,
     /// A Lua script in Redis, one call per request.
     RedisLua,
+    /// MySQL, the guarded UPDATE behind a combiner of the same kind as ours.
+    GuardedCombined,
     /// The yardstick: a bare HTTP server that sells nothing.
     Bare,
 }
@@ -43,6 +46,7 @@ impl Name {
             Name::Guarded => "guarded",
             Name::SkipLocked => "skip-locked",
             Name::RedisLua => "redis-lua",
+            Name::GuardedCombined => "guarded-combined",
             Name::Bare => "bare",
         }
     }
@@ -69,6 +73,7 @@ pub(crate) enum Rival {
     Guarded(Shop<Guarded>),
     SkipLocked(Shop<SkipLocked>),
     RedisLua(RedisLua),
+    Combined(Combined),
 }
 
 impl Rival {
@@ -87,6 +92,9 @@ impl Rival {
             Name::Guarded => Rival::Guarded(Shop::new(Guarded, pool.await?)),
             Name::SkipLocked => Rival::SkipLocked(Shop::new(SkipLocked::default(), pool.await?)),
             Name::RedisLua => Rival::RedisLua(RedisLua::open(redis_url, connections).await?),
+            Name::GuardedCombined => {
+                Rival::Combined(Combined::open(database_url, connections).await?)
+            }
             Name::Bare => return Ok(None),
         }))
     }
@@ -102,6 +110,7 @@ macro_rules! ask {
             Rival::Guarded($way) => $question,
             Rival::SkipLocked($way) => $question,
             Rival::RedisLua($way) => $question,
+            Rival::Combined($way) => $question,
         }
     };
 }
