@@ -33,7 +33,9 @@ mod combined;
 mod combiner;
 
 mod live;
+mod redis_lock;
 mod redis_lua;
+mod write_back;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

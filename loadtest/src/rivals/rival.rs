@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use super::combined::Combined;
 use super::guarded::Guarded;
 use super::optimistic::Optimistic;
+use super::redis_lock::RedisLock;
 use super::redis_lua::RedisLua;
 use super::row_lock::RowLock;
 use super::shop::Shop;
@@ -28,6 +29,8 @@ pub enum Name {
     Guarded,
     /// MySQL, a row per unit and SKIP LOCKED.
     SkipLocked,
+    /// A lock in Redis around a cached stock, written back to MySQL.
+    RedisLock,
     /// A Lua script in Redis, one call per request.
     RedisLua,
     /// MySQL, the guarded UPDATE behind a combiner of the same kind as ours.
@@ -45,6 +48,7 @@ impl Name {
             Name::Optimistic => "optimistic",
             Name::Guarded => "guarded",
             Name::SkipLocked => "skip-locked",
+            Name::RedisLock => "redis-lock",
             Name::RedisLua => "redis-lua",
             Name::GuardedCombined => "guarded-combined",
             Name::Bare => "bare",
@@ -72,6 +76,7 @@ pub(crate) enum Rival {
     Optimistic(Shop<Optimistic>),
     Guarded(Shop<Guarded>),
     SkipLocked(Shop<SkipLocked>),
+    RedisLock(RedisLock),
     RedisLua(RedisLua),
     Combined(Combined),
 }
@@ -91,6 +96,9 @@ impl Rival {
             Name::Optimistic => Rival::Optimistic(Shop::new(Optimistic, pool.await?)),
             Name::Guarded => Rival::Guarded(Shop::new(Guarded, pool.await?)),
             Name::SkipLocked => Rival::SkipLocked(Shop::new(SkipLocked::default(), pool.await?)),
+            Name::RedisLock => {
+                Rival::RedisLock(RedisLock::open(redis_url, database_url, connections).await?)
+            }
             Name::RedisLua => Rival::RedisLua(RedisLua::open(redis_url, connections).await?),
             Name::GuardedCombined => {
                 Rival::Combined(Combined::open(database_url, connections).await?)
@@ -109,6 +117,7 @@ macro_rules! ask {
             Rival::Optimistic($way) => $question,
             Rival::Guarded($way) => $question,
             Rival::SkipLocked($way) => $question,
+            Rival::RedisLock($way) => $question,
             Rival::RedisLua($way) => $question,
             Rival::Combined($way) => $question,
         }
