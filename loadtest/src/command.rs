@@ -15,6 +15,7 @@ use crate::demo;
 use crate::history::History;
 use crate::plan::{Plan, Scenario};
 use crate::report;
+use crate::rivals;
 use crate::rush::{self, Finished, Output, say};
 use crate::summary::Outcome;
 use crate::target::{Target, Wanted};
@@ -54,6 +55,10 @@ pub async fn run(command: Command) -> Result<Verdict> {
         Command::Bench(args) => bench::run(&args).await,
         Command::Audit(args) => audit(&args).await,
         Command::Report(args) => report_again(&args),
+        Command::Rival(args) => {
+            rivals::run(&args.setup()?).await?;
+            Ok(Verdict::Clean)
+        }
     }
 }
 

@@ -84,10 +84,76 @@ pub const LOAD_OPENING_PAUSE: Duration = Duration::from_millis(50);
 /// Life of the tokens of a run.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(6 * 3_600);
 
+/// Connections of a rival's clients; as many as an engine takes.
+pub const RIVAL_CONNECTIONS_MAX: usize = 16_384;
+/// Its clients' connections that wait to be accepted.
+pub const RIVAL_LISTEN_BACKLOG: u32 = 8_192;
+/// What it buffers of a connection while it reads a head.
+pub const RIVAL_CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
+/// Headers of one request to it.
+pub const RIVAL_HEADERS_MAX: usize = 64;
+/// From the first byte of a head, or from the last answer, to the head's end.
+pub const RIVAL_HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Body of one request to it.
+pub const RIVAL_BODY_BYTES_MAX: usize = 16 * 1024;
+/// From the end of the head to the end of the body.
+pub const RIVAL_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the checks to the answer; twice what our engine takes, past it the outcome is unknown.
+pub const RIVAL_ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a rival says that it holds units.
+pub const RIVAL_HOLD: Duration = Duration::from_secs(300);
+/// Units that one user may have where a way counts them. Never reached: what is compared is the cost of counting.
+pub const RIVAL_UNITS_PER_USER_MAX: u32 = 1_000_000;
+/// Connections of a rival to the store that decides, unless asked otherwise and at most.
+pub const RIVAL_STORE_CONNECTIONS: u32 = 16;
+pub const RIVAL_STORE_CONNECTIONS_MAX: u32 = 256;
+/// Waiting for one of them; past it nothing was decided.
+pub const RIVAL_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
+/// Statements that a database connection keeps prepared: one per size of a batch, and the few others.
+pub const RIVAL_STATEMENTS_MAX: usize = 512;
+/// Tries of one order, or batch, among those who race for the same row; past it nothing was decided.
+pub const RIVAL_TRIES_MAX: u32 = 100;
+/// Longest pause before the second try; doubled with each up to the next.
+pub const RIVAL_PAUSE_MIN: Duration = Duration::from_micros(200);
+pub const RIVAL_PAUSE_MAX: Duration = Duration::from_millis(50);
+/// Units of a sale that has a row for each.
+pub const RIVAL_UNIT_ROWS_MAX: u32 = 1_000_000;
+/// Of those, how many one statement inserts.
+pub const RIVAL_UNITS_PER_STATEMENT: usize = 1_000;
+/// Orders that wait for a rival's combiner; past it they are shed at once.
+pub const RIVAL_QUEUE_ORDERS_MAX: usize = 16_384;
+/// Orders of one of its transactions.
+pub const RIVAL_BATCH_ORDERS_MAX: usize = 256;
+/// Its transactions under way at once, at most.
+pub const RIVAL_CALLS_MAX: u32 = 8;
+/// A command to Redis.
+pub const RIVAL_REDIS_TIMEOUT: Duration = Duration::from_secs(5);
+/// After which a lock in Redis is anyone's.
+pub const RIVAL_LOCK_LIFE: Duration = Duration::from_secs(2);
+/// Waiting for it; past it nothing was decided.
+pub const RIVAL_LOCK_WAIT: Duration = Duration::from_secs(6);
+/// Between two writes of a cached stock to MySQL.
+pub const RIVAL_WRITE_BACK_EVERY: Duration = Duration::from_millis(200);
+
 const _: () = {
     assert!(CONNECTIONS_DEFAULT <= CONNECTIONS_MAX);
     assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());
     assert!(RETRY_AFTER_DEFAULT.as_millis() <= RETRY_AFTER_MAX.as_millis());
     assert!(TOKEN_LIFE.as_secs() < doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
     assert!(TOKEN_LIFE.as_secs() > ARRIVAL_SECONDS_MAX + PATIENCE.as_secs());
+    assert!(
+        RIVAL_ANSWER_TIMEOUT.as_secs() < EXCHANGE_TIMEOUT.as_secs(),
+        "a client hears that the outcome is unknown before it gives up"
+    );
+    assert!(RIVAL_ACQUIRE_TIMEOUT.as_secs() < RIVAL_ANSWER_TIMEOUT.as_secs());
+    assert!(RIVAL_LOCK_WAIT.as_secs() < RIVAL_ANSWER_TIMEOUT.as_secs());
+    assert!(
+        RIVAL_LOCK_LIFE.as_secs() < RIVAL_LOCK_WAIT.as_secs(),
+        "a lock whose holder is gone is waited for"
+    );
+    assert!(RIVAL_STATEMENTS_MAX > RIVAL_BATCH_ORDERS_MAX);
+    assert!(
+        RIVAL_STATEMENTS_MAX * (RIVAL_CALLS_MAX as usize) < 16_382,
+        "what MySQL keeps prepared"
+    );
 };

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use doorbuster_loadtest::args::{BadConfig, Cli};
+use doorbuster_loadtest::args::{BadConfig, Cli, Command};
 use doorbuster_loadtest::command::{self, Verdict};
 use tokio::runtime::Builder;
 
@@ -39,9 +39,11 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Verdict> {
     let installed = rustls::crypto::ring::default_provider().install_default();
     installed.map_err(|_| anyhow::anyhow!("another TLS provider is installed"))?;
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("no runtime")?;
+    let mut builder = match cli.command {
+        // A server, which has no clients to spare the cores for.
+        Command::Rival(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build().context("no runtime")?;
     runtime.block_on(command::run(cli.command))
 }

@@ -118,8 +118,10 @@ fn only_the_gate_calls_scripts() {
         let calls = ["evalsha(", ".eval(", ".lua\""]
             .iter()
             .any(|word| text.contains(word));
+        // The rivals bring scripts of their own, which no sale of ours ever meets.
+        let may = ["engine/core/src/gate/", "loadtest/src/rivals/"];
         assert!(
-            !calls || path.starts_with("engine/core/src/gate/"),
+            !calls || may.iter().any(|folder| path.starts_with(folder)),
             "{path} calls a script"
         );
     }

@@ -1,6 +1,7 @@
 //! The command line: every option with its variable and default. Parsed by `main`, turned into plans by [`plans`].
 
 mod plans;
+mod rival;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::rush::Output;
 
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
+pub use rival::RivalArgs;
 
 const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
@@ -82,6 +84,9 @@ pub enum Command {
     /// Writes the report of a saved history anew.
     #[command(before_help = REPORT_EXAMPLES, help_template = TEMPLATE)]
     Report(ReportArgs),
+    /// Serves one of the other ways to sell the last unit, for comparisons; started by them.
+    #[command(hide = true, before_help = rival::EXAMPLES, after_help = rival::SECRETS, help_template = TEMPLATE)]
+    Rival(RivalArgs),
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod options;
 mod stage;
 
 mod books;
+mod guest;
 mod live;
 mod ours;
 
@@ -39,6 +40,7 @@ mod procfs;
 mod random;
 
 pub use deadline::eventually;
+pub use guest::Program;
 pub use job::Finished;
 pub use options::{Servers, StageOptions};
 pub use server::Server;

@@ -22,7 +22,7 @@ const BACKOFFICE: &str = "doorbuster-backoffice";
 pub(crate) struct Ours {
     dir: PathBuf,
     /// The same for all: inherited variables, the mark, the servers' addresses and the token secret.
-    common_env: Vec<(OsString, OsString)>,
+    pub(crate) common_env: Vec<(OsString, OsString)>,
     options: StageOptions,
 }
 
@@ -124,7 +124,8 @@ impl Ours {
         env
     }
 
-    fn recipe(&self, env: Vec<(OsString, OsString)>, port: u16) -> Recipe {
+    /// What all programs have in common; the caller names the program.
+    pub(crate) fn recipe(&self, env: Vec<(OsString, OsString)>, port: u16) -> Recipe {
         Recipe {
             name: String::new(),
             program: PathBuf::new(),

@@ -18,7 +18,7 @@ use crate::ports::{free_port, is_free};
 use crate::procfs;
 use crate::recipe::Recipe;
 
-/// A redis-server, database server, engine or back-office on a port of 127.0.0.1.
+/// A redis-server, database server, engine, back-office or program of the owner's on a port of 127.0.0.1.
 pub struct Server {
     recipe: Recipe,
     /// Locked for moments only, never while something is awaited.
@@ -43,10 +43,7 @@ impl Server {
     /// Starts what `recipe_for` says on a free port; on another one, if that port was taken in the meantime.
     pub(crate) fn start_on_free_port(recipe_for: impl Fn(u16) -> Recipe) -> Result<Self> {
         for _ in 0..PORT_TRIES_MAX {
-            let server = Self {
-                recipe: recipe_for(free_port()?),
-                process: Mutex::new(Process::Ended(ExitStatus::default())),
-            };
+            let server = Self::new(recipe_for(free_port()?));
             let started = server.start();
             if started.is_ok() {
                 return Ok(server);
@@ -57,6 +54,20 @@ impl Server {
             }
         }
         bail!("every one of {PORT_TRIES_MAX} free ports was taken before a server could bind it")
+    }
+
+    /// Starts what `recipe` says on the port that it says.
+    pub(crate) fn start_on(recipe: Recipe) -> Result<Self> {
+        let server = Self::new(recipe);
+        server.start()?;
+        Ok(server)
+    }
+
+    fn new(recipe: Recipe) -> Self {
+        Self {
+            recipe,
+            process: Mutex::new(Process::Ended(ExitStatus::default())),
+        }
     }
 
     /// Its name in the stage, such as `redis` or `engine-0`.

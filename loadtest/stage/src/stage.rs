@@ -9,6 +9,7 @@ use std::thread::{self, ScopedJoinHandle};
 use anyhow::{Result, anyhow};
 
 use crate::guardian::Ground;
+use crate::guest::Program;
 use crate::job::Finished;
 use crate::limits::TOKEN_SECRET_BYTES;
 use crate::options::{Servers, StageOptions};
@@ -115,6 +116,12 @@ impl Stage {
         let index = engines.len();
         engines.push(Arc::new(self.ours.start_engine(index, role, env)?));
         Ok(index)
+    }
+
+    /// Starts a program of the caller's beside the stage's own, and returns once it answers `GET /livez`. It ends when the
+    /// returned value goes, and at the latest with the stage.
+    pub fn start_program(&self, program: &Program<'_>) -> Result<Server> {
+        self.ours.start_guest(program)
     }
 
     /// Runs a back-office command such as `["token", "--user", "u-1"]` to its end.

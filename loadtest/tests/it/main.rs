@@ -7,5 +7,6 @@
 
 mod client;
 mod faults;
+mod rivals;
 mod runs;
 mod shop;

@@ -1,7 +1,9 @@
 //! The stage's promises, held against real servers: it starts and breaks them, and nothing stays behind, whatever happens
-//! to its owner. A test whose owner has to die runs it in a process of its own: this very executable (see `owner`).
+//! to its owner. A test whose owner has to die, or that brings a program of its own, runs this very
+//! executable in another process (see `owner`, `hosting`).
 
 mod breaking;
+mod hosting;
 mod leaving;
 mod owner;
 mod starting;
