@@ -7,6 +7,7 @@ use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::receipt::ReceiptKey;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::ack::AckWatch;
@@ -46,12 +47,13 @@ impl App {
         gate: Gate,
         books: Books,
         metrics: PrometheusHandle,
+        beside: Handle,
     ) -> Self {
         let engine_id = Uuid::new_v4();
         let pressure = Arc::new(Pressure::default());
         Self {
             engine_id,
-            registry: Registry::new(gate.clone(), books.clone(), Arc::clone(&pressure)),
+            registry: Registry::new(gate.clone(), books.clone(), Arc::clone(&pressure), beside),
             limiter: Limiter::new(config.rate_per_user, config.rate_total),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),

@@ -31,6 +31,8 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const REFUSALS_AT_ONCE: usize = 256;
 /// Connections that wait to be accepted.
 pub const LISTEN_BACKLOG: u32 = 8_192;
+/// Sockets that listen on the one address, each with such a queue.
+pub const LISTEN_SOCKETS: usize = 4;
 
 // ── Combiner ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -44,7 +46,7 @@ pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(500);
 /// One batch, from leaving the queue to its outcomes; past it they are unknown.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Script calls of one sale under way at once: one that Redis works on, one on the wire.
-pub const CALLS_PER_SALE_MAX: usize = 2;
+pub const CALLS_PER_SALE_MAX: usize = 1;
 
 // ── What the front remembers ─────────────────────────────────────────────────────────────────────────────────────
 

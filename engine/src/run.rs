@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use doorbuster_core::gate::{Gate, notices};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,28 +25,43 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(serve(config))
+    // What talks to Redis has a thread of its own: every batch's answers make hundreds of connections ready at once, and in one
+    // queue with those the next batch would leave only after all of them (PERFORMANCE.md).
+    let beside = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("redis")
+        .enable_all()
+        .build()
+        .context("starting the runtime beside it")?;
+    runtime.block_on(serve(config, beside.handle().clone()))
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let recorder = metrics::install().context("installing the metrics recorder")?;
-    let listener = front::server::bind(config.engine_listen)
+    let listeners = front::server::bind(config.engine_listen)
         .with_context(|| format!("ENGINE_LISTEN={}", config.engine_listen))?;
     let books = Books::new(config.database_url.expose()).context("DATABASE_URL")?;
     check_schema(&books).await?;
-    let gate = Gate::connect(config.redis_url.expose())
+    let redis_url = config.redis_url.expose().to_owned();
+    let connecting = beside.spawn(async move { Gate::connect(&redis_url).await });
+    let gate = connecting
         .await
+        .context("connecting")?
         .context("REDIS_URL")?;
     // Lives as long as the process: no request counts who else uses it.
-    let app: &'static App = Box::leak(Box::new(App::new(&config, gate, books, recorder)));
+    let app: &'static App = Box::leak(Box::new(App::new(&config, gate, books, recorder, beside)));
 
     let (requests, tasks) = (TaskTracker::new(), TaskTracker::new());
     let (stop_front, stop_tasks) = (CancellationToken::new(), CancellationToken::new());
     start_tasks(app, &config, &tasks, &stop_tasks).await?;
-    let address = listener.local_addr().context("the bound address")?;
-    let server = front::server::serve(app, listener, config.max_connections, stop_front.clone());
+    let address = listeners
+        .first()
+        .context("no listener")?
+        .local_addr()
+        .context("the bound address")?;
+    let server = front::server::serve(app, listeners, config.max_connections, stop_front.clone());
     let server = requests.spawn(server);
     tracing::info!(%address, role = ?config.role, ack_level = config.ack_level.as_str(), "serving");
 

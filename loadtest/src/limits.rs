@@ -74,6 +74,21 @@ pub const HISTORY_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Connections of the light client, unless a measurement is about connections.
 pub const LOAD_CONNECTIONS: usize = 256;
+/// Units that one buyer of a benchmark may have: counted at every request, and never met.
+pub const BENCH_UNITS_PER_USER: u32 = 1_000;
+/// Units on offer where none shall run out, where few are, and for a crowd of so many.
+pub const BENCH_STOCK: u32 = 10_000_000;
+pub const BENCH_SMALL_STOCK: u32 = 1_000;
+pub const BENCH_CROWD: u32 = 10_000;
+pub const BENCH_CROWD_STOCK: u32 = 100;
+/// Length of a measurement of the yardstick, and of a sustained one.
+pub const BENCH_BARE_SECONDS: Duration = Duration::from_secs(2);
+pub const BENCH_SUSTAINED: Duration = Duration::from_secs(60);
+/// Between two looks at how far the books lag.
+pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Holds whose memory is measured, and their buyers, each with few enough to end.
+pub const BENCH_MEMORY_HOLDS: u64 = 100_000;
+pub const BENCH_MEMORY_BUYERS: u32 = 25_000;
 /// Buyers of a benchmark: at 100,000 requests a second each asks once in two seconds, below every limit per user.
 pub const BENCH_BUYERS: u32 = 200_000;
 /// What the light client keeps of a refusal's code.

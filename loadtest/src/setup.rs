@@ -54,6 +54,14 @@ impl Call<'_> {
         }
     }
 
+    /// A change that needs none either.
+    pub fn post(path: &str) -> Self {
+        Self {
+            method: "POST",
+            ..Self::get(path)
+        }
+    }
+
     fn bytes(&self, host: &str) -> Vec<u8> {
         let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
         let Call {

@@ -94,20 +94,25 @@ impl Target {
     /// If the stage does not start, or the programs are out of reach.
     pub async fn reach(wanted: &Wanted) -> Result<Self> {
         match wanted {
-            Wanted::Own(own) => Self::start(own.clone()).await,
+            Wanted::Own(own) => Self::start_own(own.clone()).await,
             Wanted::Running(running) => Self::connect(running, None).await,
         }
     }
 
-    async fn start(own: OwnStage) -> Result<Self> {
+    async fn start_own(own: OwnStage) -> Result<Self> {
+        let options = StageOptions::whole(own.engines).ack_level(&own.ack_level);
+        Self::start(match own.rate_per_user {
+            Rate::AsShipped => options,
+            Rate::Off => options.engine_env("RATE_PER_USER", "0"),
+        })
+        .await
+    }
+
+    /// # Errors
+    /// If the stage does not start.
+    pub async fn start(options: StageOptions) -> Result<Self> {
         // Starting servers blocks; the thread is given to it.
-        let stage = tokio::task::spawn_blocking(move || {
-            let options = StageOptions::whole(own.engines).ack_level(&own.ack_level);
-            Stage::start(&match own.rate_per_user {
-                Rate::AsShipped => options,
-                Rate::Off => options.engine_env("RATE_PER_USER", "0"),
-            })
-        });
+        let stage = tokio::task::spawn_blocking(move || Stage::start(&options));
         let stage = stage.await.context("the stage panicked")??;
         let running = Running::on(&stage);
         Self::connect(&running, Some(StageHandle(stage))).await

@@ -141,6 +141,11 @@ impl LiveId {
         [kind, name].concat()
     }
 
+    /// The sale's or coupon's own id.
+    pub fn name(&self) -> &str {
+        self.kind_and_name().1
+    }
+
     fn kind_and_name(&self) -> (&'static str, &str) {
         match self {
             LiveId::Sale(id) => ("sale:", id.as_str()),
@@ -177,7 +182,7 @@ impl fmt::Display for LiveId {
         if let LiveId::Coupon(_) = self {
             f.write_str("coupon:")?;
         }
-        f.write_str(self.kind_and_name().1)
+        f.write_str(self.name())
     }
 }
 
@@ -219,6 +224,13 @@ impl ReservationId {
         self.0.as_bytes()
     }
 
+    /// Hyphenated, in lower case.
+    pub fn text(&self) -> IdText {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        self.0.hyphenated().encode_lower(&mut text);
+        IdText(text)
+    }
+
     pub fn as_uuid(&self) -> Uuid {
         self.0
     }
@@ -227,6 +239,18 @@ impl ReservationId {
 impl fmt::Display for ReservationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
+    }
+}
+
+/// A reservation's id as text, without memory of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct IdText([u8; uuid::fmt::Hyphenated::LENGTH]);
+
+impl std::ops::Deref for IdText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("digits and hyphens")
     }
 }
 

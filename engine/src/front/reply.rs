@@ -1,5 +1,7 @@
 //! The one table from outcome to HTTP status, and the shape of every answer (RFC 9457 for refusals).
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use doorbuster_core::clock;
 use doorbuster_core::ids::{CouponId, LiveId, ReservationId, UserId};
@@ -217,14 +219,14 @@ impl<'a> Shown<'a> {
 
 #[derive(Serialize)]
 struct ReservationBody<'a> {
-    id: ReservationId,
+    id: &'a str,
     sale: &'a LiveId,
     user: &'a UserId,
     items: &'a [Line],
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    hold_expires_at: String,
+    hold_expires_at: &'a str,
     seq: u64,
     receipt: String,
 }
@@ -232,7 +234,13 @@ struct ReservationBody<'a> {
 /// 201: newly held, with where to find it.
 pub(crate) fn created(app: &App, shown: &Shown<'_>) -> Answer {
     let mut answer = reservation(app, shown, StatusCode::CREATED);
-    let location = format!("/v1/sales/{}/reservations/{}", shown.live, shown.id);
+    let location = [
+        "/v1/sales/",
+        shown.live.name(),
+        "/reservations/",
+        &shown.id.text(),
+    ]
+    .concat();
     if let Ok(location) = HeaderValue::try_from(location) {
         answer.headers.insert(header::LOCATION, location);
     }
@@ -255,18 +263,34 @@ fn reservation(app: &App, shown: &Shown<'_>, status: StatusCode) -> Answer {
         deadline_ms: shown.deadline_ms,
         ack_level: app.ack.level.as_str(),
     };
-    let body = ReservationBody {
-        id: shown.id,
-        sale: shown.live,
-        user: shown.user,
-        items: shown.lines,
-        status: shown.status.as_str(),
-        reason: shown.status.reason().map(Reason::as_str),
-        hold_expires_at: clock::rfc3339(shown.deadline_ms),
-        seq: shown.seq,
-        receipt: app.receipts.sign(&accepted),
-    };
-    Answer::json(status, &body)
+    let receipt = app.receipts.sign(&accepted);
+    with_date(shown.deadline_ms, |hold_expires_at| {
+        let body = ReservationBody {
+            id: &shown.id.text(),
+            sale: shown.live,
+            user: shown.user,
+            items: shown.lines,
+            status: shown.status.as_str(),
+            reason: shown.status.reason().map(Reason::as_str),
+            hold_expires_at,
+            seq: shown.seq,
+            receipt,
+        };
+        Answer::json(status, &body)
+    })
+}
+
+/// `ms` as a date. All holds of a batch end at the same moment, so the last date is kept.
+fn with_date<T>(ms: u64, then: impl FnOnce(&str) -> T) -> T {
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = RefCell::default();
+    }
+    LAST.with_borrow_mut(|(of, date)| {
+        if *of != ms || date.is_empty() {
+            (*of, *date) = (ms, clock::rfc3339(ms));
+        }
+        then(date)
+    })
 }
 
 #[derive(Serialize)]

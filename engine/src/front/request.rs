@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bytes::BytesMut;
 use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
 use doorbuster_core::limits::{ID_CHARS_MAX, LINES_PER_REQUEST_MAX, UNITS_MAX};
 use doorbuster_core::record::Line;
@@ -16,9 +17,9 @@ use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, HEADER_BYTES_MAX};
 
 /// A reservation as the buyer asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) lines: Vec<Line>,
-    pub(crate) body: BodyHash,
+pub struct Wanted {
+    pub lines: Vec<Line>,
+    pub body: BodyHash,
 }
 
 #[derive(Deserialize)]
@@ -97,14 +98,19 @@ pub(crate) fn idempotency_key<B>(request: &Request<B>) -> Result<IdempotencyKey,
     IdempotencyKey::parse(text).map_err(|e| Refusal::invalid(e.to_string()))
 }
 
-/// The lines asked for, in an order of our own, so that the same wish has the same hash however it was written.
-///
 /// # Errors
 /// Whatever is wrong with the body, said so that it can be mended.
 pub(crate) async fn wanted(request: Request<Incoming>) -> Result<Wanted, Refusal> {
     check_media_type(&request)?;
-    let bytes = read(request).await?;
-    let body: ReserveBody = serde_json::from_slice(&bytes)
+    parse(&read(request).await?)
+}
+
+/// The lines asked for, in an order of our own, so that the same wish has the same hash however it was written.
+///
+/// # Errors
+/// As [`wanted`].
+pub fn parse(body: &[u8]) -> Result<Wanted, Refusal> {
+    let body: ReserveBody = serde_json::from_slice(body)
         .map_err(|e| Refusal::invalid(format!("the body is not the JSON expected: {e}")))?;
     lines(body)
 }
@@ -149,12 +155,33 @@ async fn read(request: Request<Incoming>) -> Result<Bytes, Refusal> {
     if announced > BODY_BYTES_MAX as u64 {
         return Err(Refusal::BodyTooLarge);
     }
-    let body = Limited::new(request.into_body(), BODY_BYTES_MAX);
-    match tokio::time::timeout(BODY_TIMEOUT, body.collect()).await {
+    let mut body = Limited::new(request.into_body(), BODY_BYTES_MAX);
+    let whole = async {
+        // Nearly always it came together with the head, as one frame, and need not be put together.
+        let Some(first) = body.frame().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        let first = first.into_data().unwrap_or_default();
+        if first.len() as u64 == announced {
+            return Ok(first);
+        }
+        let mut bytes = BytesMut::from(first);
+        while let Some(frame) = body.frame().await.transpose()? {
+            bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+        Ok(bytes.freeze())
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
         Err(_) => Err(Refusal::BodyTooSlow),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-        Ok(Err(_)) => Err(Refusal::invalid("the body could not be read")),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(e)) => {
+            let e: Box<dyn std::error::Error + Send + Sync> = e;
+            Err(if e.is::<LengthLimitError>() {
+                Refusal::BodyTooLarge
+            } else {
+                Refusal::invalid("the body could not be read")
+            })
+        }
+        Ok(Ok(whole)) => Ok(whole),
     }
 }
 

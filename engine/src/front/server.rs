@@ -12,6 +12,8 @@ use metrics::{counter, gauge};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::task::coop::unconstrained;
 use tokio_util::sync::CancellationToken;
 
 use super::linger::Lingering;
@@ -20,58 +22,104 @@ use super::seats::{Seat, Seats};
 use crate::app::App;
 use crate::limits::{
     ACCEPT_RETRY_PAUSE, CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, DRAIN_SILENCE, DRAIN_STEP,
-    HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG, REFUSALS_AT_ONCE, SILENCE_CHECK_EVERY,
+    HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG, LISTEN_SOCKETS, REFUSALS_AT_ONCE,
+    SILENCE_CHECK_EVERY,
 };
 use crate::metrics as names;
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 2\r\nconnection: close\r\n\
 content-length: 109\r\n\r\n{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"overloaded\",\"detail\":\"Try again.\"}\n";
 
-/// Binds `address`.
+/// Binds `address` with several sockets.
+///
+/// The kernel keeps a few thousand connections that wait to be accepted for a socket (`net.core.somaxconn`, 4,096 as it
+/// comes), and drops the next: whoever is dropped tries again only after a second. Each of several sockets on one port has
+/// a queue of its own.
 ///
 /// # Errors
 /// Where the address is taken or not ours.
-pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<Vec<TcpListener>> {
+    // Sockets that share a port share it with any process of ours; a second engine must find it taken all the same.
+    let address = socket(address, Sharing::No)?.local_addr()?;
+    (0..LISTEN_SOCKETS)
+        .map(|_| socket(address, Sharing::Yes)?.listen(LISTEN_BACKLOG))
+        .collect()
+}
+
+#[derive(PartialEq, Eq)]
+enum Sharing {
+    No,
+    Yes,
+}
+
+fn socket(address: SocketAddr, sharing: Sharing) -> std::io::Result<TcpSocket> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
         TcpSocket::new_v6()?
     };
     socket.set_reuseaddr(true)?;
+    socket.set_reuseport(sharing == Sharing::Yes)?;
     socket.bind(address)?;
-    socket.listen(LISTEN_BACKLOG)
+    Ok(socket)
 }
 
 /// Serves until `stop`, then lets requests under way end, within a bound.
 pub(crate) async fn serve(
     app: &'static App,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     connections_max: u32,
     stop: CancellationToken,
 ) {
-    let permits = Arc::new(Semaphore::new(connections_max as usize));
-    let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
-    let seats: &'static Seats = Box::leak(Box::default());
-    let sweeping = tokio::spawn(close_the_silent(seats));
-    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(e) => {
-                // Out of file descriptors, most likely: give the kernel a moment instead of a spinning loop.
-                tracing::warn!(error = %e, "accept failed");
-                tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
-                continue;
+    let door: &'static Door = Box::leak(Box::new(Door {
+        app,
+        seats: Seats::default(),
+        permits: Arc::new(Semaphore::new(connections_max as usize)),
+        refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
+    }));
+    let sweeping = tokio::spawn(close_the_silent(&door.seats));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(door.accept(listener, stop.clone()));
+    }
+    accepting.join_all().await;
+    sweeping.abort();
+    drain(&door.seats).await;
+}
+
+/// What all connections have in common.
+struct Door {
+    app: &'static App,
+    seats: Seats,
+    permits: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+}
+
+impl Door {
+    async fn accept(&'static self, listener: TcpListener, stop: CancellationToken) {
+        // All that wait at once, not one in turn with the requests of those let in before.
+        while let Some(accepted) = stop
+            .run_until_cancelled(unconstrained(listener.accept()))
+            .await
+        {
+            match accepted {
+                Ok((stream, _)) => self.admit(stream),
+                Err(e) => {
+                    // Out of file descriptors, most likely: give the kernel a moment instead of a spinning loop.
+                    tracing::warn!(error = %e, "accept failed");
+                    tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
+                }
             }
-        };
-        let _ = stream.set_nodelay(true);
-        match Arc::clone(&permits).try_acquire_owned() {
-            Ok(permit) => serve_connection(app, stream, permit, seats),
-            Err(_) => refuse(stream, &refusals),
         }
     }
-    drop(listener);
-    sweeping.abort();
-    drain(seats).await;
+
+    fn admit(&'static self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => serve_connection(self.app, stream, permit, &self.seats),
+            Err(_) => refuse(stream, &self.refusals),
+        }
+    }
 }
 
 /// Closes connections that have had no request for too long, as long as the server serves.

@@ -17,6 +17,7 @@ use doorbuster_core::gate::Fenced;
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX};
 use metrics::{Gauge, Histogram, counter, gauge, histogram};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::patience::Patience;
@@ -67,6 +68,8 @@ pub(crate) enum Undecided {
 #[derive(Debug)]
 pub(crate) struct Combiner<D: Decide> {
     decide: D,
+    /// Where batches are decided; see `run`.
+    beside: Handle,
     /// Takes memory as it fills: most sales at hand have nobody waiting. `waiting` bounds it.
     queue: SegQueue<Waiting<D>>,
     waiting: AtomicUsize,
@@ -84,9 +87,10 @@ struct Waiting<D: Decide> {
 }
 
 impl<D: Decide> Combiner<D> {
-    pub(crate) fn new(live: &LiveId, decide: D) -> Self {
+    pub(crate) fn new(live: &LiveId, decide: D, beside: Handle) -> Self {
         Self {
             decide,
+            beside,
             queue: SegQueue::new(),
             waiting: AtomicUsize::new(0),
             free_slots: AtomicUsize::new(CALLS_PER_SALE_MAX),
@@ -118,7 +122,7 @@ impl<D: Decide> Combiner<D> {
             answer,
         });
         if let Some(slot) = self.take_slot() {
-            tokio::spawn(slot.empty_the_queue());
+            self.beside.spawn(slot.empty_the_queue());
         }
         answered.await.unwrap_or(Err(Undecided::Refused(UNKNOWN)))
     }

@@ -15,6 +15,7 @@ use doorbuster_core::gate::reserve::{Reserve, Reserved};
 use doorbuster_core::gate::snapshot::Snapshot;
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
+use tokio::runtime::Handle;
 
 use crate::front::problem::Refusal;
 use crate::pressure::Pressure;
@@ -47,6 +48,7 @@ impl LiveSale {
         first: Snapshot,
         absent: Absent,
         pressure: &Arc<Pressure>,
+        beside: &Handle,
     ) -> Self {
         let views = Arc::new(Views::new(gate.clone(), live.clone(), first));
         let shield = Arc::new(Shield::new(gate.clone(), live.clone()));
@@ -58,12 +60,15 @@ impl LiveSale {
             pressure: Arc::clone(pressure),
         };
         let decides = match &live {
-            LiveId::Sale(_) => {
-                Decides::Reservations(Arc::new(Combiner::new(&live, Reservations(calls))))
-            }
+            LiveId::Sale(_) => Decides::Reservations(Arc::new(Combiner::new(
+                &live,
+                Reservations(calls),
+                beside.clone(),
+            ))),
             LiveId::Coupon(coupon) => Decides::Claims(Arc::new(Combiner::new(
                 &live,
                 Claims(calls, coupon.clone()),
+                beside.clone(),
             ))),
         };
         Self {

@@ -4,13 +4,16 @@
 //! do not exist cannot keep buyers or the witness from Redis and MySQL.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use doorbuster_core::gate::notices::Restocked;
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
 use metrics::counter;
 use moka::future::Cache;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::LiveSale;
@@ -20,12 +23,21 @@ use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX, LOOK_UPS_MAX}
 use crate::metrics as names;
 use crate::pressure::Pressure;
 
+/// Of the requests for another sale than the hot one, every so manieth makes its own the hot one: many sales at once do not
+/// fight for the place.
+const HOT_EVERY: u64 = 16;
+
 /// Sales by name.
 #[derive(Debug)]
 pub struct Registry {
     gate: Gate,
     pressure: Arc<Pressure>,
+    /// Where batches are decided.
+    beside: Handle,
     live: Cache<LiveId, Arc<LiveSale>>,
+    /// The one that was asked for last: on the evening that matters nearly all ask for the same.
+    hot: ArcSwapOption<LiveSale>,
+    misses: AtomicU64,
     absent: Absent,
     look_ups: Semaphore,
 }
@@ -45,11 +57,14 @@ enum NotLive {
 }
 
 impl Registry {
-    pub(crate) fn new(gate: Gate, books: Books, pressure: Arc<Pressure>) -> Self {
+    pub(crate) fn new(gate: Gate, books: Books, pressure: Arc<Pressure>, beside: Handle) -> Self {
         Self {
             gate,
             pressure,
+            beside,
             live: Cache::new(LIVE_SALES_MAX),
+            hot: ArcSwapOption::empty(),
+            misses: AtomicU64::new(0),
             absent: Absent::new(books),
             look_ups: Semaphore::new(LOOK_UPS_MAX),
         }
@@ -58,7 +73,13 @@ impl Registry {
     /// # Errors
     /// Why it cannot be told now.
     pub async fn look_up(&self, live: &LiveId) -> Result<Looked, Refusal> {
+        if let Some(hot) = self.hot.load_full().filter(|hot| hot.live == *live) {
+            return Ok(Looked::Live(hot));
+        }
         if let Some(sale) = self.live.get(live).await {
+            if self.misses.fetch_add(1, Ordering::Relaxed) % HOT_EVERY == 0 {
+                self.hot.store(Some(Arc::clone(&sale)));
+            }
             return Ok(Looked::Live(sale));
         }
         if let Some(booked) = self.absent.remembered(live).await {
@@ -87,7 +108,10 @@ impl Registry {
 
     /// A notice that units came back; a sale that nobody asks for needs none.
     pub async fn restocked(&self, notice: &Restocked) {
-        if let Some(sale) = self.live.get(&notice.live).await {
+        // The hot one may have left the cache.
+        let hot = self.hot.load_full().filter(|hot| hot.live == notice.live);
+        let cached = self.live.get(&notice.live).await;
+        for sale in hot.into_iter().chain(cached) {
             sale.shield.restocked(&notice.sku, notice.seq);
         }
     }
@@ -105,6 +129,7 @@ impl Registry {
                 *first,
                 self.absent.clone(),
                 &self.pressure,
+                &self.beside,
             ))),
             Ok(Snapped::Fenced(fenced)) => Err(NotLive::Fenced(fenced)),
             Err(e) => Err(NotLive::Refused(Refusal::from(&e))),

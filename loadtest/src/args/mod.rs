@@ -1,5 +1,6 @@
 //! The command line: every option with its variable and default. Parsed by `main`, turned into plans by [`plans`].
 
+mod bench;
 mod plans;
 mod rival;
 
@@ -12,6 +13,7 @@ pub use crate::config::StoreArgs;
 use crate::config;
 use crate::rush::Output;
 
+pub use bench::BenchArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
 pub use rival::RivalArgs;
@@ -77,7 +79,8 @@ pub enum Command {
     #[command(before_help = COUPON_EXAMPLES, help_template = TEMPLATE)]
     Coupon(CouponArgs),
     /// Measures the goals of the purchase path.
-    Bench(crate::bench::BenchArgs),
+    #[command(before_help = bench::EXAMPLES, help_template = TEMPLATE)]
+    Bench(BenchArgs),
     /// Holds a saved history against Redis and MySQL, where the sale must still be.
     #[command(before_help = AUDIT_EXAMPLES, help_template = TEMPLATE)]
     Audit(AuditArgs),

@@ -95,6 +95,31 @@ impl Reader {
         }
     }
 
+    /// Memory of all keys of a sale, in bytes, every element counted.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn bytes(&self, live: &LiveId) -> Result<u64> {
+        let keys = Keys::of(live);
+        let mut sum = 0;
+        for key in [
+            keys.sale,
+            keys.stock,
+            keys.users,
+            keys.records,
+            keys.order,
+            keys.adjusts,
+            keys.journal,
+        ] {
+            let slot = ClusterHash::Custom(fred::util::redis_keyslot(key.as_bytes()));
+            let command = CustomCommand::new_static("MEMORY", slot, false);
+            let args = vec!["USAGE", &key, "SAMPLES", "0"];
+            let bytes: Option<u64> = self.client.custom(command, args).await?;
+            sum += bytes.unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
     /// `user/sku` → units. Fields without a slash count ended reservations, which have a bound and no sum.
     async fn counted(&self, live: &LiveId) -> Result<BTreeMap<String, u64>> {
         let key = Keys::of(live).users;

@@ -4,41 +4,51 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use doorbuster_core::ids::LiveId;
-use doorbuster_stage::Stage;
+use doorbuster_stage::{Program, Server, Stage, StageOptions};
 
 use crate::audit;
-use crate::audit::Numbers;
 use crate::audit::settle::Sources;
+use crate::client::endpoint::{Endpoint, Reach};
 use crate::client::request::Requests;
 use crate::command;
 use crate::history::{Header, History};
-use crate::limits::LOAD_CONNECTIONS;
+use crate::limits::{BENCH_UNITS_PER_USER, LOAD_CONNECTIONS};
 use crate::load::told;
 use crate::load::volley::Fired;
 use crate::load::{Buyers, Pace, Volley, Wire};
 use crate::plan::{Offer, Scenario};
+use crate::rivals;
 use crate::setup;
-use crate::target::{OwnStage, Rate, Target, Wanted};
+use crate::target::Target;
 
 /// A stage with one engine, and readers for the audit.
-pub(super) struct Arena {
-    pub(super) target: Target,
-    pub(super) sources: Sources,
+pub(crate) struct Arena {
+    pub(crate) target: Target,
+    pub(crate) sources: Sources,
+}
+
+/// Longer than any measurement.
+const LONG_HOLD: Duration = Duration::from_secs(3_600);
+
+/// A rival on the same stage.
+pub(crate) struct Guest {
+    pub(crate) server: Server,
+    endpoint: Endpoint,
 }
 
 /// Time on a processor, by process.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Spent {
-    pub(super) engine: Duration,
-    pub(super) redis: Duration,
-    pub(super) mariadb: Duration,
+pub(crate) struct Spent {
+    pub(crate) engine: Duration,
+    pub(crate) redis: Duration,
+    pub(crate) mariadb: Duration,
 }
 
 impl Spent {
     /// What was spent since `before`.
-    pub(super) fn since(self, before: Spent) -> Spent {
+    pub(crate) fn since(self, before: Spent) -> Spent {
         Spent {
             engine: self.engine.saturating_sub(before.engine),
             redis: self.redis.saturating_sub(before.redis),
@@ -48,29 +58,41 @@ impl Spent {
 }
 
 /// µs of `spent` for each of `count`.
-pub(super) fn us_each(spent: Duration, count: u64) -> f64 {
+pub(crate) fn us_each(spent: Duration, count: u64) -> f64 {
     spent.as_secs_f64() * 1e6 / count.max(1) as f64
 }
 
+impl Guest {
+    /// Empty tables and so many units.
+    pub(crate) async fn reset(&self, stock: u32) -> Result<()> {
+        let request = setup::Call::post(&format!("/reset?stock={stock}"));
+        let reply = setup::call(&self.endpoint, &request).await?;
+        if reply.status != 200 {
+            bail!("{} cannot be reset", self.server.name());
+        }
+        Ok(())
+    }
+}
+
 impl Arena {
-    pub(super) async fn start(ack_level: &str) -> Result<Self> {
-        let target = Target::reach(&Wanted::Own(OwnStage {
-            engines: 1,
-            ack_level: ack_level.to_owned(),
-            rate_per_user: Rate::AsShipped,
-        }))
-        .await?;
+    /// With further variables for the engine.
+    pub(crate) async fn start(engine_env: &[(&str, &str)]) -> Result<Self> {
+        let mut options = StageOptions::whole(1).ack_level("fsync");
+        for (name, value) in engine_env {
+            options = options.engine_env(name, value);
+        }
+        let target = Target::start(options).await?;
         let sources = Sources::connect(&target.redis_url, &target.database_url).await?;
         Ok(Self { target, sources })
     }
 
-    pub(super) fn stage(&self) -> &Stage {
+    pub(crate) fn stage(&self) -> &Stage {
         self.target
             .stage()
             .expect("an arena has a stage of its own")
     }
 
-    pub(super) fn spent(&self) -> Spent {
+    pub(crate) fn spent(&self) -> Spent {
         let stage = self.stage();
         Spent {
             engine: stage.engine(0).cpu_time(),
@@ -79,20 +101,48 @@ impl Arena {
         }
     }
 
-    /// Opens a sale with so many units, no limit per user.
-    pub(super) async fn offer(&self, stock: u32) -> Result<Offer> {
+    /// Opens a sale with so many units and a limit per user that is counted and never met.
+    pub(crate) async fn offer(&self, stock: u32) -> Result<Offer> {
+        self.offer_for(stock, LONG_HOLD).await
+    }
+
+    /// The same with holds that last so long.
+    pub(crate) async fn offer_for(&self, stock: u32, hold: Duration) -> Result<Offer> {
         let offer = Offer {
             stock,
-            per_user: 0,
-            hold_seconds: 3_600,
+            per_user: BENCH_UNITS_PER_USER,
+            hold_seconds: u32::try_from(hold.as_secs())?,
             ..Offer::sale(&command::name(Scenario::Rush))
         };
         setup::open(&self.target, &offer, self.sources.redis()).await?;
         Ok(offer)
     }
 
+    /// Starts a rival; it ends when it is dropped.
+    pub(crate) async fn guest(&self, way: rivals::Name) -> Result<Guest> {
+        let path = std::env::current_exe().context("this program's own file")?;
+        let server = self.stage().start_program(&Program {
+            name: way.as_str(),
+            path: &path,
+            args: &["rival", "--way", way.as_str(), "--listen-port", "{port}"],
+            env: &[],
+            port: None,
+        })?;
+        let endpoint = Endpoint::resolve(server.url(), Reach::LoopbackOnly).await?;
+        Ok(Guest { server, endpoint })
+    }
+
+    /// The same volley at a rival.
+    pub(crate) fn at_guest(volley: Volley, guest: &Guest, offer: &Offer) -> Volley {
+        let requests = Requests::new(&guest.endpoint, &offer.live, &offer.lines());
+        Volley {
+            servers: vec![(guest.endpoint.clone(), requests)],
+            ..volley
+        }
+    }
+
     /// A closed loop over kept-alive connections, to be changed by the caller.
-    pub(super) fn volley(&self, offer: &Offer, buyers: &Arc<Buyers>, lasting: Duration) -> Volley {
+    pub(crate) fn volley(&self, offer: &Offer, buyers: &Arc<Buyers>, lasting: Duration) -> Volley {
         let engine = &self.target.engines[0];
         let requests = Requests::new(engine, &offer.live, &offer.lines());
         Volley {
@@ -108,18 +158,21 @@ impl Arena {
     }
 
     /// How long after the last answer MySQL had all of it.
-    pub(super) async fn drained(&self, live: &LiveId, fired: &Fired) -> Result<Duration> {
+    pub(crate) async fn drained(&self, live: &LiveId, fired: &Fired) -> Result<Duration> {
         let last_answer = fired.start + fired.elapsed;
         self.sources.wait_flushed(live, last_answer).await
     }
 
     /// The whole audit of what the light client was told.
-    pub(super) async fn audit(
+    ///
+    /// # Errors
+    /// If any number of it is not zero.
+    pub(crate) async fn audit(
         &self,
         offer: &Offer,
         fired: Vec<Fired>,
         buyers: &Buyers,
-    ) -> Result<Numbers> {
+    ) -> Result<()> {
         let start_ms = fired.first().map_or(0, |fired| fired.start_ms);
         let settled = self.sources.read(&offer.live).await?;
         let history = History {
@@ -127,10 +180,10 @@ impl Arena {
             clients: told::clients(fired, buyers),
         };
         let (verdict, _) = audit::judge(&history, &settled.live, &settled.books)?;
-        for finding in &verdict.findings {
-            eprintln!("audit: {}", finding.text);
+        if let Some(finding) = verdict.findings.first() {
+            bail!("the audit is not zero: {}", finding.text);
         }
-        Ok(verdict.numbers)
+        Ok(())
     }
 
     fn header(&self, offer: &Offer, buyers: &Buyers, start_ms: u64) -> Header {
@@ -153,18 +206,7 @@ impl Arena {
     }
 
     /// Buyers enough that no limit per user is met.
-    pub(super) fn buyers(&self, count: u32) -> Arc<Buyers> {
+    pub(crate) fn buyers(&self, count: u32) -> Arc<Buyers> {
         Arc::new(Buyers::new(&self.target, "b", count))
-    }
-}
-
-/// The middle one; 0 where there is none.
-pub(super) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => sorted[odd / 2],
-        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
     }
 }

@@ -1,38 +1,39 @@
-//! One hot sale at full speed: accepted a second beside the bare server, and what each process spends on one.
+//! One hot sale at full speed beside the bare server: accepted a second, what each process spends, and the audit.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::BenchArgs;
-use super::arena::{Arena, median, us_each};
-use crate::limits::BENCH_BUYERS;
+use super::arena::{Arena, us_each};
+use super::goals::Goal;
+use crate::args::BenchArgs;
+use crate::limits::{BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_STOCK};
 use crate::load::fire;
+use crate::rivals::Name;
 use crate::rush::say;
 
-pub(super) async fn run(args: &BenchArgs) -> Result<()> {
-    let arena = Arena::start(&args.ack_level).await?;
+pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
+    let arena = Arena::start(&[]).await?;
+    let bare = arena.guest(Name::Bare).await?;
     let buyers = arena.buyers(BENCH_BUYERS);
-    let lasting = Duration::from_secs_f64(args.seconds);
-    let (mut rates, mut engine, mut redis) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..args.rounds {
-        let offer = arena.offer(10_000_000).await?;
+    let (mut ratios, mut engine, mut redis, mut drains) = (vec![], vec![], vec![], vec![]);
+    for round in 1..=args.rounds {
+        let offer = arena.offer(BENCH_STOCK).await?;
+        let volley = arena.volley(&offer, &buyers, Duration::from_secs(args.seconds));
+        let mut beside = Arena::at_guest(volley.clone(), &bare, &offer);
+        beside.lasting = BENCH_BARE_SECONDS;
+        let before_bare = fire(beside.clone()).await?.rate();
         let before = arena.spent();
-        let fired = fire(arena.volley(&offer, &buyers, lasting)).await?;
+        let fired = fire(volley).await?;
         let spent = arena.spent().since(before);
-        let accepted = fired.accepted();
-        let rate = accepted as f64 / fired.elapsed.as_secs_f64();
-        let latency = fired.latency(|_| true);
         let drained = arena.drained(&offer.live, &fired).await?;
         let whole = arena.spent().since(before);
-        let of = fired.shots.len();
-        let numbers = if args.audit {
-            format!("{:?}", arena.audit(&offer, vec![fired], &buyers).await?)
-        } else {
-            String::new()
-        };
+        let after_bare = fire(beside).await?.rate();
+        let (rate, accepted) = (fired.rate(), fired.accepted());
+        let yardstick = f64::midpoint(before_bare, after_bare);
+        let latency = fired.latency(|_| true);
         say(&format!(
-            "round {round}: {rate:.0}/s of {of}, p50 {} p99 {} µs; engine {:.1} redis {:.1} mariadb {:.1} µs; drained {drained:?}; whole engine {:.1} redis {:.1} mariadb {:.1} {numbers}",
+            "burst {round}: {rate:.0}/s beside {yardstick:.0}/s bare; p50 {} p99 {} µs; engine {:.1} redis {:.1} mariadb {:.1} µs each, with the books {:.1} {:.1} {:.1}; books complete after {:.1} s",
             latency.value_at_quantile(0.5),
             latency.value_at_quantile(0.99),
             us_each(spent.engine, accepted),
@@ -41,16 +42,23 @@ pub(super) async fn run(args: &BenchArgs) -> Result<()> {
             us_each(whole.engine, accepted),
             us_each(whole.redis, accepted),
             us_each(whole.mariadb, accepted),
+            drained.as_secs_f64(),
         ));
-        rates.push(rate);
+        ratios.push(rate / yardstick);
         engine.push(us_each(spent.engine, accepted));
         redis.push(us_each(spent.redis, accepted));
+        drains.push(drained.as_secs_f64());
+        arena.audit(&offer, vec![fired], &buyers).await?;
     }
-    say(&format!(
-        "median {:.0}/s, engine {:.1} µs, redis {:.1} µs",
-        median(&rates),
-        median(&engine),
-        median(&redis)
-    ));
-    Ok(())
+    Ok(vec![
+        Goal::at_least(
+            "burst, accepted beside the bare server",
+            0.60,
+            &ratios,
+            " ×",
+        ),
+        Goal::at_most("burst, books complete after", 20.0, &drains, " s"),
+        Goal::at_most("Redis CPU per accepted reservation", 5.0, &redis, " µs"),
+        Goal::at_most("engine CPU per accepted reservation", 10.0, &engine, " µs"),
+    ])
 }

@@ -91,6 +91,16 @@ impl Fired {
         self.count(|shot| matches!(shot.heard, Heard::Accepted(..)))
     }
 
+    /// Acceptances a second.
+    pub fn rate(&self) -> f64 {
+        self.rate_of(|shot| matches!(shot.heard, Heard::Accepted(..)))
+    }
+
+    /// Answers a second of those that `which` picks.
+    pub fn rate_of(&self, which: impl Fn(&Shot) -> bool) -> f64 {
+        self.count(which) as f64 / self.elapsed.as_secs_f64()
+    }
+
     pub fn answered(&self) -> u64 {
         self.count(|shot| !matches!(shot.heard, Heard::Broken(_)))
     }

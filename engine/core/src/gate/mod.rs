@@ -163,11 +163,7 @@ impl Gate {
 
     pub(crate) fn bare_args(&self) -> Args {
         let call = self.shared.call.fetch_add(1, Ordering::Relaxed).to_string();
-        let mut args = Args {
-            call: String::new(),
-            buffer: BytesMut::new(),
-            values: Vec::new(),
-        };
+        let mut args = Args::default();
         args.push(&call);
         args.call = call;
         args
@@ -210,8 +206,8 @@ impl Gate {
 }
 
 /// The ARGV of one call: slices of one buffer, because a batch has hundreds.
-#[derive(Debug)]
-pub(crate) struct Args {
+#[derive(Debug, Default)]
+pub struct Args {
     call: String,
     buffer: BytesMut,
     values: Vec<Value>,

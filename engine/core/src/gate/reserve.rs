@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::decided::{Batch, decode};
 use super::reply::Reply;
 use super::script::Script;
-use super::{Gate, GateError};
+use super::{Args, Gate, GateError};
 use crate::ids::{BodyHash, LiveId, ReservationId, SkuId, UserId};
 use crate::limits::{
     BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, BATCH_LINES_MAX, BATCH_REQUESTS_MAX, ENDED_PER_USER_MAX,
@@ -99,21 +99,10 @@ impl Gate {
         debug_assert!(requests.len() <= BATCH_REQUESTS_MAX);
         debug_assert!(requests.iter().map(|r| r.lines.len()).sum::<usize>() <= BATCH_LINES_MAX);
         let mut args = self.args(epoch);
-        args.reserve(3 + ARGS_EACH * requests.len(), BYTES_EACH * requests.len());
         args.push(ENDED_PER_USER_MAX.to_string());
         args.push(BACKLOG_EVENTS_MAX.to_string());
         args.push(BACKLOG_BYTES_MAX.to_string());
-        let mut before: Option<&Reserve> = None;
-        for request in requests {
-            args.push(request.id.as_bytes());
-            args.push(request.user.as_str());
-            // Most ask for the same as the one before them.
-            match before.replace(request) {
-                Some(same) if same.lines == request.lines => args.push_again(ARGS_EACH),
-                _ => args.push(text_of(&request.lines)),
-            }
-            args.push(request.body.as_bytes());
-        }
+        append(&mut args, requests);
         let mut reply = self.run(&SCRIPT, live, args).await?;
         let batch = decode(&mut reply, requests.len(), |reply| {
             let deadline_ms = reply.number()?;
@@ -131,6 +120,28 @@ impl Gate {
             self.saw(live, epoch, decided.seq);
         }
         Ok(batch)
+    }
+}
+
+/// The part of ARGV that `requests` are.
+pub fn encode(requests: &[&Reserve]) -> Args {
+    let mut args = Args::default();
+    append(&mut args, requests);
+    args
+}
+
+fn append(args: &mut Args, requests: &[&Reserve]) {
+    args.reserve(ARGS_EACH * requests.len(), BYTES_EACH * requests.len());
+    let mut before: Option<&Reserve> = None;
+    for request in requests {
+        args.push(request.id.as_bytes());
+        args.push(request.user.as_str());
+        // Most ask for the same as the one before them.
+        match before.replace(request) {
+            Some(same) if same.lines == request.lines => args.push_again(ARGS_EACH),
+            _ => args.push(text_of(&request.lines)),
+        }
+        args.push(request.body.as_bytes());
     }
 }
 

@@ -1,0 +1,27 @@
+//! Options of `bench`.
+
+use clap::Args;
+
+use crate::bench::Measurement;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  doorbuster-loadtest bench
+  doorbuster-loadtest bench --only burst --rounds 3 --seconds 5
+";
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Rounds of each measurement; medians are quoted.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Seconds of a burst.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub seconds: u64,
+    /// Only these; repeatable.
+    #[arg(long, value_enum)]
+    pub only: Vec<Measurement>,
+    /// Ends with one JSON object on the last line of standard output.
+    #[arg(long)]
+    pub json: bool,
+}
