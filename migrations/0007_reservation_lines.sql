@@ -6,6 +6,5 @@ create table if not exists reservation_lines (
     reservation_id binary(16) not null,
     quantity int unsigned not null,
     constraint reservation_lines_pk primary key (sale_id, seq, sku),
-    key reservation_lines_reservation (reservation_id),
     constraint reservation_lines_quantity check (quantity > 0)
 ) engine=innodb default charset=utf8mb4 collate=utf8mb4_bin;

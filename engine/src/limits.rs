@@ -45,7 +45,7 @@ pub const QUEUE_WAIT_STANDING_MAX: Duration = Duration::from_millis(200);
 pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(500);
 /// One batch, from leaving the queue to its outcomes; past it they are unknown.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Script calls of one sale under way at once: one that Redis works on, one on the wire.
+/// Script calls of one sale under way at once. Two were no faster, and made smaller batches (PERFORMANCE.md).
 pub const CALLS_PER_SALE_MAX: usize = 1;
 
 // ── What the front remembers ─────────────────────────────────────────────────────────────────────────────────────

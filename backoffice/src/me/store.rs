@@ -71,11 +71,15 @@ pub(crate) async fn items(
         return Ok(items);
     }
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- items\nselect reservation_id, sku, quantity from reservation_lines where reservation_id in (",
+        "-- items\nselect reservation_id, sku, quantity from reservation_lines where (sale_id, seq) in (",
     );
     let mut ids = statement.separated(", ");
     for reservation in reservations {
-        ids.push_bind(reservation.id);
+        ids.push("(")
+            .push_bind_unseparated(&reservation.sale_id)
+            .push_unseparated(", ")
+            .push_bind_unseparated(reservation.seq)
+            .push_unseparated(")");
     }
     statement.push(") order by reservation_id, sku");
     let rows: Vec<(Uuid, String, u32)> = statement.build_query_as().fetch_all(books).await?;
