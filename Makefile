@@ -9,7 +9,7 @@ SETUP := loadtest/stage/install-servers.sh
 LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build setup fmt lint
+.PHONY: help demo test bench build setup fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) build --release --workspace --bins
 	$(CARGO) test --release --workspace
+
+bench: setup build ## the parts (times, then instructions if valgrind is there), the goals, and the other ways to sell; half an hour
+	$(CARGO) bench --workspace --bench path
+	engine/benches/count.sh
+	$(LOADTEST) bench $(ARGS)
+	$(LOADTEST) compare
 
 build: ## build the three programs into target/release
 	$(CARGO) build --release --bins

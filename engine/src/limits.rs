@@ -95,6 +95,13 @@ pub const WRITER_FIRST_ENTRIES: usize = 16;
 /// A batch of so many requests says that buyers keep the process busy, for so long.
 pub const PRESSED_BATCH_REQUESTS: usize = 32;
 pub const PRESSED_FOR: Duration = Duration::from_millis(200);
+/// Between two looks that are kept to tell how far the books lag.
+pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Past `WRITER_LAG_MAX` and this, buyers are slowed to what the books take: pauses before each batch, up to the longest, a step
+/// longer or shorter with every look of the writer.
+pub const LAG_GRACE: Duration = Duration::from_millis(500);
+pub const PACE_STEP: Duration = Duration::from_micros(250);
+pub const PACE_MAX: Duration = Duration::from_millis(20);
 /// Events past which the books of a sale lag no further, however busy the buyers; half of what sheds `backlog`.
 pub const DEFERRED_EVENTS_MAX: u64 = BACKLOG_EVENTS_MAX / 2;
 /// Sales written at once by one writer.

@@ -13,6 +13,7 @@ use crate::audit::Numbers;
 use crate::bench;
 use crate::demo;
 use crate::history::History;
+use crate::knee;
 use crate::plan::{Plan, Scenario};
 use crate::report;
 use crate::rivals;
@@ -53,6 +54,8 @@ pub async fn run(command: Command) -> Result<Verdict> {
             rush_and_report(&plan, &wanted, &args.output.output()).await
         }
         Command::Bench(args) => bench::run(&args).await,
+        Command::Knee(args) => knee::run(&args).await,
+        Command::Baseline(args) => bench::baseline::run(&args).await,
         Command::Audit(args) => audit(&args).await,
         Command::Report(args) => report_again(&args),
         Command::Rival(args) => {

@@ -28,6 +28,7 @@ pub mod report;
 pub mod summary;
 
 pub mod bench;
+pub mod knee;
 pub mod rivals;
 
 pub mod command;

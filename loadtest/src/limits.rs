@@ -84,6 +84,15 @@ pub const BENCH_CROWD_STOCK: u32 = 100;
 /// Length of a measurement of the yardstick, and of a sustained one.
 pub const BENCH_BARE_SECONDS: Duration = Duration::from_secs(2);
 pub const BENCH_SUSTAINED: Duration = Duration::from_secs(60);
+/// Rates of the search for the knee: the first, and the one past which there is no use in looking; halvings between the
+/// last that was held and the first that was not; connections of a step; and the rest after each.
+pub const KNEE_FIRST_RATE: f64 = 1_000.0;
+pub const KNEE_RATE_MAX: f64 = 100_000.0;
+pub const KNEE_HALVINGS: u32 = 3;
+pub const KNEE_CONNECTIONS_MAX: usize = 9_000;
+pub const KNEE_REST: Duration = Duration::from_secs(1);
+/// Chunks that the slow wire holds in one direction.
+pub const PROXY_CHUNKS_MAX: usize = 1_024;
 /// Between two looks at how far the books lag.
 pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Holds whose memory is measured, and their buyers, each with few enough to end.

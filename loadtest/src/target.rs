@@ -113,7 +113,12 @@ impl Target {
     pub async fn start(options: StageOptions) -> Result<Self> {
         // Starting servers blocks; the thread is given to it.
         let stage = tokio::task::spawn_blocking(move || Stage::start(&options));
-        let stage = stage.await.context("the stage panicked")??;
+        Self::on(stage.await.context("the stage panicked")??).await
+    }
+
+    /// # Errors
+    /// If its programs are out of reach.
+    pub async fn on(stage: Stage) -> Result<Self> {
         let running = Running::on(&stage);
         Self::connect(&running, Some(StageHandle(stage))).await
     }

@@ -14,8 +14,11 @@ const NOW_S: u64 = 1_700_000_000;
 const SECRET: [u8; 32] = [7; 32];
 const BODY: &[u8] = br#"{"items":[{"sku":"doorbuster","quantity":1}]}"#;
 
+/// A part's name, how many requests one doing of it serves, and how to do it.
+pub(crate) type Part = (&'static str, u64, fn(&Parts));
+
 /// What the parts work on.
-pub struct Parts {
+pub(crate) struct Parts {
     tokens: TokenKeys,
     token: String,
     receipts: ReceiptKey,
@@ -29,7 +32,7 @@ pub struct Parts {
 impl Parts {
     /// # Panics
     /// Never: what it is made from is fixed.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let tokens = TokenKeys::new(&SECRET, None).expect("32 bytes");
         let user = UserId::parse("buyer-0012345").expect("letters and digits");
         let live = LiveId::Sale(SaleId::parse("drop-2026-11-21").expect("letters and digits"));
@@ -53,8 +56,8 @@ impl Parts {
         }
     }
 
-    /// Every part by its name, with how many requests one doing of it serves.
-    pub const ALL: [(&'static str, u64, fn(&Parts)); 6] = [
+    /// Every part.
+    pub(crate) const ALL: [Part; 6] = [
         ("token", 1, Parts::token),
         ("body", 1, Parts::body),
         ("id", 1, Parts::id),

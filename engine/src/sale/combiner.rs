@@ -9,7 +9,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::queue::SegQueue;
 use doorbuster_core::clock;
@@ -32,6 +32,9 @@ pub(crate) trait Decide: Send + Sync + 'static {
 
     /// What a request adds to a batch's lines.
     fn lines(request: &Self::Request) -> usize;
+
+    /// What a batch waits before it is decided.
+    fn pace(&self) -> Duration;
 
     /// One outcome per request, in order.
     fn decide(
@@ -215,6 +218,10 @@ impl<D: Decide> Slot<D> {
         while let Some(slot) = held {
             let mut carried = None;
             loop {
+                let pace = combiner.decide.pace();
+                if !pace.is_zero() {
+                    tokio::time::sleep(pace).await;
+                }
                 let batch = combiner.batch(&mut carried);
                 if batch.is_empty() {
                     break;

@@ -1,6 +1,7 @@
 //! The script calls behind the combiner: one for reservations, one for claims.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
@@ -94,6 +95,10 @@ impl Decide for Reservations {
         request.lines.len()
     }
 
+    fn pace(&self) -> Duration {
+        self.0.pressure.pace()
+    }
+
     async fn decide(&self, requests: &[&Reserve]) -> Result<Verdict<Reserved>, Undecided> {
         let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
         let verdict = calls.judge(
@@ -130,6 +135,10 @@ impl Decide for Claims {
 
     fn lines(_: &ClaimCoupon) -> usize {
         1
+    }
+
+    fn pace(&self) -> Duration {
+        self.0.pressure.pace()
     }
 
     async fn decide(&self, requests: &[&ClaimCoupon]) -> Result<Verdict<Claimed>, Undecided> {

@@ -77,7 +77,11 @@ impl Registry {
             return Ok(Looked::Live(hot));
         }
         if let Some(sale) = self.live.get(live).await {
-            if self.misses.fetch_add(1, Ordering::Relaxed) % HOT_EVERY == 0 {
+            if self
+                .misses
+                .fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(HOT_EVERY)
+            {
                 self.hot.store(Some(Arc::clone(&sale)));
             }
             return Ok(Looked::Live(sale));

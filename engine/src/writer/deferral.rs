@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use doorbuster_core::ids::LiveId;
 
-use crate::limits::DEFERRED_EVENTS_MAX;
+use crate::limits::{DEFERRED_EVENTS_MAX, LAG_GRACE};
 use crate::pressure::Pressure;
 
 /// Since when each sale's events wait.
@@ -35,6 +35,13 @@ impl Deferral {
         }
         let began = *since.entry(live.clone()).or_insert(now);
         events < DEFERRED_EVENTS_MAX && now.saturating_duration_since(began) < self.lag_max
+    }
+
+    /// The books of all sales lag by at most `lag`; `written` says that they can be written at all: without MySQL buyers are
+    /// served until the backlog is full, and not slowed for nothing.
+    pub(super) fn lagged(&self, lag: Duration, written: bool) {
+        self.pressure
+            .books_lag(written && lag > self.lag_max + LAG_GRACE);
     }
 }
 

@@ -14,6 +14,7 @@ mod apply;
 mod chunks;
 mod continuity;
 mod deferral;
+mod lag;
 mod projection;
 mod step;
 mod store;
@@ -42,6 +43,7 @@ use crate::limits::{
 use crate::metrics as names;
 use crate::pressure::Pressure;
 use deferral::Deferral;
+use lag::Lags;
 use roster::Roster;
 use step::{Step, Stepped};
 
@@ -57,6 +59,7 @@ pub struct Writer {
     stopped: Mutex<HashSet<LiveId>>,
     rewound: Mutex<HashSet<LiveId>>,
     deferral: Deferral,
+    lags: Mutex<Lags>,
 }
 
 impl Writer {
@@ -86,6 +89,7 @@ impl Writer {
             stopped: Mutex::default(),
             rewound: Mutex::default(),
             deferral: Deferral::new(pressure, lag_max),
+            lags: Mutex::default(),
         })
     }
 
@@ -120,6 +124,7 @@ impl Writer {
     async fn round(self: &Arc<Self>, sales: Vec<(LiveId, Option<Backlog>)>) -> Round {
         let server = self.gate.run_id().await.unwrap_or_default();
         let now = clock::instant();
+        let lag = self.lag(&sales, now);
         let permits = Arc::new(Semaphore::new(WRITER_SALES_AT_ONCE));
         let mut steps = JoinSet::new();
         for (live, backlog) in sales {
@@ -134,11 +139,8 @@ impl Writer {
                 1.0
             });
             let waiting = backlog.seq.saturating_sub(backlog.flushed_seq);
-            if (vouched && waiting == 0)
-                || (vouched && self.deferral.defers(&live, waiting, now))
-                || server.is_empty()
-                || self.is_stopped(&live)
-            {
+            let rests = waiting == 0 || self.deferral.defers(&live, waiting, now);
+            if (vouched && rests) || server.is_empty() || self.is_stopped(&live) {
                 continue;
             }
             let (me, permits, server) = (Arc::clone(self), Arc::clone(&permits), server.clone());
@@ -151,7 +153,19 @@ impl Writer {
         while let Some(done) = steps.join_next().await {
             round = round.max(done.unwrap_or(Round::Failed));
         }
+        self.deferral.lagged(lag, round != Round::Failed);
         round
+    }
+
+    /// How far the books of the sale that is furthest behind lag.
+    fn lag(&self, sales: &[(LiveId, Option<Backlog>)], now: Instant) -> Duration {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sales
+            .iter()
+            .filter_map(|(live, backlog)| Some((live, backlog.as_ref()?)));
+        let behind =
+            known.map(|(live, backlog)| lags.look(live, now, backlog.seq, backlog.flushed_seq));
+        behind.max().unwrap_or_default()
     }
 
     async fn step(&self, live: LiveId, vouched: bool, server: &str) -> Round {

@@ -1,4 +1,4 @@
-//! Options of `bench`.
+//! Options of `bench` and `baseline`.
 
 use clap::Args;
 
@@ -24,4 +24,11 @@ pub struct BenchArgs {
     /// Ends with one JSON object on the last line of standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// Rounds of two seconds; the median is quoted.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
 }

@@ -1,6 +1,7 @@
 //! The command line: every option with its variable and default. Parsed by `main`, turned into plans by [`plans`].
 
 mod bench;
+mod knee;
 mod plans;
 mod rival;
 
@@ -13,7 +14,8 @@ pub use crate::config::StoreArgs;
 use crate::config;
 use crate::rush::Output;
 
-pub use bench::BenchArgs;
+pub use bench::{BaselineArgs, BenchArgs};
+pub use knee::KneeArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
 pub use rival::RivalArgs;
@@ -81,6 +83,12 @@ pub enum Command {
     /// Measures the goals of the purchase path.
     #[command(before_help = bench::EXAMPLES, help_template = TEMPLATE)]
     Bench(BenchArgs),
+    /// Finds the highest arrival rate that is served in time, and goes past it.
+    #[command(before_help = knee::EXAMPLES, help_template = TEMPLATE)]
+    Knee(KneeArgs),
+    /// A bare server with the same requests and answers: the yardstick.
+    #[command(help_template = TEMPLATE)]
+    Baseline(BaselineArgs),
     /// Holds a saved history against Redis and MySQL, where the sale must still be.
     #[command(before_help = AUDIT_EXAMPLES, help_template = TEMPLATE)]
     Audit(AuditArgs),

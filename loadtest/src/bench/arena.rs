@@ -81,7 +81,22 @@ impl Arena {
         for (name, value) in engine_env {
             options = options.engine_env(name, value);
         }
-        let target = Target::start(options).await?;
+        Self::of(Target::start(options).await?).await
+    }
+
+    /// A stage whose engine is still to come.
+    pub(crate) async fn stage_without_engine() -> Result<Stage> {
+        let options = StageOptions::whole(0).ack_level("fsync");
+        let stage = tokio::task::spawn_blocking(move || Stage::start(&options));
+        stage.await.context("the stage panicked")?
+    }
+
+    /// On a stage that has one by now.
+    pub(crate) async fn on(stage: Stage) -> Result<Self> {
+        Self::of(Target::on(stage).await?).await
+    }
+
+    async fn of(target: Target) -> Result<Self> {
         let sources = Sources::connect(&target.redis_url, &target.database_url).await?;
         Ok(Self { target, sources })
     }

@@ -17,7 +17,7 @@ pub struct Goal {
 
 impl Goal {
     /// A value that shall be at least `bound`; `values` are those of the rounds, of which the median counts.
-    pub(super) fn at_least(what: &'static str, bound: f64, values: &[f64], unit: &str) -> Self {
+    pub(crate) fn at_least(what: &'static str, bound: f64, values: &[f64], unit: &str) -> Self {
         let measured = median(values);
         Self {
             what,
@@ -29,7 +29,7 @@ impl Goal {
     }
 
     /// The same with an upper bound.
-    pub(super) fn at_most(what: &'static str, bound: f64, values: &[f64], unit: &str) -> Self {
+    pub(crate) fn at_most(what: &'static str, bound: f64, values: &[f64], unit: &str) -> Self {
         let measured = median(values);
         Self {
             wanted: format!("≤ {bound}{unit}"),
@@ -40,7 +40,7 @@ impl Goal {
 }
 
 /// The middle one; 0 where there is none.
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {
@@ -51,7 +51,7 @@ pub(super) fn median(values: &[f64]) -> f64 {
 }
 
 /// The table for a terminal, every round below its line.
-pub(super) fn table(goals: &[Goal]) -> String {
+pub(crate) fn table(goals: &[Goal]) -> String {
     let wide = |text: &dyn Fn(&Goal) -> usize| goals.iter().map(text).max().unwrap_or(0);
     let (what, wanted, measured) = (
         wide(&|goal| goal.what.chars().count()),

@@ -3,8 +3,10 @@
 //! A machine that is shared runs several times slower for seconds at a time. So what is compared is measured in turn, the
 //! ratios of neighbours are what counts, and every round is printed.
 
-mod arena;
-mod goals;
+pub(crate) mod arena;
+pub(crate) mod goals;
+
+pub mod baseline;
 
 mod burst;
 mod fresh;
@@ -17,8 +19,9 @@ mod sustained;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, KneeArgs};
 use crate::command::{self, Verdict};
+use crate::knee;
 use crate::rush::{raise_file_limit, say};
 pub use goals::Goal;
 
@@ -37,18 +40,21 @@ pub enum Measurement {
     SoldOut,
     /// Ten thousand connections at once.
     Fresh,
+    /// Five times the knee.
+    Overload,
     /// Redis memory of holds, and of those that ended.
     Memory,
 }
 
 impl Measurement {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Idle,
         Self::Burst,
         Self::Sustained,
         Self::PerCall,
         Self::SoldOut,
         Self::Fresh,
+        Self::Overload,
         Self::Memory,
     ];
 }
@@ -71,6 +77,7 @@ pub async fn run(args: &BenchArgs) -> Result<Verdict> {
             Measurement::PerCall => per_call::run(args).await,
             Measurement::SoldOut => sold_out::run(args).await,
             Measurement::Fresh => fresh::run(args).await,
+            Measurement::Overload => knee::goals(&KneeArgs::default()).await,
             Measurement::Memory => memory::run(args).await,
         };
         let found = found?;

@@ -35,7 +35,7 @@ async fn refused(scene: &Scene, ask: &ClaimCoupon, expected: Claimed) {
 
 #[tokio::test]
 async fn claimed_moves_a_unit_from_left_to_sold() {
-    let scene = Scene::coupon(200, 1).await;
+    let scene = Scene::coupon(300, 1).await;
     let asks: Vec<ClaimCoupon> = (0..BATCH_REQUESTS_MAX)
         .map(|i| scene.ask_claim(&format!("u-{i}"), "k"))
         .collect();

@@ -1,0 +1,132 @@
+//! One rate, held for some seconds: how much of it was accepted, how much shed, and how long answers took.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::args::KneeArgs;
+use crate::bench::arena::Arena;
+use crate::limits::{BENCH_STOCK, KNEE_CONNECTIONS_MAX, KNEE_REST};
+use crate::load::volley::Fired;
+use crate::load::{Buyers, Pace, fire};
+use crate::plan::Offer;
+use crate::rush::say;
+
+/// What came of one rate.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Step {
+    pub(super) offered_per_s: f64,
+    pub(super) accepted_per_s: f64,
+    /// Of all requests: told to come again.
+    pub(super) shed_share: f64,
+    pub(super) broken: u64,
+    pub(super) p50_ms: f64,
+    /// Of all answers, from when each request was due.
+    pub(super) p99_ms: f64,
+}
+
+impl Step {
+    /// Whether the rate was served: nearly all accepted, and soon.
+    pub(super) fn is_held(&self, bound_ms: f64) -> bool {
+        self.p99_ms <= bound_ms && self.accepted_per_s >= 0.97 * self.offered_per_s
+    }
+
+    fn of(rate: f64, seconds: f64, fired: &Fired) -> Self {
+        let latency = fired.latency(|_| true);
+        let ms = |quantile| latency.value_at_quantile(quantile) as f64 / 1_000.0;
+        let all = fired.shots.len().max(1) as f64;
+        Self {
+            offered_per_s: rate,
+            accepted_per_s: fired.accepted() as f64 / seconds.max(fired.elapsed.as_secs_f64()),
+            shed_share: (fired.answered() - fired.accepted()) as f64 / all,
+            broken: fired.broken(),
+            p50_ms: ms(0.5),
+            p99_ms: ms(0.99),
+        }
+    }
+}
+
+/// One sale, asked at one rate after the other.
+pub(super) struct Ground<'a> {
+    arena: &'a Arena,
+    buyers: &'a Arc<Buyers>,
+    offer: Offer,
+    seconds: u64,
+    first: u64,
+    fired: Vec<Fired>,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) async fn new(
+        arena: &'a Arena,
+        buyers: &'a Arc<Buyers>,
+        args: &KneeArgs,
+    ) -> Result<Self> {
+        Ok(Self {
+            arena,
+            buyers,
+            offer: arena.offer(BENCH_STOCK).await?,
+            seconds: args.seconds,
+            first: 0,
+            fired: Vec::new(),
+        })
+    }
+
+    pub(super) async fn step(&mut self, rate: f64) -> Result<Step> {
+        let lasting = Duration::from_secs(self.seconds);
+        let mut volley = self.arena.volley(&self.offer, self.buyers, lasting);
+        volley.pace = Pace::PerSecond(rate);
+        // Enough that none who is due waits for one: a third of a second's worth, and some.
+        volley.connections = (rate / 3.0) as usize + 64;
+        volley.connections = volley.connections.min(KNEE_CONNECTIONS_MAX);
+        volley.first = self.first;
+        let fired = fire(volley).await?;
+        self.first += fired.shots.len() as u64;
+        let step = Step::of(rate, lasting.as_secs_f64(), &fired);
+        say(&format!(
+            "{rate:>8.0}/s offered: {:.0}/s accepted, {:.1} % shed, {} broken, p50 {:.0} ms, p99 {:.0} ms",
+            step.accepted_per_s,
+            100.0 * step.shed_share,
+            step.broken,
+            step.p50_ms,
+            step.p99_ms
+        ));
+        self.fired.push(fired);
+        // So that the next does not pay for this one.
+        tokio::time::sleep(KNEE_REST).await;
+        Ok(step)
+    }
+
+    pub(super) async fn audit(self) -> Result<()> {
+        let live = &self.offer.live;
+        if let Some(last) = self.fired.last() {
+            self.arena.drained(live, last).await?;
+        }
+        self.arena.audit(&self.offer, self.fired, self.buyers).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_held_if_nearly_all_is_accepted_soon() {
+        let step = Step {
+            offered_per_s: 1_000.0,
+            accepted_per_s: 980.0,
+            shed_share: 0.0,
+            broken: 0,
+            p50_ms: 1.0,
+            p99_ms: 90.0,
+        };
+        assert!(step.is_held(100.0) && !step.is_held(80.0));
+        let shed = Step {
+            accepted_per_s: 900.0,
+            ..step
+        };
+        assert!(!shed.is_held(100.0));
+    }
+}
