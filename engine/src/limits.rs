@@ -40,9 +40,9 @@ pub const LISTEN_SOCKETS: usize = 4;
 pub const QUEUE_REQUESTS_MAX: usize = 16_384;
 /// How long a request may wait in a queue that is emptied now and then, and in one that stands; then it is shed.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(2);
-pub const QUEUE_WAIT_STANDING_MAX: Duration = Duration::from_millis(200);
+pub const QUEUE_WAIT_STANDING_MAX: Duration = Duration::from_millis(100);
 /// A queue that has not been empty for so long stands: more comes in than goes out.
-pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(500);
+pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(300);
 /// One batch, from leaving the queue to its outcomes; past it they are unknown.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Script calls of one sale under way at once. Two were no faster, and made smaller batches (PERFORMANCE.md).

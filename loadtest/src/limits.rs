@@ -89,7 +89,7 @@ pub const BENCH_SUSTAINED: Duration = Duration::from_secs(60);
 pub const KNEE_FIRST_RATE: f64 = 1_000.0;
 pub const KNEE_RATE_MAX: f64 = 100_000.0;
 pub const KNEE_HALVINGS: u32 = 3;
-pub const KNEE_CONNECTIONS_MAX: usize = 9_000;
+pub const KNEE_CONNECTIONS_MAX: usize = 14_000;
 pub const KNEE_REST: Duration = Duration::from_secs(1);
 /// Chunks that the slow wire holds in one direction.
 pub const PROXY_CHUNKS_MAX: usize = 1_024;

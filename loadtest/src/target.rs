@@ -6,10 +6,11 @@ use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
 use doorbuster_stage::{Stage, StageOptions};
 use serde::Deserialize;
+use tokio::time::sleep;
 
 use crate::client::endpoint::{Endpoint, Reach};
 use crate::config::Secret;
-use crate::limits::TOKEN_LIFE;
+use crate::limits::{OPENING_BOUND, POLL_STEP, TOKEN_LIFE};
 use crate::setup;
 
 /// Which programs are wanted.
@@ -178,8 +179,16 @@ impl Target {
     }
 }
 
+/// Of an engine that is ready, or becomes so in time: one that has just been started looks at Redis first.
 async fn ack_level(engine: &Endpoint) -> Result<String> {
-    let answer = setup::call(engine, &setup::Call::get("/readyz")).await?;
+    let began = clock::instant();
+    let answer = loop {
+        let answer = setup::call(engine, &setup::Call::get("/readyz")).await?;
+        if answer.status == 200 || began.elapsed() > OPENING_BOUND {
+            break answer;
+        }
+        sleep(POLL_STEP).await;
+    };
     if answer.status != 200 {
         bail!(
             "{} is not ready: {}",

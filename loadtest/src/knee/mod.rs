@@ -81,8 +81,8 @@ async fn find(args: &KneeArgs) -> Result<Found> {
         steps.push(step);
     }
     say(&format!("knee: {held:.0}/s within {} ms", args.bound_ms));
-    let twice = ground.step(2.0 * held).await?;
-    let five_times = ground.step(5.0 * held).await?;
+    let twice = ground.step_for(2.0 * held, 2 * args.seconds).await?;
+    let five_times = ground.step_for(5.0 * held, 2 * args.seconds).await?;
     ground.audit().await?;
     let share = [five_times.accepted_per_s / held];
     let goals = vec![

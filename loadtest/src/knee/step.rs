@@ -75,11 +75,16 @@ impl<'a> Ground<'a> {
     }
 
     pub(super) async fn step(&mut self, rate: f64) -> Result<Step> {
-        let lasting = Duration::from_secs(self.seconds);
+        self.step_for(rate, self.seconds).await
+    }
+
+    /// A rate that shall be borne for longer.
+    pub(super) async fn step_for(&mut self, rate: f64, seconds: u64) -> Result<Step> {
+        let lasting = Duration::from_secs(seconds);
         let mut volley = self.arena.volley(&self.offer, self.buyers, lasting);
         volley.pace = Pace::PerSecond(rate);
-        // Enough that none who is due waits for one: a third of a second's worth, and some.
-        volley.connections = (rate / 3.0) as usize + 64;
+        // Enough that none who is due waits for one: half a second's worth, and some.
+        volley.connections = (rate / 2.0) as usize + 64;
         volley.connections = volley.connections.min(KNEE_CONNECTIONS_MAX);
         volley.first = self.first;
         let fired = fire(volley).await?;
