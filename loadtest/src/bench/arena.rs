@@ -154,6 +154,7 @@ impl Arena {
             first: 0,
             requests_max: u64::MAX,
             lasting,
+            cut: None,
         }
     }
 
