@@ -40,7 +40,7 @@ impl Goal {
 }
 
 /// The middle one; 0 where there is none.
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {

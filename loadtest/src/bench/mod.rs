@@ -3,8 +3,8 @@
 //! A machine that is shared runs several times slower for seconds at a time. So what is compared is measured in turn, the
 //! ratios of neighbours are what counts, and every round is printed.
 
-mod arena;
-mod goals;
+pub(crate) mod arena;
+pub(crate) mod goals;
 
 mod burst;
 mod fresh;
