@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::args::{AuditArgs, Command, ReportArgs};
 use crate::audit::Numbers;
 use crate::bench;
+use crate::compare;
 use crate::demo;
 use crate::history::History;
 use crate::knee;
@@ -53,6 +54,7 @@ pub async fn run(command: Command) -> Result<Verdict> {
             let (plan, wanted) = args.plan(&name(Scenario::Coupon))?;
             rush_and_report(&plan, &wanted, &args.output.output()).await
         }
+        Command::Compare(args) => compare::run(&args.plan()?).await,
         Command::Bench(args) => bench::run(&args).await,
         Command::Knee(args) => knee::run(&args).await,
         Command::Baseline(args) => bench::baseline::run(&args).await,
@@ -147,7 +149,11 @@ pub fn finish(outcome: &Outcome, json: bool) -> Result<Verdict> {
     Ok(Verdict::of(&outcome.summary.audit))
 }
 
-fn print_json(object: &impl Serialize) -> Result<()> {
+/// Prints one JSON object on a line.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn print_json(object: &impl Serialize) -> Result<()> {
     print(&format!("{}\n", serde_json::to_string(object)?))
 }
 

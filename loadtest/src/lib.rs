@@ -2,7 +2,8 @@
 //!
 //! In reading order: what a run shall be ([`args`], [`plan`], [`crowd`], [`schedule`]), what it runs against ([`target`],
 //! [`setup`]), the clients ([`client`], [`history`]), the judgement ([`audit`]), and what is said about it ([`summary`],
-//! [`record`], [`report`]). [`rush`] puts them together; [`demo`] is a rush with a story. [`rivals`] are what ours is compared with.
+//! [`record`], [`report`]). [`rush`] puts them together; [`demo`] is a rush with a story. [`rivals`] are what ours is compared with,
+//! by [`compare`].
 
 pub mod args;
 pub mod config;
@@ -30,6 +31,8 @@ pub mod summary;
 pub mod bench;
 pub mod knee;
 pub mod rivals;
+
+pub mod compare;
 
 pub mod command;
 pub mod demo;

@@ -159,6 +159,27 @@ pub const RIVAL_LOCK_WAIT: Duration = Duration::from_secs(6);
 /// Between two writes of a cached stock to MySQL.
 pub const RIVAL_WRITE_BACK_EVERY: Duration = Duration::from_millis(200);
 
+/// Connections of a rival to its store that are tried, and how long each number is.
+pub const COMPARE_POOLS: &[u32] = &[2, 8, 16, 32, 64];
+pub const COMPARE_POOL_SECONDS: f64 = 0.4;
+/// Before the first round, so that statements are prepared and caches are warm.
+pub const COMPARE_WARM_UP_SECONDS: f64 = 0.2;
+/// Rounds of a comparison.
+pub const COMPARE_ROUNDS_MAX: u32 = 100;
+/// Seconds of one measurement, or until it is cut.
+pub const COMPARE_SECONDS_MIN: f64 = 0.1;
+pub const COMPARE_SECONDS_MAX: f64 = 60.0;
+/// Units of a way that has a row for each, where none shall run out: more than it can sell in a second.
+pub const COMPARE_UNIT_ROWS_PER_SECOND: f64 = 30_000.0;
+/// Every so many requests of a crowd, one repeats that before it.
+pub const COMPARE_REPEAT_EVERY: u64 = 20;
+/// Those who come in crowds and after them: many more than asked for at once, below every limit per user.
+pub const COMPARE_CROWD_BUYERS: u32 = 50_000;
+/// Between two looks at whether all is quiet, what may be spent meanwhile if it is, and until it is no longer waited for.
+pub const COMPARE_QUIET_STEP: Duration = Duration::from_millis(50);
+pub const COMPARE_QUIET_SPENT_MAX: Duration = Duration::from_millis(5);
+pub const COMPARE_QUIET_BOUND: Duration = Duration::from_secs(3);
+
 const _: () = {
     assert!(CONNECTIONS_DEFAULT <= CONNECTIONS_MAX);
     assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());

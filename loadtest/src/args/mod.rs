@@ -1,6 +1,7 @@
 //! The command line: every option with its variable and default. Parsed by `main`, turned into plans by [`plans`].
 
 mod bench;
+mod compare;
 mod knee;
 mod plans;
 mod rival;
@@ -15,6 +16,7 @@ use crate::config;
 use crate::rush::Output;
 
 pub use bench::{BaselineArgs, BenchArgs};
+pub use compare::CompareArgs;
 pub use knee::KneeArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
@@ -29,6 +31,7 @@ Examples:
   doorbuster-loadtest rush --users 10000 --stock 100 --lose-every-answer --json
   doorbuster-loadtest rush --users 20000 --stock 1000 --seconds 10 --cancel 0.1 --double-click 0.1
   doorbuster-loadtest coupon --users 10000 --coupons 100
+  doorbuster-loadtest compare
   doorbuster-loadtest audit --history target/report/rush-….jsonl
 ";
 
@@ -95,6 +98,9 @@ pub enum Command {
     /// Writes the report of a saved history anew.
     #[command(before_help = REPORT_EXAMPLES, help_template = TEMPLATE)]
     Report(ReportArgs),
+    /// Sells the last unit in ten ways in turn, ours among them, and shows who is how fast and who is right.
+    #[command(before_help = compare::EXAMPLES, help_template = TEMPLATE)]
+    Compare(CompareArgs),
     /// Serves one of the other ways to sell the last unit, for comparisons; started by them.
     #[command(hide = true, before_help = rival::EXAMPLES, after_help = rival::SECRETS, help_template = TEMPLATE)]
     Rival(RivalArgs),

@@ -10,16 +10,18 @@ use doorbuster_stage::{Program, Server, Stage, StageOptions};
 
 use crate::audit;
 use crate::audit::settle::Sources;
+use crate::audit::{Numbers, Verdict};
 use crate::client::endpoint::{Endpoint, Reach};
 use crate::client::request::Requests;
 use crate::command;
-use crate::history::{Header, History};
-use crate::limits::{BENCH_UNITS_PER_USER, LOAD_CONNECTIONS};
+use crate::history::{Client, Header, History};
+use crate::limits::{BENCH_UNITS_PER_USER, LOAD_CONNECTIONS, RIVAL_STORE_CONNECTIONS};
 use crate::load::told;
 use crate::load::volley::Fired;
 use crate::load::{Buyers, Pace, Volley, Wire};
 use crate::plan::{Offer, Scenario};
 use crate::rivals;
+use crate::rush::say;
 use crate::setup;
 use crate::target::Target;
 
@@ -65,12 +67,23 @@ pub(crate) fn us_each(spent: Duration, count: u64) -> f64 {
 impl Guest {
     /// Empty tables and so many units.
     pub(crate) async fn reset(&self, stock: u32) -> Result<()> {
-        let request = setup::Call::post(&format!("/reset?stock={stock}"));
-        let reply = setup::call(&self.endpoint, &request).await?;
+        let path = format!("/reset?stock={stock}");
+        self.ask(&setup::Call::post(&path)).await.map(drop)
+    }
+
+    /// What its store holds.
+    pub(crate) async fn state(&self) -> Result<rivals::State> {
+        let body = self.ask(&setup::Call::get("/state")).await?;
+        serde_json::from_slice(&body).with_context(|| format!("/state of {}", self.server.name()))
+    }
+
+    async fn ask(&self, call: &setup::Call<'_>) -> Result<Vec<u8>> {
+        let reply = setup::call(&self.endpoint, call).await?;
         if reply.status != 200 {
-            bail!("{} cannot be reset", self.server.name());
+            let text = String::from_utf8_lossy(&reply.body);
+            bail!("{} answers {}: {text}", self.server.name(), reply.status);
         }
-        Ok(())
+        Ok(reply.body)
     }
 }
 
@@ -123,23 +136,39 @@ impl Arena {
 
     /// The same with holds that last so long.
     pub(crate) async fn offer_for(&self, stock: u32, hold: Duration) -> Result<Offer> {
-        let offer = Offer {
-            stock,
-            per_user: BENCH_UNITS_PER_USER,
-            hold_seconds: u32::try_from(hold.as_secs())?,
-            ..Offer::sale(&command::name(Scenario::Rush))
-        };
+        let offer = Self::unopened(stock, hold);
         setup::open(&self.target, &offer, self.sources.redis()).await?;
         Ok(offer)
     }
 
+    /// The same for a rival, which sells under any name.
+    pub(crate) fn offer_of_guest(stock: u32) -> Offer {
+        Self::unopened(stock, LONG_HOLD)
+    }
+
+    fn unopened(stock: u32, hold: Duration) -> Offer {
+        Offer {
+            stock,
+            per_user: BENCH_UNITS_PER_USER,
+            hold_seconds: u32::try_from(hold.as_secs()).unwrap_or(u32::MAX),
+            ..Offer::sale(&command::name(Scenario::Rush))
+        }
+    }
+
     /// Starts a rival; it ends when it is dropped.
     pub(crate) async fn guest(&self, way: rivals::Name) -> Result<Guest> {
+        self.guest_with(way, RIVAL_STORE_CONNECTIONS).await
+    }
+
+    /// The same with so many connections to its store.
+    pub(crate) async fn guest_with(&self, way: rivals::Name, pool: u32) -> Result<Guest> {
         let path = std::env::current_exe().context("this program's own file")?;
+        let (way, pool) = (way.as_str(), pool.to_string());
+        let args = ["rival", "--way", way, "--listen-port", "{port}", "--pool"];
         let server = self.stage().start_program(&Program {
-            name: way.as_str(),
+            name: &format!("{way}-{pool}"),
             path: &path,
-            args: &["rival", "--way", way.as_str(), "--listen-port", "{port}"],
+            args: &[&args[..], &[&pool]].concat(),
             env: &[],
             port: None,
         })?;
@@ -169,6 +198,7 @@ impl Arena {
             first: 0,
             requests_max: u64::MAX,
             lasting,
+            cut: None,
         }
     }
 
@@ -189,19 +219,39 @@ impl Arena {
         buyers: &Buyers,
     ) -> Result<()> {
         let start_ms = fired.first().map_or(0, |fired| fired.start_ms);
-        let settled = self.sources.read(&offer.live).await?;
-        let history = History {
-            header: self.header(offer, buyers, start_ms),
-            clients: told::clients(fired, buyers),
-        };
-        let (verdict, _) = audit::judge(&history, &settled.live, &settled.books)?;
+        let clients = told::clients(fired, buyers);
+        let verdict = self.verdict(offer, clients, start_ms).await?;
         if let Some(finding) = verdict.findings.first() {
             bail!("the audit is not zero: {}", finding.text);
         }
         Ok(())
     }
 
-    fn header(&self, offer: &Offer, buyers: &Buyers, start_ms: u64) -> Header {
+    /// The same, counted.
+    pub(crate) async fn numbers(
+        &self,
+        offer: &Offer,
+        clients: Vec<Client>,
+        start_ms: u64,
+    ) -> Result<Numbers> {
+        let verdict = self.verdict(offer, clients, start_ms).await?;
+        for finding in &verdict.findings {
+            say(&format!("audit: {}", finding.text));
+        }
+        Ok(verdict.numbers)
+    }
+
+    async fn verdict(&self, offer: &Offer, clients: Vec<Client>, start_ms: u64) -> Result<Verdict> {
+        let settled = self.sources.read(&offer.live).await?;
+        let history = History {
+            header: self.header(offer, u32::try_from(clients.len())?, start_ms),
+            clients,
+        };
+        let (verdict, _) = audit::judge(&history, &settled.live, &settled.books)?;
+        Ok(verdict)
+    }
+
+    fn header(&self, offer: &Offer, users: u32, start_ms: u64) -> Header {
         Header {
             format: Header::format(),
             scenario: Scenario::Rush,
@@ -209,7 +259,7 @@ impl Arena {
             lines: offer.lines(),
             stock: offer.stock,
             per_user: offer.per_user,
-            users: buyers.count(),
+            users,
             hold_seconds: offer.hold_seconds,
             engines: 1,
             connections: LOAD_CONNECTIONS,

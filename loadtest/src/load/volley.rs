@@ -52,6 +52,8 @@ pub struct Volley {
     /// No more than so many, and none due after this time.
     pub requests_max: u64,
     pub lasting: Duration,
+    /// None sent after this time, however long it has been due: who is too slow for the rest is not waited for.
+    pub cut: Option<Duration>,
 }
 
 /// One request and what came of it. Times in µs since the start.
@@ -209,7 +211,7 @@ impl Worker {
                 Pace::PerSecond(rate) => Duration::from_secs_f64(number as f64 / rate),
                 Pace::AtOnce => Duration::ZERO,
             };
-            if number >= self.volley.requests_max || due > self.volley.lasting {
+            if number >= self.volley.requests_max || due > self.volley.lasting || self.is_cut() {
                 return shots;
             }
             if due > self.start.elapsed() {
@@ -233,6 +235,11 @@ impl Worker {
                 heard,
             });
         }
+    }
+
+    fn is_cut(&self) -> bool {
+        let cut = self.volley.cut;
+        cut.is_some_and(|cut| self.start.elapsed() > cut)
     }
 
     async fn ask(&mut self, request: u64, sent: Duration) -> Result<Heard, Broken> {

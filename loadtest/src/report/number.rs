@@ -1,7 +1,7 @@
-//! Numbers as people read them. Called by `text` and `page`.
+//! Numbers as people read them. Called by `text` and `page`, here and of a comparison.
 
 /// `12345` as `12,345`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -14,7 +14,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// Milliseconds with as many digits as mean something.
-pub(super) fn ms(value: f64) -> String {
+pub(crate) fn ms(value: f64) -> String {
     if value >= 10_000.0 {
         format!("{:.1} s", value / 1_000.0)
     } else if value >= 100.0 {
@@ -27,7 +27,7 @@ pub(super) fn ms(value: f64) -> String {
 }
 
 /// Seconds, with fewer digits the longer they are; parts of a second in milliseconds.
-pub(super) fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     if value >= 10.0 {
         format!("{value:.1} s")
     } else if value >= 1.0 {
@@ -38,7 +38,7 @@ pub(super) fn seconds(value: f64) -> String {
 }
 
 /// One of something, or many.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         grouped(number),

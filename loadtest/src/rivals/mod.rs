@@ -45,6 +45,7 @@ use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::receipt::ReceiptKey;
 
 pub use rival::Name;
+pub(crate) use way::State;
 
 use crate::config::Secret;
 use crate::rush::{raise_file_limit, say};

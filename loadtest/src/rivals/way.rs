@@ -6,7 +6,7 @@ use std::future::Future;
 
 use doorbuster_core::ids::{BodyHash, IdempotencyKey, LiveId, ReservationId, UserId};
 use doorbuster_core::record::Line;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Units that one buyer asks for under one key.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl From<fred::error::Error> for Trouble {
 }
 
 /// What the stores that decide hold, so that a harness can count what was sold too often or not at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     /// Units that the sale began with.
     pub(crate) stock: i64,

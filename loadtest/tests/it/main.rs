@@ -6,6 +6,7 @@
 )]
 
 mod client;
+mod compare;
 mod faults;
 mod rivals;
 mod runs;

@@ -232,6 +232,7 @@ fn help_begins_with_examples() {
         &["coupon", "--help"],
         &["demo", "--help"],
         &["audit", "--help"],
+        &["compare", "--help"],
         &["rival", "--help"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_doorbuster-loadtest"))
