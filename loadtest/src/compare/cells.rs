@@ -1,6 +1,7 @@
 //! What is measured of each way in each round: a rush for plenty, a crowd for as many units as it wants, a crowd for few, and
 //! those who come when nothing is left. Called by `rounds`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -76,7 +77,7 @@ pub(super) async fn rush(ground: &Ground, seller: &Seller, lasting: Duration) ->
     let spent = stand.spent().since(before);
     let books_after = stand.settle(&fired).await?;
     let with_books = stand.spent().since(before);
-    let accepted = fired.accepted();
+    let accepted = accepted(&fired);
     Ok(Rush {
         accepted,
         goodput: goodput(&fired),
@@ -149,9 +150,16 @@ fn is_accepted(shot: &Shot) -> bool {
 /// Nothing is divided by less than this, where nothing was accepted.
 const SHORTEST_S: f64 = 1e-6;
 
+/// Orders, however often each was asked for and told.
+fn accepted(fired: &Fired) -> u64 {
+    let shots = fired.shots.iter().filter(|shot| is_accepted(shot));
+    let orders: HashSet<u64> = shots.map(|shot| shot.request).collect();
+    orders.len() as u64
+}
+
 fn goodput(fired: &Fired) -> f64 {
     let until = fired.last(is_accepted).as_secs_f64();
-    fired.accepted() as f64 / until.max(SHORTEST_S)
+    accepted(fired) as f64 / until.max(SHORTEST_S)
 }
 
 /// Too many requests, or unavailable: to be asked again.
@@ -165,11 +173,13 @@ impl Crowd {
     fn of(fired: &Fired, cut: Duration) -> Self {
         let unsent = shots(BENCH_CROWD.into()).saturating_sub(fired.shots.len() as u64);
         let mut latency = fired.latency(|_| true);
-        // A histogram takes whatever is within its bounds, and an hour is.
-        latency.saturating_record_n(u64::try_from(cut.as_micros()).unwrap_or(u64::MAX), unsent);
+        if unsent > 0 {
+            let cut_us = u64::try_from(cut.as_micros()).unwrap_or(u64::MAX);
+            latency.saturating_record_n(cut_us, unsent);
+        }
         let at = |quantile| latency.value_at_quantile(quantile) as f64 / 1_000.0;
         Self {
-            accepted: fired.accepted(),
+            accepted: accepted(fired),
             goodput: goodput(fired),
             sold_out: fired.refused("sold_out"),
             put_off: put_off(fired),
@@ -204,7 +214,7 @@ impl SoldOut {
         };
         Self {
             refusals_per_s: refusals as f64 / late.elapsed.as_secs_f64().max(SHORTEST_S),
-            accepted: late.accepted(),
+            accepted: accepted(late),
             put_off: put_off(late),
         }
     }
@@ -213,6 +223,50 @@ impl SoldOut {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Requests with their status and when each was answered, in ms.
+    fn fired(shots: &[(u64, u16, u64)]) -> Fired {
+        let shot = |(request, status, done_ms): &(u64, u16, u64)| Shot {
+            request: *request,
+            server: 0,
+            due_us: 0,
+            sent_us: 0,
+            done_us: done_ms * 1_000,
+            heard: match status {
+                200 | 201 => Heard::Accepted(*status, Box::from([])),
+                409 => Heard::Refused(*status, "sold_out".into()),
+                _ => Heard::Refused(*status, "overloaded".into()),
+            },
+        };
+        Fired {
+            shots: shots.iter().map(shot).collect(),
+            start_ms: 0,
+            start: doorbuster_core::clock::instant(),
+            elapsed: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn an_order_that_was_asked_for_twice_is_one() {
+        let told = fired(&[(1, 201, 100), (1, 200, 200), (2, 201, 400), (3, 409, 900)]);
+        assert_eq!(accepted(&told), 2);
+        assert!((goodput(&told) - 5.0).abs() < 1e-9, "two within 0.4 s");
+        let crowd = Crowd::of(&told, Duration::from_secs(5));
+        assert_eq!((crowd.sold_out, crowd.put_off), (1, 0));
+    }
+
+    #[test]
+    fn those_who_were_cut_have_waited_until_then() {
+        let cut = Duration::from_secs(5);
+        let crowd = Crowd::of(&fired(&[(1, 201, 100), (2, 503, 200)]), cut);
+        assert_eq!((crowd.unsent, crowd.put_off), (shots(10_000) - 2, 1));
+        assert_eq!(crowd.course(), Course::Cut);
+        assert!((crowd.latency_ms.p50 - 5_000.0).abs() < 5.0);
+        let all: Vec<_> = (0..shots(10_000)).map(|n| (n, 201, 100)).collect();
+        let crowd = Crowd::of(&fired(&all), cut);
+        assert_eq!(crowd.course(), Course::Finished);
+        assert!(crowd.latency_ms.max < 101.0, "nobody was cut");
+    }
 
     #[test]
     fn a_crowd_has_as_many_different_orders_as_is_said() {

@@ -69,8 +69,7 @@ fn way(row: &Row) -> WayRow {
         numbers: vec![
             row.pool.map_or("–".to_owned(), |pool| pool.to_string()),
             whole(row.goodput),
-            row.ours_times
-                .map_or("–".to_owned(), |times| format!("{times:.1}")),
+            row.ours_times.map_or("–".to_owned(), short),
             whole(row.refusals_per_s),
             format!("{at_least}{}", short(row.shelf_ms.p50)),
             format!("{at_least}{}", short(row.shelf_ms.p99)),

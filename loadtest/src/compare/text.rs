@@ -66,8 +66,7 @@ fn cells(row: &Row) -> [String; 15] {
         row.ack.to_owned(),
         row.pool.map_or("-".to_owned(), |pool| pool.to_string()),
         whole(row.goodput),
-        row.ours_times
-            .map_or("-".to_owned(), |times| format!("{times:.1}")),
+        row.ours_times.map_or("-".to_owned(), short),
         whole(row.refusals_per_s),
         over(row.shelf_ms.p50),
         over(row.shelf_ms.p99),
@@ -244,7 +243,7 @@ mod tests {
                 "guarded", "MySQL", "commit", "-", "2,000", "20.0", "4,000", "≥1.00"
             ]
         );
-        assert_eq!(line("ours")[4..6], ["40,000", "1.0"]);
+        assert_eq!(line("ours")[4..6], ["40,000", "1.00"]);
         assert!(short.contains("guarded: 10,000 on 10,000 cut after 5.00 s in 1 of 1"));
         assert!(short.contains("differ by 5 units"));
         assert!(!short.contains("100: last ms"));
