@@ -16,80 +16,89 @@ COST    O(requests + lines): 5 reads, 6 writes a batch
 local sale_key, stock_key, users_key, records_key, order_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local call, epoch, caller_ms = ARGV[1], ARGV[2], ARGV[3]
 local ended_max, backlog_events_max, backlog_bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local FIRST, STEP = 7, 4
+local FIRST, STEP, COMMA = 7, 4, string.byte(',')
 
 -- read
 local h, word, why = fence(sale_key, epoch, caller_ms)
 if not h then return { word, call, why } end
-if #ARGV < FIRST or (#ARGV - FIRST + 1) % STEP ~= 0 then return redis.error_reply('BADARG requests') end
+local last = #ARGV
+if last < FIRST or (last - FIRST + 1) % STEP ~= 0 then return redis.error_reply('BADARG requests') end
 
 -- Most requests of a sale ask for the same: each wish is read once. The index of a wish's first line in `fields` is its user's, plus 1.
+-- A call of one request is as common as one of many, so nothing is made that is not needed: no closures, no iterators.
 local ids, fields, skus, sku_fields, wishes = {}, {}, {}, {}, {}
-local fields_count = 0
-for at = FIRST, #ARGV, STEP do
+local ids_count, fields_count, sku_fields_count = 0, 0, 0
+for at = FIRST, last, STEP do
   local user, text = ARGV[at + 1], ARGV[at + 2]
   local wish = wishes[text]
   if not wish then
     wish = {}
-    local length = -1
-    for name, quantity in text:gmatch('([^=,]+)=(%d+)') do
+    local from, lines = 1, 0
+    while from do
+      local _, to, name, digits = string.find(text, '^([^=,]+)=(%d+)', from)
+      local quantity = tonumber(digits)
+      if not quantity then return redis.error_reply('BADARG lines') end
+      if quantity < 1 then return redis.error_reply('BADARG quantity') end
       local sku = skus[name]
       if not sku then
-        sku = { name = name }
+        sku = { name = name, fields = sku_fields_count }
         skus[name] = sku
-        for _, field in ipairs({ 'stocked', 'left', 'held', 'sold', 'limit' }) do sku_fields[#sku_fields + 1] = name .. '/' .. field end
+        sku_fields[sku_fields_count + 1] = name .. '/stocked'
+        sku_fields[sku_fields_count + 2] = name .. '/left'
+        sku_fields[sku_fields_count + 3] = name .. '/held'
+        sku_fields[sku_fields_count + 4] = name .. '/sold'
+        sku_fields[sku_fields_count + 5] = name .. '/limit'
+        sku_fields_count = sku_fields_count + 5
       end
-      wish[#wish + 1] = { sku = sku, name = name, quantity = tonumber(quantity) }
-      length = length + #name + #quantity + 2
-      if tonumber(quantity) < 1 then return redis.error_reply('BADARG quantity') end
+      lines = lines + 1
+      wish[lines] = { sku = sku, name = name, quantity = quantity }
+      if to == #text then
+        from = nil
+      elseif string.byte(text, to + 1) == COMMA then
+        from = to + 2
+      else
+        return redis.error_reply('BADARG lines')
+      end
     end
-    if length ~= #text then return redis.error_reply('BADARG lines') end
     wishes[text] = wish
   end
-  ids[#ids + 1] = ARGV[at]
+  ids_count = ids_count + 1
+  ids[ids_count] = ARGV[at]
   fields_count = fields_count + 1
   fields[fields_count] = user
   for i = 1, #wish do fields[fields_count + i] = user .. '/' .. wish[i].name end
   fields_count = fields_count + #wish
 end
 
-local records, users = {}, {}
-for i, record in ipairs(redis.call('HMGET', records_key, unpack(ids))) do
-  if record then records[ids[i]] = record end
-end
-for i, count in ipairs(redis.call('HMGET', users_key, unpack(fields))) do
-  if count then users[fields[i]] = tonumber(count) end
-end
+local known, counted_now = redis.call('HMGET', records_key, unpack(ids)), redis.call('HMGET', users_key, unpack(fields))
 local s = redis.call('HMGET', stock_key, unpack(sku_fields))
-for i = 1, #sku_fields, 5 do
-  local sku = skus[sku_fields[i]:match('^(.*)/')]
-  if s[i] then
-    sku.left, sku.held, sku.limit = tonumber(s[i + 1]), tonumber(s[i + 2]), tonumber(s[i + 4])
-    if s[i] - s[i + 1] - s[i + 2] - s[i + 3] ~= 0 then return { 'recovering', call, 'conservation' } end
+local is_stocked = true
+for name, sku in pairs(skus) do
+  local at = sku.fields
+  if s[at + 1] then
+    sku.left, sku.held, sku.limit = tonumber(s[at + 2]), tonumber(s[at + 3]), tonumber(s[at + 5])
+    if s[at + 1] - sku.left - sku.held - s[at + 4] ~= 0 then return { 'recovering', call, 'conservation' } end
+  else
+    is_stocked = false
   end
 end
-if redis.call('EXISTS', stock_key) == 0 then return { 'recovering', call, 'stock' } end
+if not is_stocked and redis.call('EXISTS', stock_key) == 0 then return { 'recovering', call, 'stock' } end
+
+local records, users = {}, {}
+for i = 1, ids_count do
+  if known[i] then records[ids[i]] = known[i] end
+end
+for i = 1, fields_count do
+  if counted_now[i] then users[fields[i]] = tonumber(counted_now[i]) end
+end
 
 -- refuse, or take into the local tables
-local shut
-if h.state == 'closed' or h.now >= h.closes_ms then shut = 'closed'
-elseif h.now < h.opens_ms then shut = 'not_open'
-elseif h.state == 'paused' then shut = 'paused' end
-local seq, bytes, deadline_ms = h.seq, h.bytes, h.now + h.hold_ms
-local after_seq = '|' .. string.format('%d', deadline_ms) .. '|'
-local results, results_count, run = {}, 0, nil
-local rows, counts, order, taken = {}, {}, {}, {}
-local held, counted = 0, 0
--- A number becomes text slowly, and most counts are alike.
-local texts = {}
-
-local function refusal(at, user, wish)
-  if shut then return shut end
-  if seq - h.flushed_seq >= backlog_events_max or bytes - h.flushed_bytes >= backlog_bytes_max then return 'backlog' end
+-- Why a user may not have a wish, or nothing. The user's count of ended reservations is at `at` in `fields`, those of the lines follow.
+local function refusal(wish, fields, at, users, ended_max)
   for i = 1, #wish do
     if not wish[i].sku.left then return 'unknown_sku', wish[i].name end
   end
-  if (users[user] or 0) >= ended_max then return 'limit_reached', wish[1].name, ended_max end
+  if (users[fields[at]] or 0) >= ended_max then return 'limit_reached', wish[1].name, ended_max end
   for i = 1, #wish do
     local limit = wish[i].sku.limit
     if limit > 0 and (users[fields[at + i]] or 0) + wish[i].quantity > limit then return 'limit_reached', wish[i].name, limit end
@@ -99,42 +108,63 @@ local function refusal(at, user, wish)
   end
 end
 
-local function take(at, id, user, text, wish, body)
-  for i = 1, #wish do
-    local sku, quantity, field = wish[i].sku, wish[i].quantity, fields[at + i]
-    sku.left, sku.held = sku.left - quantity, sku.held + quantity
-    local count = (users[field] or 0) + quantity
-    users[field] = count
-    taken[wish[i].name] = sku
-    texts[count] = texts[count] or string.format('%d', count)
-    counts[counted + 1], counts[counted + 2] = field, texts[count]
-    counted = counted + 2
-  end
-  seq, held = seq + 1, held + 1
-  local record = 'h' .. string.format('%d', seq) .. after_seq .. user .. '|' .. text .. '|' .. body
-  bytes = bytes + #record + #id
-  records[id], order[held] = record, id
-  rows[2 * held - 1], rows[2 * held] = id, record
-end
-
-local field_at = 1
-for at = FIRST, #ARGV, STEP do
+local shut
+if h.state == 'closed' or h.now >= h.closes_ms then shut = 'closed'
+elseif h.now < h.opens_ms then shut = 'not_open'
+elseif h.state == 'paused' then shut = 'paused' end
+local seq, bytes, deadline_ms = h.seq, h.bytes, h.now + h.hold_ms
+local events_end, bytes_end = h.flushed_seq + backlog_events_max, h.flushed_bytes + backlog_bytes_max
+local after_seq = string.format('|%d|', deadline_ms)
+local results, results_count, run = {}, 0, nil
+local rows, counts, order, taken = {}, {}, {}, {}
+local held, counted, field_at = 0, 0, 1
+-- A number becomes text slowly, and most counts are alike.
+local texts = {}
+for at = FIRST, last, STEP do
   local id, user, text, body = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local record, wish = records[id], wishes[text]
   local outcome, a, b
   if record then
-    if record:sub(-16) == body then outcome, a = 'repeat', record else outcome = 'mismatch' end
+    if string.sub(record, -16) == body then outcome, a = 'repeat', record else outcome = 'mismatch' end
+  elseif shut then
+    outcome = shut
+  elseif seq >= events_end or bytes >= bytes_end then
+    outcome = 'backlog'
   else
-    outcome, a, b = refusal(field_at, user, wish)
+    outcome, a, b = refusal(wish, fields, field_at, users, ended_max)
   end
   if outcome then
     run = nil
-    for _, value in ipairs({ outcome, a, b }) do
+    results_count = results_count + 1
+    results[results_count] = outcome
+    if a then
       results_count = results_count + 1
-      results[results_count] = value
+      results[results_count] = a
+    end
+    if b then
+      results_count = results_count + 1
+      results[results_count] = b
     end
   else
-    take(field_at, id, user, text, wish, body)
+    for i = 1, #wish do
+      local sku, quantity, field = wish[i].sku, wish[i].quantity, fields[field_at + i]
+      sku.left, sku.held = sku.left - quantity, sku.held + quantity
+      taken[sku.name] = sku
+      local count = (users[field] or 0) + quantity
+      users[field] = count
+      local digits = texts[count]
+      if not digits then
+        digits = string.format('%d', count)
+        texts[count] = digits
+      end
+      counts[counted + 1], counts[counted + 2] = field, digits
+      counted = counted + 2
+    end
+    seq, held = seq + 1, held + 1
+    record = 'h' .. string.format('%d', seq) .. after_seq .. user .. '|' .. text .. '|' .. body
+    bytes = bytes + #record + #id
+    records[id], order[held] = record, id
+    rows[2 * held - 1], rows[2 * held] = id, record
     if run then
       results[run] = results[run] + 1
     else
@@ -148,12 +178,11 @@ end
 
 -- write
 if held > 0 then
-  local stock = {}
+  local stock, stocked = {}, 0
   for name, sku in pairs(taken) do
-    stock[#stock + 1] = name .. '/left'
-    stock[#stock + 1] = sku.left
-    stock[#stock + 1] = name .. '/held'
-    stock[#stock + 1] = sku.held
+    stock[stocked + 1], stock[stocked + 2] = name .. '/left', sku.left
+    stock[stocked + 3], stock[stocked + 4] = name .. '/held', sku.held
+    stocked = stocked + 4
   end
   redis.call('HSET', stock_key, unpack(stock))
   redis.call('HSET', users_key, unpack(counts))
@@ -162,11 +191,11 @@ if held > 0 then
   redis.call('XADD', journal_key, '*', 'e', epoch, 's', h.seq + 1, 'n', held, 't', h.now, 'b', bytes, unpack(rows))
   redis.call('HSET', sale_key, 'seq', seq, 'bytes', bytes, 'last_now_ms', h.now)
 end
-local lefts = {}
+local lefts, lefts_count = {}, 0
 for name, sku in pairs(skus) do
   if sku.left then
-    lefts[#lefts + 1] = name
-    lefts[#lefts + 1] = sku.left
+    lefts[lefts_count + 1], lefts[lefts_count + 2] = name, sku.left
+    lefts_count = lefts_count + 2
   end
 end
 return { 'decided', call, h.now, seq, deadline_ms, lefts, results }
