@@ -94,6 +94,9 @@ pub const WRITER_WAIT_TIMEOUT_S: u32 = 5;
 pub const WRITER_FIRST_ENTRIES: usize = 16;
 /// A batch of so many requests says that buyers keep the process busy, for so long.
 pub const PRESSED_BATCH_REQUESTS: usize = 32;
+/// So many decided within such a window say the same, however small their batches are: 10,000 a second.
+pub const PRESSED_WINDOW: Duration = Duration::from_millis(50);
+pub const PRESSED_WINDOW_REQUESTS: u64 = 500;
 pub const PRESSED_FOR: Duration = Duration::from_millis(200);
 /// Between two looks that are kept to tell how far the books lag.
 pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(100);

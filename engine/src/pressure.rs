@@ -7,23 +7,40 @@ use std::time::Duration;
 
 use doorbuster_core::clock;
 
-use crate::limits::{PACE_MAX, PACE_STEP, PRESSED_BATCH_REQUESTS, PRESSED_FOR};
+use crate::limits::{
+    PACE_MAX, PACE_STEP, PRESSED_BATCH_REQUESTS, PRESSED_FOR, PRESSED_WINDOW,
+    PRESSED_WINDOW_REQUESTS,
+};
 
 /// Shared by the combiners of all sales and the writer.
 #[derive(Debug, Default)]
 pub struct Pressure {
-    /// When the last large batch was decided, by [`clock::now_ms`].
-    large_batch_ms: AtomicU64,
+    /// When buyers last kept this process busy, by [`clock::now_ms`].
+    pressed_ms: AtomicU64,
+    /// Number of the window that is counted, and the requests decided in it.
+    window: AtomicU64,
+    in_window: AtomicU64,
     /// Pause before a batch, in µs.
     pace_us: AtomicU64,
 }
 
 impl Pressure {
-    /// A batch grows while calls are under way: a large one means that more is asked than is answered.
+    /// A batch grows while calls are under way: a large one means that more is asked than is answered. Small ones do, if
+    /// there are many: of a thousand sales at once. Counted without a lock; a count that is lost to a neighbour's is made up
+    /// for by the next.
     pub(crate) fn batch(&self, requests: usize) {
-        if requests >= PRESSED_BATCH_REQUESTS {
-            self.large_batch_ms
-                .store(clock::now_ms(), Ordering::Relaxed);
+        self.batch_at(requests, clock::now_ms());
+    }
+
+    fn batch_at(&self, requests: usize, now_ms: u64) {
+        let window = now_ms / PRESSED_WINDOW.as_millis() as u64;
+        if self.window.swap(window, Ordering::Relaxed) != window {
+            self.in_window.store(0, Ordering::Relaxed);
+        }
+        let before = self.in_window.fetch_add(requests as u64, Ordering::Relaxed);
+        if requests >= PRESSED_BATCH_REQUESTS || before + requests as u64 >= PRESSED_WINDOW_REQUESTS
+        {
+            self.pressed_ms.store(now_ms, Ordering::Relaxed);
         }
     }
 
@@ -45,7 +62,11 @@ impl Pressure {
     }
 
     pub(crate) fn is_high(&self) -> bool {
-        let since = clock::now_ms().saturating_sub(self.large_batch_ms.load(Ordering::Relaxed));
+        self.is_high_at(clock::now_ms())
+    }
+
+    fn is_high_at(&self, now_ms: u64) -> bool {
+        let since = now_ms.saturating_sub(self.pressed_ms.load(Ordering::Relaxed));
         since < PRESSED_FOR.as_millis() as u64
     }
 }
@@ -53,6 +74,24 @@ impl Pressure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_large_batch_presses_and_so_do_many_small_ones_at_once() {
+        let pressure = Pressure::default();
+        let (window, start) = (PRESSED_WINDOW.as_millis() as u64, 1_000_000);
+        for n in 0..PRESSED_WINDOW_REQUESTS {
+            // One in a window, which is no hurry.
+            pressure.batch_at(1, start + n * window);
+        }
+        let later = start + PRESSED_WINDOW_REQUESTS * window;
+        assert!(!pressure.is_high_at(later));
+        (0..PRESSED_WINDOW_REQUESTS).for_each(|_| pressure.batch_at(1, later));
+        assert!(pressure.is_high_at(later));
+        let calm = later + PRESSED_FOR.as_millis() as u64;
+        assert!(!pressure.is_high_at(calm));
+        pressure.batch_at(PRESSED_BATCH_REQUESTS, calm);
+        assert!(pressure.is_high_at(calm));
+    }
 
     #[test]
     fn buyers_are_slowed_step_by_step_within_a_bound_and_let_go_again() {
