@@ -28,7 +28,6 @@ bench: setup build ## the parts (times, then instructions if valgrind is there),
 	$(CARGO) bench --workspace --bench path
 	engine/benches/count.sh
 	$(LOADTEST) bench $(ARGS)
-	$(LOADTEST) compare
 
 build: ## build the three programs into target/release
 	$(CARGO) build --release --bins

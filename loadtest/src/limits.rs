@@ -98,6 +98,16 @@ pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Holds whose memory is measured, and their buyers, each with few enough to end.
 pub const BENCH_MEMORY_HOLDS: u64 = 100_000;
 pub const BENCH_MEMORY_BUYERS: u32 = 25_000;
+/// Sales that are opened at once where many are wanted.
+pub const BENCH_OPENED_AT_ONCE: usize = 8;
+/// Live sales beside which one is measured, requests in each batch, batches of one measurement, its rounds at most, and
+/// the buyers of a small sale and of a large one.
+pub const SPREAD_SALES: usize = 1_000;
+pub const SPREAD_BATCH: usize = 64;
+pub const SPREAD_BATCHES: usize = 2_000;
+pub const SPREAD_ROUNDS_MAX: u32 = 3;
+pub const SPREAD_BUYERS_FEW: u64 = 1_000;
+pub const SPREAD_BUYERS_MANY: u64 = 1_000_000;
 /// Buyers of a benchmark: at 100,000 requests a second each asks once in two seconds, below every limit per user.
 pub const BENCH_BUYERS: u32 = 200_000;
 /// What the light client keeps of a refusal's code.

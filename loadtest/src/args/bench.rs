@@ -1,5 +1,7 @@
 //! Options of `bench` and `baseline`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::bench::Measurement;
@@ -21,7 +23,10 @@ pub struct BenchArgs {
     /// Only these; repeatable.
     #[arg(long, value_enum)]
     pub only: Vec<Measurement>,
-    /// Ends with one JSON object on the last line of standard output.
+    /// Where goals and rows are saved as JSON.
+    #[arg(long, default_value = "target/bench/bench.json", value_name = "FILE")]
+    pub out: PathBuf,
+    /// Ends with the same JSON object on the last line of standard output.
     #[arg(long)]
     pub json: bool,
 }
@@ -31,4 +36,7 @@ pub struct BaselineArgs {
     /// Rounds of two seconds; the median is quoted.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
+    /// Ends with one JSON object on the last line of standard output.
+    #[arg(long)]
+    pub json: bool,
 }

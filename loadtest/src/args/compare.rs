@@ -16,16 +16,19 @@ Examples:
   doorbuster-loadtest compare --ways ours,guarded,redis-lua --rounds 3 --json
 ";
 
+const SECONDS: f64 = 1.0;
+const CUT_SECONDS: f64 = 5.0;
+
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// Times that every way is measured, in turn with all others; medians are quoted.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=i64::from(COMPARE_ROUNDS_MAX)))]
     pub rounds: u32,
     /// Length of one rush; answers when all is sold are counted for half as long.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = SECONDS)]
     pub seconds: f64,
     /// After which a crowd that came at once is no longer served.
-    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    #[arg(long, default_value_t = CUT_SECONDS, value_name = "SECONDS")]
     pub cut_seconds: f64,
     /// Only these, as in ours,guarded,bare.
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -45,6 +48,20 @@ pub struct CompareArgs {
 }
 
 impl CompareArgs {
+    /// As if only the number of rounds had been given.
+    pub fn of_rounds(rounds: u32) -> Self {
+        Self {
+            rounds,
+            seconds: SECONDS,
+            cut_seconds: CUT_SECONDS,
+            ways: Vec::new(),
+            quick: false,
+            verbose: false,
+            json: false,
+            report: None,
+        }
+    }
+
     /// # Errors
     /// [`BadConfig`] naming the option.
     pub fn plan(&self) -> Result<Plan, BadConfig> {

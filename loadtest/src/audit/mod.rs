@@ -165,5 +165,13 @@ pub fn judge(
     Ok((verdict, ledger))
 }
 
+/// Judges what Redis and MySQL say alone, where no client was told anything.
+pub fn judge_stores(live: &LiveState, books: &Books) -> Verdict {
+    let mut verdict = Verdict::default();
+    let ledger = ledger::replay(books, &mut verdict);
+    stores::compare(live, books, &ledger, &mut verdict);
+    verdict
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

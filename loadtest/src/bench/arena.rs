@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use doorbuster_core::ids::LiveId;
 use doorbuster_stage::{Program, Server, Stage, StageOptions};
+use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::audit::settle::Sources;
@@ -15,7 +16,9 @@ use crate::client::endpoint::{Endpoint, Reach};
 use crate::client::request::Requests;
 use crate::command;
 use crate::history::{Client, Header, History};
-use crate::limits::{BENCH_UNITS_PER_USER, LOAD_CONNECTIONS, RIVAL_STORE_CONNECTIONS};
+use crate::limits::{
+    BENCH_OPENED_AT_ONCE, BENCH_UNITS_PER_USER, LOAD_CONNECTIONS, RIVAL_STORE_CONNECTIONS,
+};
 use crate::load::told;
 use crate::load::volley::Fired;
 use crate::load::{Buyers, Pace, Volley, Wire};
@@ -141,6 +144,25 @@ impl Arena {
         Ok(offer)
     }
 
+    /// So many sales, some opened at once.
+    pub(crate) async fn offers(self: &Arc<Self>, sales: usize, stock: u32) -> Result<Vec<Offer>> {
+        let mut opening = JoinSet::new();
+        let mut opened = Vec::with_capacity(sales);
+        for _ in 0..sales {
+            if opening.len() == BENCH_OPENED_AT_ONCE
+                && let Some(offer) = opening.join_next().await
+            {
+                opened.push(offer.context("a task panicked")??);
+            }
+            let arena = Arc::clone(self);
+            opening.spawn(async move { arena.offer(stock).await });
+        }
+        while let Some(offer) = opening.join_next().await {
+            opened.push(offer.context("a task panicked")??);
+        }
+        Ok(opened)
+    }
+
     /// The same for a rival, which sells under any name.
     pub(crate) fn offer_of_guest(stock: u32) -> Offer {
         Self::unopened(stock, LONG_HOLD)
@@ -180,7 +202,7 @@ impl Arena {
     pub(crate) fn at_guest(volley: Volley, guest: &Guest, offer: &Offer) -> Volley {
         let requests = Requests::new(&guest.endpoint, &offer.live, &offer.lines());
         Volley {
-            servers: vec![(guest.endpoint.clone(), requests)],
+            servers: vec![(guest.endpoint.clone(), vec![requests])],
             ..volley
         }
     }
@@ -190,7 +212,7 @@ impl Arena {
         let engine = &self.target.engines[0];
         let requests = Requests::new(engine, &offer.live, &offer.lines());
         Volley {
-            servers: vec![(engine.clone(), requests)],
+            servers: vec![(engine.clone(), vec![requests])],
             buyers: Arc::clone(buyers),
             pace: Pace::AsAnswered,
             wire: Wire::KeptAlive,

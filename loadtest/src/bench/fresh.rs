@@ -38,6 +38,6 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
         "10,000 fresh connections, last answer beside the bare server",
         1.5,
         &ratios,
-        " ×",
+        "×",
     )])
 }

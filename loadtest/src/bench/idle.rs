@@ -21,12 +21,7 @@ pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
     let spent = arena.spent().since(before).engine.as_secs_f64() / LOOK.as_secs_f64();
     let mib = arena.stage().engine(0).resident_bytes() as f64 / (1024.0 * 1024.0);
     Ok(vec![
-        Goal::at_most("idle engine, memory", 30.0, &[mib], " MiB"),
-        Goal::at_most(
-            "idle engine, share of one core",
-            1.0,
-            &[100.0 * spent],
-            " %",
-        ),
+        Goal::at_most("idle engine, memory", 30.0, &[mib], "MiB"),
+        Goal::at_most("idle engine, share of one core", 1.0, &[100.0 * spent], "%"),
     ])
 }

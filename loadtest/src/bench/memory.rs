@@ -53,7 +53,7 @@ pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
         volley.first += volley.requests_max;
     }
     Ok(vec![
-        Goal::at_most("Redis memory per open hold", 260.0, &open, " B"),
-        Goal::at_most("Redis memory per ended hold", 120.0, &ended, " B"),
+        Goal::at_most("Redis memory per open hold", 260.0, &open, "B"),
+        Goal::at_most("Redis memory per ended hold", 120.0, &ended, "B"),
     ])
 }

@@ -11,9 +11,12 @@ pub mod baseline;
 mod burst;
 mod fresh;
 mod idle;
+mod many;
 mod memory;
 mod per_call;
+mod rivals;
 mod sold_out;
+mod spread;
 mod sustained;
 
 use anyhow::Result;
@@ -23,7 +26,7 @@ use crate::args::{BenchArgs, KneeArgs};
 use crate::command::{self, Verdict};
 use crate::knee;
 use crate::rush::{raise_file_limit, say};
-pub use goals::Goal;
+use goals::Findings;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,33 +47,27 @@ pub enum Measurement {
     Overload,
     /// Redis memory of holds, and of those that ended.
     Memory,
+    /// Batches over a thousand sales beside one, and among a million buyers beside a thousand.
+    Spread,
+    /// A thousand sales at once beside one script call per request.
+    Many,
+    /// Beside the other ways to sell: the whole comparison.
+    Rivals,
 }
 
-impl Measurement {
-    const ALL: [Self; 8] = [
-        Self::Idle,
-        Self::Burst,
-        Self::Sustained,
-        Self::PerCall,
-        Self::SoldOut,
-        Self::Fresh,
-        Self::Overload,
-        Self::Memory,
-    ];
-}
-
-/// Measures what was asked for and prints the table.
+/// Measures what was asked for and prints the table; saves it for scripts.
 ///
 /// # Errors
-/// If something fails that leaves nothing to measure, or an audit is not zero.
+/// If something fails that leaves nothing to measure, an audit of ours alone is not zero, or the file cannot be written.
 pub async fn run(args: &BenchArgs) -> Result<Verdict> {
     raise_file_limit()?;
-    let mut goals = Vec::new();
-    for measurement in Measurement::ALL {
-        if !args.only.is_empty() && !args.only.contains(&measurement) {
+    let mut all = Findings::default();
+    let mut verdict = Verdict::Clean;
+    for measurement in Measurement::value_variants() {
+        if !args.only.is_empty() && !args.only.contains(measurement) {
             continue;
         }
-        let found = match measurement {
+        let goals = match measurement {
             Measurement::Idle => idle::run(args).await,
             Measurement::Burst => burst::run(args).await,
             Measurement::Sustained => sustained::run(args).await,
@@ -79,14 +76,24 @@ pub async fn run(args: &BenchArgs) -> Result<Verdict> {
             Measurement::Fresh => fresh::run(args).await,
             Measurement::Overload => knee::goals(&KneeArgs::default()).await,
             Measurement::Memory => memory::run(args).await,
+            Measurement::Spread => spread::run(args).await,
+            Measurement::Many => many::run(args).await,
+            Measurement::Rivals => {
+                let (found, judged) = rivals::run(args).await?;
+                verdict = judged;
+                all.rows = found.rows;
+                Ok(found.goals)
+            }
         };
-        let found = found?;
-        say(&goals::table(&found));
-        goals.extend(found);
+        let goals = goals?;
+        say(&goals::table(&goals));
+        all.goals.extend(goals);
+        all.save(&args.out)?;
     }
-    command::print(&goals::table(&goals))?;
+    command::print(&goals::table(&all.goals))?;
+    say(&format!("saved: {}", args.out.display()));
     if args.json {
-        command::print(&format!("{}\n", serde_json::to_string(&goals)?))?;
+        command::print_json(&all)?;
     }
-    Ok(Verdict::Clean)
+    Ok(verdict)
 }

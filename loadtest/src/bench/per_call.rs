@@ -46,13 +46,13 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
             "accepted beside one script call per request",
             1.5,
             &rates,
-            " ×",
+            "×",
         ),
         Goal::at_most(
             "Redis CPU beside one script call per request",
             0.4,
             &cpu,
-            " ×",
+            "×",
         ),
     ])
 }

@@ -45,6 +45,6 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
         "sold-out answers beside the bare server",
         0.85,
         &ratios,
-        " ×",
+        "×",
     )])
 }

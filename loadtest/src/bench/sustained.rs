@@ -47,9 +47,9 @@ pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
             "a minute, accepted beside the bare server",
             0.38,
             &ratio,
-            " ×",
+            "×",
         ),
-        Goal::at_most("a minute, p99 of the books' lag", 1.0, &[p99], " s"),
+        Goal::at_most("a minute, p99 of the books' lag", 1.0, &[p99], "s"),
     ])
 }
 

@@ -13,11 +13,15 @@ use crate::audit::Numbers;
 use crate::bench::goals::median;
 use crate::record::Latency;
 
-/// One way.
+/// One way. Scripts rely on the names that [`Headline`] and the renames give it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Row {
+    #[serde(rename = "strategy")]
     pub(super) way: Way,
+    #[serde(rename = "ack_level")]
     pub(super) ack: &'static str,
+    #[serde(flatten)]
+    headline: Headline,
     /// Connections to its store.
     pub(super) pool: Option<u32>,
     /// Accepted a second in a rush.
@@ -25,6 +29,7 @@ pub(super) struct Row {
     /// How many times as much ours accepted.
     pub(super) ours_times: Option<f64>,
     /// Answers a second when nothing is left.
+    #[serde(rename = "refusals_per_second")]
     pub(super) refusals_per_s: f64,
     /// 10,000 orders on 10,000 units: accepted a second until the last was, and from due to answered.
     pub(super) shelf_goodput: f64,
@@ -48,20 +53,37 @@ pub(super) struct Row {
     pub(super) books_after_s: Option<f64>,
 }
 
+/// What a script looks for first, of `shelf_ms` and `wrongs`; `None` where nothing is sold, or not everyone could ask.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Headline {
+    p50_ms: f64,
+    p99_ms: f64,
+    oversold: Option<u64>,
+    undersold: Option<u64>,
+}
+
 /// One row for each of `ways`, with their connections.
 pub(super) fn rows(ways: &[(Way, Option<u32>)], rounds: &[Round]) -> Vec<Row> {
     let row = |(way, pool): &(Way, Option<u32>)| {
         let own: Vec<&Round> = rounds.iter().filter(|round| round.way == *way).collect();
         let of = |value: fn(&Round) -> f64| median_of(&own, value);
+        let shelf_ms = latency(&own, |round| round.shelf.latency_ms);
+        let wrongs = worst(&own);
         Row {
             way: *way,
             ack: way.ack(),
+            headline: Headline {
+                p50_ms: shelf_ms.p50,
+                p99_ms: shelf_ms.p99,
+                oversold: wrongs.map(|wrongs| wrongs.oversold),
+                undersold: wrongs.and_then(|wrongs| wrongs.undersold),
+            },
             pool: *pool,
             goodput: of(|round| round.rush.goodput),
             ours_times: ours_times(*way, rounds),
             refusals_per_s: of(|round| round.sold_out.refusals_per_s),
             shelf_goodput: of(|round| round.shelf.goodput),
-            shelf_ms: latency(&own, |round| round.shelf.latency_ms),
+            shelf_ms,
             shelf_cuts: own
                 .iter()
                 .filter(|round| round.shelf.course() == Course::Cut)
@@ -72,7 +94,7 @@ pub(super) fn rows(ways: &[(Way, Option<u32>)], rounds: &[Round]) -> Vec<Row> {
             coupons_refusals_per_s: of(|round| {
                 round.coupons.sold_out as f64 / round.coupons.last_answer_s.max(1e-6)
             }),
-            wrongs: worst(&own),
+            wrongs,
             cpu_us: cpu(&own, |round| round.rush.cpu_us),
             cpu_with_books_us: cpu(&own, |round| round.rush.cpu_with_books_us),
             books_after_s: own

@@ -1,7 +1,7 @@
 //! Ours beside the other ways to sell the last unit: on one stage, under one client, in alternating rounds, audited.
 //!
 //! In reading order: who takes part ([`way`], [`seller`]), where ([`ground`], [`stand`]), what is measured ([`cells`], [`correct`],
-//! [`sweep`], [`rounds`]), what it comes to ([`figures`]), and what is said about it ([`story`], [`text`], [`page`]).
+//! [`sweep`], [`rounds`]), what it comes to ([`figures`], [`beside`]), and what is said about it ([`story`], [`text`], [`page`]).
 
 mod seller;
 mod way;
@@ -15,6 +15,7 @@ mod correct;
 mod rounds;
 mod sweep;
 
+mod beside;
 mod figures;
 
 mod charts;
@@ -30,6 +31,7 @@ use doorbuster_core::clock;
 use serde::Serialize;
 
 use crate::audit::Numbers;
+use crate::bench::goals::{Findings, Goal};
 use crate::command::{self, Verdict};
 use crate::limits::LOAD_CONNECTIONS;
 use crate::rush::{raise_file_limit, say};
@@ -74,7 +76,7 @@ pub enum Verbosity {
 
 /// All that a comparison found.
 #[derive(Debug, Clone, Serialize)]
-struct Outcome {
+pub(crate) struct Outcome {
     start_ms: u64,
     hardware: Hardware,
     rounds_of_each: u32,
@@ -83,6 +85,7 @@ struct Outcome {
     connections: usize,
     /// In plain words.
     story: String,
+    goals: Vec<Goal>,
     rows: Vec<Row>,
     /// Of ours, all sales together.
     audit: Numbers,
@@ -90,11 +93,41 @@ struct Outcome {
     rounds: Vec<Round>,
 }
 
+impl Outcome {
+    pub(crate) fn verdict(&self) -> Verdict {
+        Verdict::of(&self.audit)
+    }
+
+    /// What `bench` shows of it.
+    ///
+    /// # Errors
+    /// Never, unless a row is no JSON.
+    pub(crate) fn findings(&self) -> Result<Findings> {
+        let rows = self.rows.iter().map(serde_json::to_value);
+        Ok(Findings {
+            goals: self.goals.clone(),
+            rows: rows.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// Compares, prints the table, and writes the report.
 ///
 /// # Errors
 /// If a way fails altogether, or the report cannot be written. A bad audit is no error.
 pub async fn run(plan: &Plan) -> Result<Verdict> {
+    let outcome = measure(plan).await?;
+    if plan.json {
+        command::print_json(&outcome)?;
+    }
+    Ok(outcome.verdict())
+}
+
+/// The same without the JSON.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn measure(plan: &Plan) -> Result<Outcome> {
     raise_file_limit()?;
     let start_ms = clock::now_ms();
     say("starting…");
@@ -109,10 +142,7 @@ pub async fn run(plan: &Plan) -> Result<Verdict> {
     command::print(&text::text(&outcome, plan.verbosity))?;
     let path = write_report(plan, &outcome)?;
     say(&format!("report: {}", path.display()));
-    if plan.json {
-        command::print_json(&outcome)?;
-    }
-    Ok(Verdict::of(&outcome.audit))
+    Ok(outcome)
 }
 
 /// Starts every way, each with its connections.
@@ -151,6 +181,7 @@ fn sum_up(
         cut_seconds: plan.cut.as_secs_f64(),
         connections: LOAD_CONNECTIONS,
         story: String::new(),
+        goals: beside::goals(&rounds),
         rows: figures::rows(&pools, &rounds),
         audit: figures::audit(&rounds),
         swept,

@@ -288,6 +288,7 @@ pub(super) mod tests {
             cut_seconds: 5.0,
             connections: 256,
             story: String::new(),
+            goals: Vec::new(),
             rows: rows(&ways, &rounds),
             audit: Numbers::default(),
             swept: Vec::new(),

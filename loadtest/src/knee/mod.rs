@@ -19,14 +19,12 @@ use crate::rush::{raise_file_limit, say};
 use proxy::Proxy;
 use step::{Ground, Step};
 
-/// What was found.
+/// What was found; the last two rows are those past the knee.
 #[derive(Debug, Serialize)]
 struct Found {
-    steps: Vec<Step>,
     knee: f64,
-    twice: Step,
-    five_times: Step,
     goals: Vec<Goal>,
+    rows: Vec<Step>,
 }
 
 /// Finds the knee and goes past it.
@@ -38,7 +36,7 @@ pub async fn run(args: &KneeArgs) -> Result<Verdict> {
     let found = find(args).await?;
     command::print(&goals::table(&found.goals))?;
     if args.json {
-        command::print(&format!("{}\n", serde_json::to_string(&found)?))?;
+        command::print_json(&found)?;
     }
     Ok(Verdict::Clean)
 }
@@ -81,30 +79,33 @@ async fn find(args: &KneeArgs) -> Result<Found> {
         steps.push(step);
     }
     say(&format!("knee: {held:.0}/s within {} ms", args.bound_ms));
-    let twice = ground.step_for(2.0 * held, 2 * args.seconds).await?;
-    let five_times = ground.step_for(5.0 * held, 2 * args.seconds).await?;
+    let twice = ground
+        .step_for("twice the knee", 2.0 * held, 2 * args.seconds)
+        .await?;
+    let five_times = ground
+        .step_for("five times the knee", 5.0 * held, 2 * args.seconds)
+        .await?;
     ground.audit().await?;
-    let share = [five_times.accepted_per_s / held];
+    let share = [five_times.goodput / held];
     let goals = vec![
         Goal::at_least(
             "goodput at five times the knee, of the knee",
             0.9,
             &share,
-            " ×",
+            "×",
         ),
         Goal::at_most(
             "p99 of all answers at five times the knee",
             500.0,
             &[five_times.p99_ms],
-            " ms",
+            "ms",
         ),
     ];
+    steps.extend([twice, five_times]);
     Ok(Found {
-        steps,
         knee: held,
-        twice,
-        five_times,
         goals,
+        rows: steps,
     })
 }
 

@@ -41,8 +41,8 @@ pub enum Wire {
 /// What to fire.
 #[derive(Debug, Clone)]
 pub struct Volley {
-    /// Connections are dealt to them in turn.
-    pub servers: Vec<(Endpoint, Requests)>,
+    /// Connections are dealt to them in turn. What a request asks for is dealt by its number, alike at every server.
+    pub servers: Vec<(Endpoint, Vec<Requests>)>,
     pub buyers: Arc<Buyers>,
     pub pace: Pace,
     pub wire: Wire,
@@ -114,6 +114,29 @@ impl Fired {
     /// Refusals with this code.
     pub fn refused(&self, code: &str) -> u64 {
         self.count(|shot| matches!(&shot.heard, Heard::Refused(_, found) if &**found == code))
+    }
+
+    /// Parted as requests for so many things were dealt.
+    pub fn dealt(self, things: usize) -> Vec<Fired> {
+        let Fired {
+            shots,
+            start_ms,
+            start,
+            elapsed,
+        } = self;
+        let part = |_| Fired {
+            shots: Vec::new(),
+            start_ms,
+            start,
+            elapsed,
+        };
+        let mut parts: Vec<Fired> = (0..things).map(part).collect();
+        for shot in shots {
+            parts[(shot.request % things as u64) as usize]
+                .shots
+                .push(shot);
+        }
+        parts
     }
 
     fn count(&self, which: impl Fn(&Shot) -> bool) -> u64 {
@@ -243,7 +266,8 @@ impl Worker {
     }
 
     async fn ask(&mut self, request: u64, sent: Duration) -> Result<Heard, Broken> {
-        let (endpoint, requests) = &self.volley.servers[self.server];
+        let (endpoint, asks) = &self.volley.servers[self.server];
+        let requests = &asks[(request % asks.len() as u64) as usize];
         let buyers = &self.volley.buyers;
         let bytes = requests.take(buyers.token(request), &buyers.key(request));
         let deadline = self.start + sent + EXCHANGE_TIMEOUT;
