@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod ack_levels;
 mod bad_input;
 mod claims;
 mod drain;

@@ -29,6 +29,7 @@ mod vouch;
 mod withdraw;
 
 mod races;
+mod replicas;
 mod restart;
 mod server_refusals;
 
