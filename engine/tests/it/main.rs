@@ -12,6 +12,7 @@ mod harness;
 mod ack_levels;
 mod bad_input;
 mod claims;
+mod commit;
 mod drain;
 mod faults;
 mod fence;

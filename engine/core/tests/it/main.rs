@@ -32,6 +32,7 @@ mod races;
 mod replicas;
 mod restart;
 mod server_refusals;
+mod wire;
 
 mod model;
 mod reference;
