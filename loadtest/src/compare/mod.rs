@@ -1,6 +1,6 @@
 //! Ours beside the other ways to sell the last unit: on one stage, under one client, in alternating rounds, audited.
 //!
-//! In reading order: who takes part ([`way`], [`seller`]), where ([`ground`], [`stand`]), what is measured ([`cells`], [`correct`],
+//! [`levels`] compares ours with itself, at each ack level. In reading order: who takes part ([`way`], [`seller`]), where ([`ground`], [`stand`]), what is measured ([`cells`], [`correct`],
 //! [`sweep`], [`rounds`]), what it comes to ([`figures`]), and what is said about it ([`story`], [`text`], [`page`]).
 
 mod seller;
@@ -16,6 +16,8 @@ mod rounds;
 mod sweep;
 
 mod figures;
+
+pub mod levels;
 
 mod charts;
 mod page;
