@@ -72,7 +72,7 @@ struct Serve {
     /// Requests a second in all; 0 = no limit
     #[arg(long, env = "RATE_TOTAL", default_value_t = 0)]
     rate_total: u32,
-    /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose
+    /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose, as at ACK_LEVEL=mysql
     #[arg(long, env = "WRITER_LAG_MAX", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=60))]
     writer_lag_max: u64,
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
