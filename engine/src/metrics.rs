@@ -115,6 +115,10 @@ fn describe() {
         CLOCK_REFUSALS,
         "Calls refused because Redis TIME leapt and this machine's clock disagrees."
     );
+    describe_ack();
+}
+
+fn describe_ack() {
     describe_gauge!(
         ACK_OK,
         "1 while Redis, its replicas or MySQL keep what the ack level promises."
