@@ -3,7 +3,7 @@
 
 KEYS    1 sale  2 records
 ARGV    1 call  2 epoch  3 caller_ms  4 id
-RETURNS found <call> <now_ms> <record> | unknown_reservation <call> | unknown_sale <call> | unknown_schema <call> <schema>
+RETURNS found <call> <now_ms> <seq> <record> | unknown_reservation <call> | unknown_sale <call> | unknown_schema <call> <schema>
         | recovering <call> <why>
 WRITES  nothing
 REPLAY  a read
@@ -19,4 +19,4 @@ local record = redis.call('HGET', records_key, id)
 -- refuse
 if not h then return { word, call, why } end
 if not record then return { 'unknown_reservation', call } end
-return { 'found', call, h.now, record }
+return { 'found', call, h.now, h.seq, record }

@@ -5,14 +5,14 @@ The cursor's entry itself stays: it is what the next writer, or a vouch, compare
 what MySQL already has.
 
 KEYS    1 sale  2 journal
-ARGV    1 call  2 epoch  3 entry_id  4 flushed_seq
+ARGV    1 call  2 epoch  3 entry_id  4 flushed_seq  5 notices
 RETURNS trimmed <call> <removed> | stale <call> <flushed_seq> | unknown_sale <call> | unknown_schema <call> <schema> | recovering <call> <why>
-WRITES  sale, journal             (only on trimmed)
+WRITES  sale, journal; publishes how far the books are     (only on trimmed)
 REPLAY  an older or equal cursor -> stale, no write
 COST    O(entries removed)
 ]]
 local sale_key, journal_key = KEYS[1], KEYS[2]
-local call, epoch, entry_id, flushed_seq = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local call, epoch, entry_id, flushed_seq, notices = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 -- read
 local h, word, why = head(sale_key)
@@ -33,4 +33,5 @@ for i = 1, #entry[1][2], 2 do
   end
 end
 redis.call('HSET', sale_key, 'flushed_seq', flushed_seq, 'flushed_bytes', bytes)
+redis.call('PUBLISH', notices, sale_key .. ' ' .. epoch .. ' ' .. string.format('%d', flushed_seq))
 return { 'trimmed', call, redis.call('XTRIM', journal_key, 'MINID', entry_id) }

@@ -249,6 +249,7 @@ impl From<GateError> for ApiError {
             GateError::Unknown
             | GateError::Unavailable(_)
             | GateError::Busy
+            | GateError::Unreplicated { .. }
             | GateError::Refused { .. } => Self::Unavailable(error.into()),
             GateError::Contract { .. } | GateError::Mismatched { .. } => {
                 Self::Internal(error.into())

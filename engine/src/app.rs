@@ -53,7 +53,13 @@ impl App {
         let pressure = Arc::new(Pressure::default());
         Self {
             engine_id,
-            registry: Registry::new(gate.clone(), books.clone(), Arc::clone(&pressure), beside),
+            registry: Registry::new(
+                gate.clone(),
+                books.clone(),
+                Arc::clone(&pressure),
+                beside,
+                config.ack_level,
+            ),
             limiter: Limiter::new(config.rate_per_user, config.rate_total),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),

@@ -10,6 +10,8 @@ use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::receipt::ReceiptKey;
 use tracing_subscriber::EnvFilter;
 
+use crate::writer::Pace;
+
 const EXAMPLES: &str = "Examples:
   TOKEN_SECRET=$(openssl rand -hex 32) doorbuster-engine serve
   doorbuster-engine serve --role front --engine-listen 0.0.0.0:8080      several of these behind a load balancer,
@@ -60,7 +62,8 @@ struct Serve {
     database_url: String,
     #[arg(long, env = "ENGINE_LISTEN", default_value = "127.0.0.1:8080")]
     engine_listen: SocketAddr,
-    /// What an acknowledged reservation has survived: memory (AOF everysec) or fsync (AOF always)
+    /// Where an accepted reservation is when its buyer is told: memory (AOF everysec), fsync (AOF always), replica (and a
+    /// replica of Redis has it), mysql (and MySQL has committed it)
     #[arg(long, env = "ACK_LEVEL", value_enum, default_value = "fsync")]
     ack_level: AckLevel,
     /// Requests a second of one user, with bursts of twice that; 0 = off
@@ -69,7 +72,7 @@ struct Serve {
     /// Requests a second in all; 0 = no limit
     #[arg(long, env = "RATE_TOTAL", default_value_t = 0)]
     rate_total: u32,
-    /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose
+    /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose, as at ACK_LEVEL=mysql
     #[arg(long, env = "WRITER_LAG_MAX", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=60))]
     writer_lag_max: u64,
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -98,6 +101,8 @@ pub enum Role {
 pub enum AckLevel {
     Memory,
     Fsync,
+    Replica,
+    Mysql,
 }
 
 impl AckLevel {
@@ -105,6 +110,8 @@ impl AckLevel {
         match self {
             AckLevel::Memory => "memory",
             AckLevel::Fsync => "fsync",
+            AckLevel::Replica => "replica",
+            AckLevel::Mysql => "mysql",
         }
     }
 }
@@ -207,6 +214,16 @@ impl Config {
             receipts,
             log: variable("RUST_LOG").unwrap_or_else(|| "info".into()),
         })
+    }
+
+    /// How soon the books are to follow.
+    pub(crate) fn writer_pace(&self) -> Pace {
+        match self.ack_level {
+            AckLevel::Mysql => Pace::AtOnce,
+            AckLevel::Memory | AckLevel::Fsync | AckLevel::Replica => {
+                Pace::LagAtMost(self.writer_lag_max)
+            }
+        }
     }
 
     /// What is logged.

@@ -65,6 +65,15 @@ pub const USER_BUCKETS: u64 = 1 << 20;
 /// How often the limiter forgets users at rest.
 pub const LIMITER_PURGE_EVERY: Duration = Duration::from_secs(10);
 
+// ── Waiting for the books (ack level `mysql`) ────────────────────────────────────────────────────────────────────
+
+/// For the books to have what a buyer is to be told; past it the buyer asks again.
+pub const BOOKS_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Between two looks at how far the books are while somebody waits; covers a lost notice.
+pub const BOOKS_LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The same while nobody waits, but somebody waited in vain.
+pub const BOOKS_LOOK_EVERY_IDLE: Duration = Duration::from_millis(250);
+
 // ── Sold-out shield ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Between two looks at whether a sold-out sku still is; covers a lost restock notice.
@@ -135,6 +144,8 @@ pub const WITNESS_EVERY: Duration = Duration::from_millis(200);
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// An engine silent for so long is not waited for when a writer vouches.
 pub const ENGINE_LIFE: Duration = Duration::from_secs(3);
+/// Since a replica was last heard of; a healthy one reports every second.
+pub const REPLICA_LAG_MAX_S: u64 = 3;
 /// Between two checks of the server's settings against the ack level.
 pub const SELF_CHECK_EVERY: Duration = Duration::from_secs(2);
 
@@ -144,6 +155,8 @@ pub const SELF_CHECK_EVERY: Duration = Duration::from_secs(2);
 pub const FRONT_CONNECTIONS: u32 = 4;
 /// Waiting for a connection, or for MySQL at all, on the front.
 pub const FRONT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// An answer of MySQL to the front, the wait for a connection included.
+pub const FRONT_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// After readiness flips, for the load balancer to notice.
 pub const DRAIN_NOTICE: Duration = Duration::from_millis(500);
 /// Then for requests under way to end.
@@ -161,6 +174,14 @@ const _: () = {
     assert!(
         CALL_TIMEOUT.as_millis() > SCRIPT_TIMEOUT.as_millis(),
         "a call that times out by itself says more"
+    );
+    assert!(
+        FRONT_QUERY_TIMEOUT.as_millis() > FRONT_ACQUIRE_TIMEOUT.as_millis(),
+        "a wait for a connection that times out by itself says more"
+    );
+    assert!(
+        BOOKS_WAIT_MAX.as_millis() < DRAIN_REQUESTS.as_millis(),
+        "a draining engine gives its last answers"
     );
     assert!(SHIELD_LIFE.as_millis() > 2 * SHIELD_CHECK_EVERY.as_millis());
     assert!(

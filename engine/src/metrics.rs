@@ -31,6 +31,8 @@ pub const CONSERVATION: &str = "doorbuster_conservation_difference_units";
 pub const CLOCK_BEHIND_SECONDS: &str = "doorbuster_redis_clock_behind_seconds";
 pub const CLOCK_REFUSALS: &str = "doorbuster_clock_refusals_total";
 pub const ACK_OK: &str = "doorbuster_ack_level_met";
+pub const ACK_WAIT_SECONDS: &str = "doorbuster_ack_wait_seconds";
+pub const ACK_MISSED: &str = "doorbuster_ack_missed_total";
 
 /// Installs the process-wide recorder.
 ///
@@ -113,9 +115,22 @@ fn describe() {
         CLOCK_REFUSALS,
         "Calls refused because Redis TIME leapt and this machine's clock disagrees."
     );
+    describe_ack();
+}
+
+fn describe_ack() {
     describe_gauge!(
         ACK_OK,
-        "1 while Redis is set to keep what the ack level promises."
+        "1 while Redis, its replicas or MySQL keep what the ack level promises."
+    );
+    describe_histogram!(
+        ACK_WAIT_SECONDS,
+        Unit::Seconds,
+        "From a decision to the books having it, where buyers wait for that."
+    );
+    describe_counter!(
+        ACK_MISSED,
+        "Waits that ended before replica or books had what was decided; the buyers ask again."
     );
 }
 

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::books::{self, Books};
-use crate::config::{Config, Role};
+use crate::config::{AckLevel, Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
 use crate::writer::Writer;
 use crate::{front, metrics, sweeper, witness};
@@ -45,7 +45,13 @@ async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
     let books = Books::new(config.database_url.expose()).context("DATABASE_URL")?;
     check_schema(&books).await?;
     let redis_url = config.redis_url.expose().to_owned();
-    let connecting = beside.spawn(async move { Gate::connect(&redis_url).await });
+    let level = config.ack_level;
+    let connecting = beside.spawn(async move {
+        match level {
+            AckLevel::Replica => Gate::connect_waiting_for_replicas(&redis_url).await,
+            AckLevel::Memory | AckLevel::Fsync | AckLevel::Mysql => Gate::connect(&redis_url).await,
+        }
+    });
     let gate = connecting
         .await
         .context("connecting")?
@@ -110,7 +116,7 @@ async fn start_tasks(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let token = stop.clone();
-    tasks.spawn(async move { app.ack.watch(&app.gate, &token).await });
+    tasks.spawn(async move { app.ack.watch(&app.gate, &app.books, &token).await });
     let token = stop.clone();
     tasks.spawn(async move { witness::watch(app, &token).await });
     let token = stop.clone();
@@ -125,17 +131,26 @@ async fn start_tasks(
                 app.registry.restocked(&notice).await;
             }
         });
+        if config.ack_level == AckLevel::Mysql {
+            let mut flushed = notices::listen_to_books(config.redis_url.expose())
+                .await
+                .context("REDIS_URL")?;
+            let token = stop.clone();
+            tasks.spawn(async move {
+                while let Some(Some(notice)) = token.run_until_cancelled(flushed.recv()).await {
+                    app.registry.flushed(&notice).await;
+                }
+            });
+        }
     }
     if matches!(config.role, Role::All | Role::Writer) {
-        let writer = Arc::new(
-            Writer::new(
-                config.database_url.expose(),
-                app.gate.clone(),
-                Arc::clone(&app.pressure),
-                config.writer_lag_max,
-            )
-            .context("DATABASE_URL")?,
+        let writer = Writer::new(
+            config.database_url.expose(),
+            app.gate.clone(),
+            Arc::clone(&app.pressure),
+            config.writer_pace(),
         );
+        let writer = Arc::new(writer.context("DATABASE_URL")?);
         let roster = writer.roster();
         let token = stop.clone();
         tasks.spawn(async move { writer.run(&token).await });

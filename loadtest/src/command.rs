@@ -54,7 +54,8 @@ pub async fn run(command: Command) -> Result<Verdict> {
             let (plan, wanted) = args.plan(&name(Scenario::Coupon))?;
             rush_and_report(&plan, &wanted, &args.output.output()).await
         }
-        Command::Compare(args) => compare::run(&args.plan()?).await,
+        Command::Compare(args) if args.ack.is_empty() => compare::run(&args.plan()?).await,
+        Command::Compare(args) => compare::levels::run(&args.levels_plan()?).await,
         Command::Bench(args) => bench::run(&args).await,
         Command::Knee(args) => knee::run(&args).await,
         Command::Baseline(args) => bench::baseline::run(&args).await,

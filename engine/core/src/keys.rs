@@ -30,6 +30,14 @@ impl Keys {
         }
     }
 
+    /// Written where a replica has to confirm what a call has only read; nobody reads it.
+    pub(crate) fn mark_of(live: &LiveId) -> String {
+        format!("{{{}}}:mark", live.tag())
+    }
+
+    /// The same of no sale: by it a replica is asked whether it is there.
+    pub(crate) const PROBE_MARK: &str = "doorbuster:mark";
+
     /// The sale that a `sale` key belongs to, as restock notices name it.
     pub fn live_id(sale_key: &str) -> Option<LiveId> {
         let tag = sale_key.strip_prefix('{')?.strip_suffix("}:sale")?;

@@ -33,6 +33,8 @@ pub const BACKLOG_BYTES_MAX: u64 = 1 << 30;
 
 /// Answer of one script call. Past it the outcome is unknown and the same request resolves it.
 pub const SCRIPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Of it, for a replica to confirm what the call wrote or read.
+pub const REPLICA_WAIT: Duration = Duration::from_millis(1_000);
 /// Connecting to Redis.
 pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Silence on a connection with commands under way after which it is given up.
@@ -45,7 +47,9 @@ pub const CALLS_IN_FLIGHT_MAX: usize = 1_024;
 pub const REDIS_CONNECTIONS: usize = 4;
 /// Channel on which scripts say that a sku that had nothing left has something again.
 pub const NOTICES_CHANNEL: &str = "doorbuster:restocked";
-/// Restock notices waiting to be taken; more are dropped, and a re-check finds what they said.
+/// Channel on which `trim` says how far the books are.
+pub const FLUSHED_CHANNEL: &str = "doorbuster:flushed";
+/// Notices of one channel waiting to be taken; more are dropped, and a look at Redis finds what they said.
 pub const NOTICES_MAX: usize = 1_024;
 
 /// Longest life of an access token; a longer one is refused (design §7, Revocation).
@@ -70,6 +74,10 @@ const _: () = {
     assert!(
         2 * SWEEP_HOLDS_MAX < 7_900 && SWEEP_HOLDS_MAX * (LINES_PER_REQUEST_MAX + 1) < 7_900,
         "lua unpack"
+    );
+    assert!(
+        REPLICA_WAIT.as_millis() < SCRIPT_TIMEOUT.as_millis(),
+        "a wait in vain is told from an unknown outcome"
     );
     assert!(BACKLOG_EVENTS_MAX > BATCH_REQUESTS_MAX as u64);
 };

@@ -12,7 +12,7 @@ use sqlx::MySqlPool;
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use uuid::Uuid;
 
-use crate::limits::{FRONT_ACQUIRE_TIMEOUT, FRONT_CONNECTIONS};
+use crate::limits::{FRONT_ACQUIRE_TIMEOUT, FRONT_CONNECTIONS, FRONT_QUERY_TIMEOUT};
 
 /// The newest migration that this program needs.
 const SCHEMA_VERSION: i64 = 12;
@@ -23,6 +23,15 @@ pub struct Books {
     pool: MySqlPool,
     /// Its own connection: a flood of look-ups must not silence this engine.
     witness: MySqlPool,
+}
+
+/// Whether a transaction is on disk when MySQL says that it is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Durability {
+    pub(crate) flush_log_at_commit: i64,
+    /// Whether there is a binlog.
+    pub(crate) log_bin: i64,
+    pub(crate) sync_binlog: i64,
 }
 
 /// What the books say of a sale that Redis does not know.
@@ -60,8 +69,8 @@ impl Books {
     /// Where MySQL does not answer.
     pub async fn look_up(&self, live: &LiveId) -> Result<Booked, sqlx::Error> {
         let found = match live {
-            LiveId::Sale(id) => store::sale(&self.pool, id.as_str()).await?,
-            LiveId::Coupon(id) => store::coupon(&self.pool, id.as_str()).await?,
+            LiveId::Sale(id) => in_time(store::sale(&self.pool, id.as_str())).await?,
+            LiveId::Coupon(id) => in_time(store::coupon(&self.pool, id.as_str())).await?,
         };
         Ok(
             found.map_or(Booked::Unknown, |row| match row.state.as_str() {
@@ -81,6 +90,14 @@ impl Books {
     /// Where MySQL does not answer, or has no schema of ours at all.
     pub async fn is_migrated(&self) -> Result<bool, sqlx::Error> {
         Ok(store::schema_version(&self.pool).await? >= SCHEMA_VERSION)
+    }
+
+    /// What a commit is worth.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer.
+    pub(crate) async fn durability(&self) -> Result<Durability, sqlx::Error> {
+        in_time(store::durability(&self.pool)).await
     }
 
     /// Says that engine `id` is alive.
@@ -116,6 +133,13 @@ impl Books {
     pub async fn leave(&self, id: Uuid) -> Result<(), sqlx::Error> {
         store::leave(&self.witness, id).await
     }
+}
+
+/// The driver bounds the wait for a connection, not that for an answer on it.
+async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(FRONT_QUERY_TIMEOUT, asked)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Whether the database, or our tables in it, are not there.

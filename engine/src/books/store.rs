@@ -5,6 +5,8 @@ use doorbuster_core::ids::LiveId;
 use sqlx::{MySql, MySqlPool, QueryBuilder, Transaction};
 use uuid::Uuid;
 
+use super::Durability;
+
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Row {
     pub(super) title: String,
@@ -29,6 +31,13 @@ pub(super) async fn schema_version(pool: &MySqlPool) -> Result<i64, sqlx::Error>
     let sql = "-- schema_version
         select cast(coalesce(max(version), 0) as signed) from _sqlx_migrations where success";
     sqlx::query_scalar(sql).fetch_one(pool).await
+}
+
+pub(super) async fn durability(pool: &MySqlPool) -> Result<Durability, sqlx::Error> {
+    let sql = "-- durability
+        select cast(@@global.innodb_flush_log_at_trx_commit as signed) as flush_log_at_commit,
+            cast(@@global.log_bin as signed) as log_bin, cast(@@global.sync_binlog as signed) as sync_binlog";
+    sqlx::query_as(sql).fetch_one(pool).await
 }
 
 pub(super) async fn sign_of_life(pool: &MySqlPool, id: Uuid) -> Result<(), sqlx::Error> {

@@ -46,9 +46,17 @@ pub(crate) async fn claim(
     }
     let wanted = Arc::new(ClaimCoupon { id, user });
     let answered = sale.claim(Arc::clone(&wanted)).await.map_err(of_coupon)?;
+    let promised = match &answered.outcome {
+        Claimed::Claimed { seq } => Some(*seq),
+        Claimed::Repeat(claim) => Some(claim.seq),
+        _ => None,
+    };
+    if let Some(seq) = promised {
+        sale.confirmed(answered.epoch, seq).await?;
+    }
     match answered.outcome {
-        Claimed::Claimed { seq } => Ok(reply::claimed(id, &coupon, &wanted.user, seq)),
-        Claimed::Repeat(claim) => Ok(reply::claimed_before(id, &coupon, &claim)),
+        Claimed::Claimed { seq } => Ok(reply::claimed(app, id, &coupon, &wanted.user, seq)),
+        Claimed::Repeat(claim) => Ok(reply::claimed_before(app, id, &coupon, &claim)),
         Claimed::AlreadyClaimed { limit } => Err(Refusal::AlreadyClaimed { limit }),
         Claimed::SoldOut => Err(sold_out),
         Claimed::NotOpen => Err(Refusal::NotOpen),

@@ -12,11 +12,15 @@ pub(crate) const OPENAPI: &str = include_str!("openapi.json");
 struct Ready {
     ready: bool,
     ack_level: &'static str,
+    /// Where an accepted request is by the time its buyer is told.
+    ack_means: &'static str,
     /// False where the server hides its settings: the level is then declared, not verified.
     ack_verified: bool,
     draining: bool,
     /// What must change before this is ready.
     problems: Vec<String>,
+    /// What would be better otherwise, though this is ready.
+    advice: Vec<String>,
 }
 
 /// The process runs. Asks nobody.
@@ -37,9 +41,11 @@ pub(crate) async fn readyz(app: &App) -> Answer {
     let body = Ready {
         ready,
         ack_level: app.ack.level.as_str(),
+        ack_means: app.ack.means(&app.gate),
         ack_verified: ack.verified,
         draining,
         problems,
+        advice: ack.advice.clone(),
     };
     reply::ready(ready, &body)
 }

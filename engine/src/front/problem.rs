@@ -231,6 +231,7 @@ impl From<&GateError> for Refusal {
             GateError::Unknown | GateError::Mismatched { .. } | GateError::Contract { .. } => {
                 UNKNOWN
             }
+            GateError::Unreplicated { .. } => UNCONFIRMED,
             GateError::Unavailable(_) | GateError::Refused { .. } => Refusal::Unavailable {
                 detail: "nothing was decided; repeat the same request with the same key after Retry-After",
             },
@@ -241,6 +242,11 @@ impl From<&GateError> for Refusal {
 /// Asked, and not answered in time.
 pub(crate) const UNKNOWN: Refusal = Refusal::Unavailable {
     detail: "the outcome is not known yet; repeat the same request with the same key to learn it",
+};
+
+/// Decided, and not yet as safe as the ack level promises.
+pub(crate) const UNCONFIRMED: Refusal = Refusal::Unavailable {
+    detail: "decided, but not confirmed in time as the ack level asks; repeat the same request with the same key to learn it",
 };
 
 impl From<IdError> for Refusal {

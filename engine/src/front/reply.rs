@@ -228,6 +228,7 @@ struct ReservationBody<'a> {
     reason: Option<&'static str>,
     hold_expires_at: &'a str,
     seq: u64,
+    ack_level: &'static str,
     receipt: String,
 }
 
@@ -274,6 +275,7 @@ fn reservation(app: &App, shown: &Shown<'_>, status: StatusCode) -> Answer {
             reason: shown.status.reason().map(Reason::as_str),
             hold_expires_at,
             seq: shown.seq,
+            ack_level: app.ack.level.as_str(),
             receipt,
         };
         Answer::json(status, &body)
@@ -299,10 +301,17 @@ struct ClaimBody<'a> {
     coupon: &'a CouponId,
     user: &'a UserId,
     seq: u64,
+    ack_level: &'static str,
 }
 
 /// 201: newly claimed.
-pub(crate) fn claimed(id: ReservationId, coupon: &CouponId, user: &UserId, seq: u64) -> Answer {
+pub(crate) fn claimed(
+    app: &App,
+    id: ReservationId,
+    coupon: &CouponId,
+    user: &UserId,
+    seq: u64,
+) -> Answer {
     Answer::json(
         StatusCode::CREATED,
         &ClaimBody {
@@ -310,12 +319,18 @@ pub(crate) fn claimed(id: ReservationId, coupon: &CouponId, user: &UserId, seq: 
             coupon,
             user,
             seq,
+            ack_level: app.ack.level.as_str(),
         },
     )
 }
 
 /// 200: claimed before.
-pub(crate) fn claimed_before(id: ReservationId, coupon: &CouponId, claim: &Claim) -> Answer {
+pub(crate) fn claimed_before(
+    app: &App,
+    id: ReservationId,
+    coupon: &CouponId,
+    claim: &Claim,
+) -> Answer {
     Answer::json(
         StatusCode::OK,
         &ClaimBody {
@@ -323,6 +338,7 @@ pub(crate) fn claimed_before(id: ReservationId, coupon: &CouponId, claim: &Claim
             coupon,
             user: &claim.user,
             seq: claim.seq,
+            ack_level: app.ack.level.as_str(),
         },
     )
 }

@@ -6,7 +6,7 @@ use doorbuster_core::gate::cancel::Cancelled;
 use doorbuster_core::gate::find::Found;
 use doorbuster_core::gate::reserve::{Reserve, Reserved};
 use doorbuster_core::ids::{LiveId, ReservationId, SaleId, UserId};
-use doorbuster_core::record::{Reason, Status};
+use doorbuster_core::record::{Reason, Record, Status};
 use hyper::Request;
 use hyper::body::Incoming;
 
@@ -44,7 +44,28 @@ pub(crate) async fn create(
         lines: wanted.lines,
     });
     let answered = sale.reserve(Arc::clone(&reserve)).await?;
+    if let Some(seq) = promised(&answered) {
+        sale.confirmed(answered.epoch, seq).await?;
+    }
     answer(app, &sale, &reserve, answered)
+}
+
+/// The event by which an accepted request is what its buyer will be told.
+fn promised(answered: &Answered<Reserved>) -> Option<u64> {
+    match &answered.outcome {
+        Reserved::Held { seq, .. } => Some(*seq),
+        Reserved::Repeat(record) => Some(settled_by(record, answered.seq)),
+        _ => None,
+    }
+}
+
+/// The event by which `record` is what it is, or a later one: which event ended it, it does not say, but the sale stood at
+/// `seq` by then.
+fn settled_by(record: &Record, seq: u64) -> u64 {
+    match record.status {
+        Status::Held => record.seq,
+        _ => seq,
+    }
 }
 
 fn answer(
@@ -57,6 +78,7 @@ fn answer(
         now_ms,
         epoch,
         outcome,
+        ..
     } = answered;
     match outcome {
         Reserved::Held { seq, deadline_ms } => Ok(reply::created(
@@ -104,10 +126,17 @@ pub(crate) async fn show(
         .await
         .map_err(|e| Refusal::from(&e))?
     {
-        Found::Found { now_ms, record } if record.user == user => Ok(reply::present(
-            app,
-            &Shown::of(id, &live, epoch, &record, now_ms),
-        )),
+        Found::Found {
+            now_ms,
+            seq,
+            record,
+        } if record.user == user => {
+            sale.confirmed(epoch, settled_by(&record, seq)).await?;
+            Ok(reply::present(
+                app,
+                &Shown::of(id, &live, epoch, &record, now_ms),
+            ))
+        }
         Found::Found { .. } | Found::UnknownReservation => Err(Refusal::UnknownReservation),
         Found::Fenced(fenced) => Err(sale.fenced(fenced).await),
     }
@@ -124,15 +153,15 @@ pub(crate) async fn cancel(
     let (live, id, user) = named(app, sale, id, request)?;
     let sale = app.registry.live(&live).await?;
     let epoch = sale.epoch();
-    let record = match app
+    let (seq, record) = match app
         .gate
         .cancel(&live, epoch, id, &user)
         .await
         .map_err(|e| Refusal::from(&e))?
     {
-        Cancelled::Cancelled(record) => record,
-        Cancelled::Ended(record) => match record.status {
-            Status::Released(Reason::Cancelled) => record,
+        Cancelled::Cancelled { seq, record } => (seq, record),
+        Cancelled::Ended { seq, record } => match record.status {
+            Status::Released(Reason::Cancelled) => (seq, record),
             Status::Released(reason) => {
                 return Err(Refusal::HoldEnded {
                     how: reason.as_str(),
@@ -148,6 +177,7 @@ pub(crate) async fn cancel(
         Cancelled::UnknownReservation => return Err(Refusal::UnknownReservation),
         Cancelled::Fenced(fenced) => return Err(sale.fenced(fenced).await),
     };
+    sale.confirmed(epoch, seq).await?;
     Ok(reply::present(
         app,
         &Shown::of(id, &live, epoch, &record, record.deadline_ms),
@@ -176,5 +206,11 @@ pub(super) async fn open_sale(app: &App, live: &LiveId) -> Result<Arc<LiveSale>,
             detail: "the asked ack level is not met; see /readyz",
         });
     }
-    app.registry.live(live).await
+    let sale = app.registry.live(live).await?;
+    if !sale.is_confirmable() {
+        return Err(Refusal::Unavailable {
+            detail: "the books are behind what buyers wait for; repeat the same request with the same key after Retry-After",
+        });
+    }
+    Ok(sale)
 }

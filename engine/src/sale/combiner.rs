@@ -48,6 +48,7 @@ pub(crate) trait Decide: Send + Sync + 'static {
 pub(crate) struct Verdict<O> {
     pub(crate) now_ms: u64,
     pub(crate) epoch: u32,
+    pub(crate) seq: u64,
     pub(crate) outcomes: Vec<O>,
 }
 
@@ -57,6 +58,8 @@ pub struct Answered<O> {
     /// Redis time of the decision.
     pub now_ms: u64,
     pub epoch: u32,
+    /// Where the sale stood after it.
+    pub seq: u64,
     pub outcome: O,
 }
 
@@ -183,12 +186,14 @@ impl<D: Decide> Combiner<D> {
             Ok(Ok(Verdict {
                 now_ms,
                 epoch,
+                seq,
                 outcomes,
             })) => {
                 for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                     let _ = waiting.answer.send(Ok(Answered {
                         now_ms,
                         epoch,
+                        seq,
                         outcome,
                     }));
                 }

@@ -46,12 +46,16 @@ impl Calls {
                 Ok(Verdict {
                     now_ms: decided.now_ms,
                     epoch,
+                    seq: decided.seq,
                     outcomes: decided.outcomes,
                 })
             }
             Ok(Batch::Fenced(fenced)) => Err(Undecided::Fenced(fenced)),
             Err(e) => {
                 counter!(names::GATE_ERRORS, "kind" => kind(&e)).increment(1);
+                if matches!(e, GateError::Unreplicated { .. }) {
+                    counter!(names::ACK_MISSED).increment(1);
+                }
                 tracing::debug!(error = %e, sale = %self.live, "a batch was not decided");
                 Err(Undecided::Refused(Refusal::from(&e)))
             }
@@ -81,6 +85,7 @@ fn kind(error: &GateError) -> &'static str {
         GateError::Refused { .. } => "refused",
         GateError::Contract { .. } => "contract",
         GateError::Mismatched { .. } => "mismatched",
+        GateError::Unreplicated { .. } => "unreplicated",
     }
 }
 

@@ -6,6 +6,7 @@ pub mod shield;
 pub mod view;
 
 mod decide;
+mod flushed;
 mod patience;
 
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
 use tokio::runtime::Handle;
 
+use crate::config::AckLevel;
 use crate::front::problem::Refusal;
 use crate::pressure::Pressure;
 use combiner::{Answered, Combiner};
 use decide::{Claims, Reservations};
+use flushed::FlushedSeq;
 use registry::Absent;
 use shield::Shield;
 use view::{View, Views};
@@ -33,6 +36,8 @@ pub struct LiveSale {
     views: Arc<Views>,
     absent: Absent,
     decides: Decides,
+    /// Where buyers are told only what the books have.
+    flushed: Option<Arc<FlushedSeq>>,
 }
 
 #[derive(Debug)]
@@ -49,6 +54,7 @@ impl LiveSale {
         absent: Absent,
         pressure: &Arc<Pressure>,
         beside: &Handle,
+        level: AckLevel,
     ) -> Self {
         let views = Arc::new(Views::new(gate.clone(), live.clone(), first));
         let shield = Arc::new(Shield::new(gate.clone(), live.clone()));
@@ -71,12 +77,15 @@ impl LiveSale {
                 beside.clone(),
             ))),
         };
+        let flushed = (level == AckLevel::Mysql)
+            .then(|| Arc::new(FlushedSeq::new(gate.clone(), live.clone())));
         Self {
             live,
             shield,
             views,
             absent,
             decides,
+            flushed,
         }
     }
 
@@ -111,6 +120,33 @@ impl LiveSale {
         match &self.decides {
             Decides::Claims(combiner) => self.explained(combiner.submit(request).await).await,
             Decides::Reservations(_) => Err(Refusal::UnknownCoupon),
+        }
+    }
+
+    /// Waits until what was decided with event `seq` of generation `epoch` is where the ack level promises it to be, as far as
+    /// that is still to be waited for: Redis has it, and its replicas were asked with the decision.
+    ///
+    /// # Errors
+    /// That it is not confirmed in time. Nothing is undone, and the same request resolves it.
+    pub async fn confirmed(&self, epoch: u32, seq: u64) -> Result<(), Refusal> {
+        match &self.flushed {
+            None => Ok(()),
+            // Boxed: at other levels no request carries the room for it.
+            Some(flushed) => Box::pin(flushed.reach(epoch, seq)).await,
+        }
+    }
+
+    /// Whether what is decided now can be expected to be confirmed: not while the books lack what buyers waited for.
+    pub fn is_confirmable(&self) -> bool {
+        self.flushed
+            .as_ref()
+            .is_none_or(|flushed| !flushed.is_behind())
+    }
+
+    /// A notice of how far the books are.
+    pub(crate) fn flushed(&self, epoch: u32, seq: u64) {
+        if let Some(flushed) = &self.flushed {
+            flushed.note(epoch, seq);
         }
     }
 

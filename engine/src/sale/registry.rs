@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use doorbuster_core::gate::notices::Restocked;
+use doorbuster_core::gate::notices::{Flushed, Restocked};
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::LiveSale;
 use crate::books::{Booked, Books};
+use crate::config::AckLevel;
 use crate::front::problem::Refusal;
 use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX, LOOK_UPS_MAX};
 use crate::metrics as names;
@@ -32,6 +33,7 @@ const HOT_EVERY: u64 = 16;
 pub struct Registry {
     gate: Gate,
     pressure: Arc<Pressure>,
+    level: AckLevel,
     /// Where batches are decided.
     beside: Handle,
     live: Cache<LiveId, Arc<LiveSale>>,
@@ -57,10 +59,17 @@ enum NotLive {
 }
 
 impl Registry {
-    pub(crate) fn new(gate: Gate, books: Books, pressure: Arc<Pressure>, beside: Handle) -> Self {
+    pub(crate) fn new(
+        gate: Gate,
+        books: Books,
+        pressure: Arc<Pressure>,
+        beside: Handle,
+        level: AckLevel,
+    ) -> Self {
         Self {
             gate,
             pressure,
+            level,
             beside,
             live: Cache::new(LIVE_SALES_MAX),
             hot: ArcSwapOption::empty(),
@@ -112,12 +121,22 @@ impl Registry {
 
     /// A notice that units came back; a sale that nobody asks for needs none.
     pub async fn restocked(&self, notice: &Restocked) {
-        // The hot one may have left the cache.
-        let hot = self.hot.load_full().filter(|hot| hot.live == notice.live);
-        let cached = self.live.get(&notice.live).await;
-        for sale in hot.into_iter().chain(cached) {
+        for sale in self.at_hand(&notice.live).await {
             sale.shield.restocked(&notice.sku, notice.seq);
         }
+    }
+
+    /// A notice that the books have got further.
+    pub async fn flushed(&self, notice: &Flushed) {
+        for sale in self.at_hand(&notice.live).await {
+            sale.flushed(notice.epoch, notice.seq);
+        }
+    }
+
+    async fn at_hand(&self, live: &LiveId) -> impl Iterator<Item = Arc<LiveSale>> {
+        // The hot one may have left the cache.
+        let hot = self.hot.load_full().filter(|hot| hot.live == *live);
+        hot.into_iter().chain(self.live.get(live).await)
     }
 
     async fn load(&self, live: &LiveId) -> Result<Arc<LiveSale>, NotLive> {
@@ -134,6 +153,7 @@ impl Registry {
                 self.absent.clone(),
                 &self.pressure,
                 &self.beside,
+                self.level,
             ))),
             Ok(Snapped::Fenced(fenced)) => Err(NotLive::Fenced(fenced)),
             Err(e) => Err(NotLive::Refused(Refusal::from(&e))),

@@ -47,6 +47,32 @@ use lag::Lags;
 use roster::Roster;
 use step::{Step, Stepped};
 
+/// How soon the books follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Buyers wait for them.
+    AtOnce,
+    /// They may lag for so long while buyers keep the process busy.
+    LagAtMost(Duration),
+}
+
+impl Pace {
+    fn lag_max(self) -> Duration {
+        match self {
+            Pace::AtOnce => Duration::ZERO,
+            Pace::LagAtMost(lag) => lag,
+        }
+    }
+
+    /// Longest wait between two looks for backlog.
+    fn pause_max(self) -> Duration {
+        match self {
+            Pace::AtOnce => WRITER_PAUSE_MIN,
+            Pace::LagAtMost(_) => WRITER_PAUSE_MAX,
+        }
+    }
+}
+
 /// One process's writer.
 #[derive(Debug)]
 pub struct Writer {
@@ -58,6 +84,7 @@ pub struct Writer {
     /// Sales that need a person: stopped by dead letters, or found rewound. Said once, counted always.
     stopped: Mutex<HashSet<LiveId>>,
     rewound: Mutex<HashSet<LiveId>>,
+    pace: Pace,
     deferral: Deferral,
     lags: Mutex<Lags>,
 }
@@ -69,7 +96,7 @@ impl Writer {
         database_url: &str,
         gate: Gate,
         pressure: Arc<Pressure>,
-        lag_max: Duration,
+        pace: Pace,
     ) -> Result<Self, sqlx::Error> {
         let options = MySqlConnectOptions::from_str(database_url)?;
         let connections = u32::try_from(WRITER_SALES_AT_ONCE).unwrap_or(4) + 1;
@@ -88,7 +115,8 @@ impl Writer {
             dead_letters: Mutex::default(),
             stopped: Mutex::default(),
             rewound: Mutex::default(),
-            deferral: Deferral::new(pressure, lag_max),
+            pace,
+            deferral: Deferral::new(pressure, pace.lag_max()),
             lags: Mutex::default(),
         })
     }
@@ -112,11 +140,11 @@ impl Writer {
             };
             pause = match worked {
                 Round::Worked => continue,
-                Round::Idle => (pause * 2).min(WRITER_PAUSE_MAX),
+                Round::Idle => (pause * 2).min(self.pace.pause_max()),
                 Round::Failed => WRITER_RETRY_PAUSE,
             };
             let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-            pause = pause.min(WRITER_PAUSE_MAX);
+            pause = pause.min(self.pace.pause_max());
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::harness::{Answer, Shop, send};
 
-async fn coupon(shop: &Shop, id: &str, quantity: u32) -> LiveId {
+pub(crate) async fn coupon(shop: &Shop, id: &str, quantity: u32) -> LiveId {
     let (starts, ends) = (clock::now_ms() - 60_000, clock::now_ms() + 3_600_000);
     let body = json!({"id": id, "quantity": quantity, "limit_per_user": 1, "starts_at": clock::rfc3339(starts), "ends_at": clock::rfc3339(ends),
         "discount": {"kind": "percent", "percent": 10}});
@@ -25,7 +25,7 @@ async fn coupon(shop: &Shop, id: &str, quantity: u32) -> LiveId {
     live
 }
 
-async fn claim(shop: &Shop, engine: usize, user: &str, key: &str) -> Answer {
+pub(crate) async fn claim(shop: &Shop, engine: usize, user: &str, key: &str) -> Answer {
     let headers = [
         (
             "authorization",

@@ -9,8 +9,10 @@
 
 mod harness;
 
+mod ack_levels;
 mod bad_input;
 mod claims;
+mod commit;
 mod drain;
 mod faults;
 mod fence;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::BadConfig;
-use crate::compare::{Plan, Pools, Verbosity, Way};
+use crate::compare::{Plan, Pools, Verbosity, Way, levels};
 use crate::limits::{COMPARE_ROUNDS_MAX, COMPARE_SECONDS_MAX, COMPARE_SECONDS_MIN};
 
 pub(super) const EXAMPLES: &str = "\
@@ -14,6 +14,7 @@ Examples:
   doorbuster-loadtest compare                                          seven rounds, about ten minutes
   doorbuster-loadtest compare --quick
   doorbuster-loadtest compare --ways ours,guarded,redis-lua --rounds 3 --json
+  doorbuster-loadtest compare --ack memory,fsync,replica,mysql         what each ack level costs
 ";
 
 const SECONDS: f64 = 1.0;
@@ -33,6 +34,9 @@ pub struct CompareArgs {
     /// Only these, as in ours,guarded,bare.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub ways: Vec<Way>,
+    /// Instead: ours at each of these ack levels, each on a stage of its own.
+    #[arg(long, value_delimiter = ',', value_name = "LEVELS", value_parser = LEVELS, conflicts_with_all = ["ways", "quick", "verbose", "report", "cut_seconds"])]
+    pub ack: Vec<String>,
     /// One round, and 16 connections to the store instead of the best number for each.
     #[arg(long, conflicts_with = "rounds")]
     pub quick: bool,
@@ -47,6 +51,9 @@ pub struct CompareArgs {
     pub report: Option<PathBuf>,
 }
 
+/// From the least that a yes is worth to the most.
+const LEVELS: [&str; 4] = ["memory", "fsync", "replica", "mysql"];
+
 impl CompareArgs {
     /// As if only the number of rounds had been given.
     pub fn of_rounds(rounds: u32) -> Self {
@@ -55,11 +62,23 @@ impl CompareArgs {
             seconds: SECONDS,
             cut_seconds: CUT_SECONDS,
             ways: Vec::new(),
+            ack: Vec::new(),
             quick: false,
             verbose: false,
             json: false,
             report: None,
         }
+    }
+
+    /// # Errors
+    /// [`BadConfig`] naming the option.
+    pub fn levels_plan(&self) -> Result<levels::Plan, BadConfig> {
+        Ok(levels::Plan {
+            levels: self.ack.clone(),
+            rounds: self.rounds,
+            lasting: seconds("--seconds", self.seconds)?,
+            json: self.json,
+        })
     }
 
     /// # Errors
@@ -123,6 +142,26 @@ mod tests {
         let names: Vec<&str> = some.ways.iter().map(|way| way.as_str()).collect();
         assert_eq!((some.rounds, names), (1, vec!["guarded", "ours"]));
         assert_eq!(some.pools, Pools::AsShipped);
+    }
+
+    #[test]
+    fn levels_are_compared_instead_where_some_are_named() {
+        let parse = |args: &[&str]| {
+            let all = [&["doorbuster-loadtest", "compare"], args].concat();
+            Cli::try_parse_from(all).map(|cli| cli.command)
+        };
+        match parse(&["--ack", "fsync,mysql", "--rounds", "2"]).unwrap() {
+            Command::Compare(compare) => {
+                let plan = compare.levels_plan().unwrap();
+                assert_eq!(
+                    (plan.rounds, plan.levels),
+                    (2, vec!["fsync".into(), "mysql".into()])
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(parse(&["--ack", "hope"]).is_err());
+        assert!(parse(&["--ack", "fsync", "--ways", "ours"]).is_err());
     }
 
     #[test]

@@ -219,7 +219,7 @@ pub struct TargetArgs {
     #[arg(long, conflicts_with = "engine_url")]
     pub engines: Option<usize>,
     /// What a yes is worth on a stage of our own: memory, fsync, replica or mysql.
-    #[arg(long, default_value = "fsync", conflicts_with = "engine_url")]
+    #[arg(long, visible_alias = "ack", default_value = "fsync", value_parser = ["memory", "fsync", "replica", "mysql"], conflicts_with = "engine_url")]
     pub ack_level: String,
     /// An engine that runs already, as http://127.0.0.1:8080; repeatable. TOKEN_SECRET must be set to its secret.
     #[arg(long, requires = "backoffice_url", value_name = "URL")]

@@ -93,7 +93,12 @@ impl Guest {
 impl Arena {
     /// With further variables for the engine.
     pub(crate) async fn start(engine_env: &[(&str, &str)]) -> Result<Self> {
-        let mut options = StageOptions::whole(1).ack_level("fsync");
+        Self::start_at("fsync", engine_env).await
+    }
+
+    /// The same at another ack level.
+    pub(crate) async fn start_at(level: &str, engine_env: &[(&str, &str)]) -> Result<Self> {
+        let mut options = StageOptions::whole(1).ack_level(level);
         for (name, value) in engine_env {
             options = options.engine_env(name, value);
         }

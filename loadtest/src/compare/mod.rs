@@ -2,6 +2,7 @@
 //!
 //! In reading order: who takes part ([`way`], [`seller`]), where ([`ground`], [`stand`]), what is measured ([`cells`], [`correct`],
 //! [`sweep`], [`rounds`]), what it comes to ([`figures`], [`beside`]), and what is said about it ([`story`], [`text`], [`page`]).
+//! Instead of all that, [`levels`] holds ours against itself, at each ack level.
 
 mod seller;
 mod way;
@@ -17,6 +18,8 @@ mod sweep;
 
 mod beside;
 mod figures;
+
+pub mod levels;
 
 mod charts;
 mod page;

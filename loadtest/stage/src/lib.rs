@@ -20,6 +20,7 @@ mod stage;
 
 mod books;
 mod guest;
+mod hop;
 mod live;
 mod ours;
 
@@ -41,6 +42,7 @@ mod random;
 
 pub use deadline::eventually;
 pub use guest::Program;
+pub use hop::{Hop, Passing};
 pub use job::Finished;
 pub use options::{Servers, StageOptions};
 pub use server::Server;

@@ -24,6 +24,12 @@ pub(crate) const PROBE_BOUND: Duration = Duration::from_secs(2);
 /// An answer of a probe is never longer than this.
 pub(crate) const PROBE_ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
+/// What a hop passes on at once, and how often it looks whether it is still to do so.
+pub(crate) const HOP_CHUNK_BYTES: usize = 16 * 1024;
+pub(crate) const HOP_LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Bytes of requests that a hop remembers, to be searched by a test.
+pub(crate) const HOP_SEEN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// A port can be taken by someone else between our look and the server's bind; then another one is tried.
 pub(crate) const PORT_TRIES_MAX: usize = 20;
 /// Candidates looked at for one free port.

@@ -1,4 +1,5 @@
-//! Recipe of the private Redis that holds live sales, with the settings that the engine's self-check asks for.
+//! Recipe of the private Redis that holds live sales, with the settings that the engine's self-check asks for, and of its
+//! replica.
 
 use std::path::{Path, PathBuf};
 
@@ -12,18 +13,46 @@ use crate::recipe::{Recipe, env_entries};
 use crate::server::Server;
 
 pub(crate) fn start(ground: &Ground, options: &StageOptions, program: &Path) -> Result<Server> {
-    let data = ground.dir().join("redis");
-    std::fs::create_dir(&data).context("the directory of Redis cannot be made")?;
+    make_data(ground, PRIMARY)?;
     Server::start_on_free_port(|port| recipe(ground, options, program.to_owned(), port))
 }
+
+/// Copies what the primary on that port has.
+pub(crate) fn start_replica(
+    ground: &Ground,
+    options: &StageOptions,
+    program: &Path,
+    primary_port: u16,
+) -> Result<Server> {
+    make_data(ground, REPLICA)?;
+    Server::start_on_free_port(|port| {
+        let primary_port = primary_port.to_string();
+        let of = ["--replicaof", "127.0.0.1", &primary_port].map(str::to_owned);
+        let args = args(ground, options, REPLICA, port).into_iter().chain(of);
+        Recipe {
+            name: REPLICA.to_owned(),
+            args: args.map(Into::into).collect(),
+            ..recipe(ground, options, program.to_owned(), port)
+        }
+    })
+}
+
+fn make_data(ground: &Ground, name: &str) -> Result<()> {
+    let data = ground.dir().join(name);
+    std::fs::create_dir(data).with_context(|| format!("the directory of {name} cannot be made"))
+}
+
+/// Their names, and those of their directories.
+const PRIMARY: &str = "redis";
+const REPLICA: &str = "redis-replica";
 
 fn recipe(ground: &Ground, options: &StageOptions, program: PathBuf, port: u16) -> Recipe {
     let mut env = ground.env();
     env.extend(env_entries(&options.redis_env));
     Recipe {
-        name: "redis".to_owned(),
+        name: PRIMARY.to_owned(),
         program,
-        args: args(ground, options, port)
+        args: args(ground, options, PRIMARY, port)
             .into_iter()
             .map(Into::into)
             .collect(),
@@ -36,8 +65,8 @@ fn recipe(ground: &Ground, options: &StageOptions, program: PathBuf, port: u16) 
     }
 }
 
-fn args(ground: &Ground, options: &StageOptions, port: u16) -> Vec<String> {
-    let data = ground.dir().join("redis");
+fn args(ground: &Ground, options: &StageOptions, name: &str, port: u16) -> Vec<String> {
+    let data = ground.dir().join(name);
     let appendfsync = match options.ack_level.as_str() {
         "memory" => "everysec",
         _ => "always",
@@ -51,6 +80,8 @@ fn args(ground: &Ground, options: &StageOptions, port: u16) -> Vec<String> {
         ("--save", ""),
         ("--maxmemory-policy", "noeviction"),
         ("--enable-debug-command", "no"),
+        // A replica that comes is given its copy at once, not in company with others that might come too.
+        ("--repl-diskless-sync-delay", "0"),
         // A changed title would overwrite the environment, and with it the mark that the guardian looks for.
         ("--set-proc-title", "no"),
     ]

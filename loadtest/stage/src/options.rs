@@ -22,6 +22,8 @@ pub struct StageOptions {
     pub backoffices: usize,
     /// `ACK_LEVEL` of every engine: memory, fsync, replica or mysql. Redis syncs every write unless it is `memory`.
     pub ack_level: String,
+    /// Whether Redis has a replica; at ack level `replica` it has one in any case.
+    pub replica: bool,
     /// `--role` of every engine: all, front or writer.
     pub engine_role: String,
     /// Further variables of every engine; they win over the stage's own.
@@ -52,6 +54,7 @@ impl StageOptions {
             engines: 0,
             backoffices: 0,
             ack_level: "fsync".to_owned(),
+            replica: false,
             engine_role: "all".to_owned(),
             engine_env: Vec::new(),
             backoffice_env: Vec::new(),
@@ -75,6 +78,10 @@ impl StageOptions {
     pub fn ack_level(mut self, level: &str) -> Self {
         level.clone_into(&mut self.ack_level);
         self
+    }
+
+    pub(crate) fn has_replica(&self) -> bool {
+        self.replica || self.ack_level == "replica"
     }
 
     /// The same with another role of every engine that starts with the stage.

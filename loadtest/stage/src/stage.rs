@@ -33,6 +33,7 @@ pub struct Stage {
     backoffices: Troupe,
     token_secret: String,
     mariadb: Option<Server>,
+    replica: Option<Server>,
     redis: Server,
     ground: Ground,
 }
@@ -53,6 +54,10 @@ impl Stage {
             (joined(redis), mariadb)
         });
         let (redis, mariadb) = (redis?, mariadb?);
+        let replica = options
+            .has_replica()
+            .then(|| live::start_replica(&ground, options, &redis_program, redis.port()))
+            .transpose()?;
         let database_url = mariadb
             .as_ref()
             .map(|server| database_url(server, DATABASE));
@@ -69,6 +74,7 @@ impl Stage {
             backoffices,
             token_secret,
             mariadb,
+            replica,
             redis,
             ground,
         })
@@ -77,6 +83,16 @@ impl Stage {
     /// The Redis of the live sales.
     pub fn redis(&self) -> &Server {
         &self.redis
+    }
+
+    /// The replica of that Redis.
+    ///
+    /// # Panics
+    /// On a stage that has none.
+    pub fn replica(&self) -> &Server {
+        self.replica
+            .as_ref()
+            .expect("the options of this stage ask for no replica")
     }
 
     /// The database server of the books.
@@ -167,7 +183,11 @@ impl Stage {
     fn print_logs(&self) {
         let engines = self.engines();
         let ours = engines.iter().chain(&self.backoffices).map(Arc::as_ref);
-        for server in ours.chain(&self.mariadb).chain([&self.redis]) {
+        for server in ours
+            .chain(&self.mariadb)
+            .chain(&self.replica)
+            .chain([&self.redis])
+        {
             eprintln!("---- end of the log of {}", server.name());
             eprintln!("{}", server.tail());
         }

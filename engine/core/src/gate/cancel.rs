@@ -25,9 +25,16 @@ pub static SCRIPT: Script = Script::new(
 /// What `cancel` found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cancelled {
-    Cancelled(Box<Record>),
+    /// `seq`: where the sale stood after it.
+    Cancelled {
+        seq: u64,
+        record: Box<Record>,
+    },
     /// It had ended before, or was past its deadline; the record says how.
-    Ended(Box<Record>),
+    Ended {
+        seq: u64,
+        record: Box<Record>,
+    },
     /// No such reservation of this user.
     UnknownReservation,
     /// A payment is under way.
@@ -49,14 +56,16 @@ impl Gate {
         args.push(id.as_bytes());
         args.push(user.as_str());
         args.push(NOTICES_CHANNEL);
-        let mut reply = self.run(&SCRIPT, live, args).await?;
+        let mut reply = self.promise(&SCRIPT, live, args).await?;
         if let Some(fenced) = reply.fenced()? {
             return Ok(Cancelled::Fenced(fenced));
         }
         let word = reply.word().to_string();
+        let mut seq = 0;
         if matches!(word.as_str(), "cancelled" | "ended") {
             reply.skip()?;
-            self.saw(live, epoch, reply.number()?);
+            seq = reply.number()?;
+            self.saw(live, epoch, seq);
         }
         let mut record = || {
             Record::parse(&reply.bytes()?)
@@ -64,8 +73,14 @@ impl Gate {
                 .map_err(|e| reply.broken(e.0))
         };
         match word.as_str() {
-            "cancelled" => Ok(Cancelled::Cancelled(record()?)),
-            "ended" => Ok(Cancelled::Ended(record()?)),
+            "cancelled" => Ok(Cancelled::Cancelled {
+                seq,
+                record: record()?,
+            }),
+            "ended" => Ok(Cancelled::Ended {
+                seq,
+                record: record()?,
+            }),
             "in_flight" => Ok(Cancelled::InFlight(record()?)),
             "unknown_reservation" => Ok(Cancelled::UnknownReservation),
             _ => Err(reply.unknown_word()),

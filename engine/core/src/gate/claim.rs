@@ -84,7 +84,7 @@ impl Gate {
             args.push(request.id.as_bytes());
             args.push(request.user.as_str());
         }
-        let mut reply = self.run(&SCRIPT, &live, args).await?;
+        let mut reply = self.promise(&SCRIPT, &live, args).await?;
         let batch = decode(&mut reply, requests.len(), |_| {
             Ok(|word: &str, reply: &mut Reply, all: &mut Vec<_>| {
                 all.push(outcome(word, reply)?);

@@ -22,22 +22,45 @@ impl Gate {
     /// # Errors
     /// [`GateError::Unavailable`] where `redis_url` is not one that fred accepts.
     pub async fn connect(redis_url: &str) -> Result<Self, GateError> {
-        let (config, connection, performance, policy) = settings(redis_url)?;
-        let pool = Pool::new(
-            config,
-            Some(performance),
-            Some(connection),
-            Some(policy),
-            REDIS_CONNECTIONS,
-        )
-        .map_err(|e| GateError::Unavailable(e.to_string()))?;
-        for client in pool.clients() {
-            tokio::spawn(supervise(client.clone()));
-        }
-        // Not an error: the program starts, says that it is not ready, and serves once Redis is there.
-        let _ = tokio::time::timeout(REDIS_CONNECT_TIMEOUT, pool.wait_for_connect()).await;
-        Ok(Self::new(pool))
+        Ok(Self::new(pool(redis_url).await?, None))
     }
+
+    /// The same, and what it answers that promises something counts only once a replica has it (ack level `replica`).
+    ///
+    /// # Errors
+    /// As [`Gate::connect`].
+    pub async fn connect_waiting_for_replicas(redis_url: &str) -> Result<Self, GateError> {
+        let waiting = pool(redis_url).await?;
+        Ok(Self::new(pool(redis_url).await?, Some(waiting)))
+    }
+}
+
+async fn pool(redis_url: &str) -> Result<Pool, GateError> {
+    let (config, connection, performance, policy) = settings(redis_url)?;
+    let pool = Pool::new(
+        config,
+        Some(performance),
+        Some(connection),
+        Some(policy),
+        REDIS_CONNECTIONS,
+    )
+    .map_err(|e| GateError::Unavailable(e.to_string()))?;
+    for client in pool.clients() {
+        tokio::spawn(supervise(client.clone()));
+    }
+    // Not an error: the program starts, says that it is not ready, and serves once Redis is there.
+    let _ = tokio::time::timeout(REDIS_CONNECT_TIMEOUT, pool.wait_for_connect()).await;
+    Ok(pool)
+}
+
+/// A connection out of step would give every call from now on the reply of another: it is given up.
+pub(super) fn drop_connection(client: &Client) {
+    tracing::error!(
+        alarm = "redis_mismatch",
+        "a reply was that of another call; connecting anew"
+    );
+    let client = client.clone();
+    tokio::spawn(async move { client.force_reconnection().await });
 }
 
 /// What every connection of ours is set to.

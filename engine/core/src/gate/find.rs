@@ -22,7 +22,12 @@ pub static SCRIPT: Script = Script::new(
 /// What `find` found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    Found { now_ms: u64, record: Box<Record> },
+    /// `seq`: where the sale stands.
+    Found {
+        now_ms: u64,
+        seq: u64,
+        record: Box<Record>,
+    },
     UnknownReservation,
     Fenced(Fenced),
 }
@@ -38,16 +43,17 @@ impl Gate {
     ) -> Result<Found, GateError> {
         let mut args = self.args(epoch);
         args.push(id.as_bytes());
-        let mut reply = self.run(&SCRIPT, live, args).await?;
+        let mut reply = self.promise(&SCRIPT, live, args).await?;
         if let Some(fenced) = reply.fenced()? {
             return Ok(Found::Fenced(fenced));
         }
         match reply.word() {
             "found" => {
-                let now_ms = reply.number()?;
+                let (now_ms, seq) = (reply.number()?, reply.number()?);
                 let record = Record::parse(&reply.bytes()?).map_err(|e| reply.broken(e.0))?;
                 Ok(Found::Found {
                     now_ms,
+                    seq,
                     record: Box::new(record),
                 })
             }

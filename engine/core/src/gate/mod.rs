@@ -6,6 +6,7 @@
 pub mod connection;
 pub mod notices;
 pub mod reads;
+pub mod replicas;
 pub mod reply;
 pub mod script;
 pub mod sightings;
@@ -30,7 +31,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::BytesMut;
-use fred::clients::Pool;
+use fred::clients::{Client, Pool};
+use fred::error::Error;
 use fred::interfaces::LuaInterface;
 use fred::prelude::ClientLike;
 use fred::types::Value;
@@ -42,6 +44,7 @@ use crate::ids::LiveId;
 use crate::keys::Keys;
 use crate::limits::{CALLS_IN_FLIGHT_MAX, SCRIPT_TIMEOUT};
 
+use replicas::Replicas;
 use reply::Reply;
 use script::Script;
 use sightings::Sightings;
@@ -101,6 +104,9 @@ pub enum GateError {
     /// The reply belongs to another call: the connection is out of step.
     #[error("{script} got the reply of another call")]
     Mismatched { script: &'static str },
+    /// Decided, but no replica has confirmed it in time: nothing may be promised yet, and repeating tells.
+    #[error("{script} ran, but no replica has confirmed it in time")]
+    Unreplicated { script: &'static str },
 }
 
 /// A handle on Redis; cheap to clone.
@@ -112,6 +118,8 @@ pub struct Gate {
 #[derive(Debug)]
 struct Shared {
     pool: Pool,
+    /// Where answers count only once a replica has them.
+    replicas: Option<Replicas>,
     options: Options,
     call: AtomicU64,
     permits: Semaphore,
@@ -121,7 +129,7 @@ struct Shared {
 }
 
 impl Gate {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool, waiting: Option<Pool>) -> Self {
         // One attempt: fred would otherwise send an unanswered script again after a reconnect, behind the caller's back.
         let options = Options {
             max_attempts: Some(1),
@@ -131,6 +139,7 @@ impl Gate {
         };
         let shared = Shared {
             pool,
+            replicas: waiting.map(Replicas::new),
             options,
             call: AtomicU64::new(0),
             permits: Semaphore::new(CALLS_IN_FLIGHT_MAX),
@@ -176,6 +185,28 @@ impl Gate {
         live: &LiveId,
         args: Args,
     ) -> Result<Reply, GateError> {
+        self.call(None, script, live, args).await
+    }
+
+    /// Runs `script` once, for an answer that promises something: where the gate waits for replicas, only one that a replica
+    /// has confirmed is a reply.
+    pub(crate) async fn promise(
+        &self,
+        script: &'static Script,
+        live: &LiveId,
+        args: Args,
+    ) -> Result<Reply, GateError> {
+        self.call(self.shared.replicas.as_ref(), script, live, args)
+            .await
+    }
+
+    async fn call(
+        &self,
+        replicas: Option<&Replicas>,
+        script: &'static Script,
+        live: &LiveId,
+        args: Args,
+    ) -> Result<Reply, GateError> {
         let _permit = self
             .shared
             .permits
@@ -183,25 +214,55 @@ impl Gate {
             .map_err(|_| GateError::Busy)?;
         let under_way: OwnedRwLockReadGuard<()> =
             Arc::clone(&self.shared.under_way).read_owned().await;
-        let keys = script.keys_of(&Keys::of(live));
-        let client = self.shared.pool.next().with_options(&self.shared.options);
-        let loaded = script.loaded();
-        let first: Result<Value, _> = client
-            .evalsha(loaded.sha1.as_str(), keys.clone(), args.values.clone())
-            .await;
-        let answer = match first {
-            // The script did not run, so sending it whole is not a repetition; a restarted server has forgotten it.
-            Err(e) if e.details().starts_with("NOSCRIPT") => {
-                client.eval(loaded.source.as_str(), keys, args.values).await
+        let options = &self.shared.options;
+        let client = replicas
+            .map_or(&self.shared.pool, |replicas| &replicas.pool)
+            .next();
+        let answer = match replicas {
+            None => send(client, options, script, live, args.values)
+                .await
+                .map(|value| (value, true)),
+            Some(replicas) => {
+                let run = replicas.run(client, options, script, live, args.values);
+                Box::pin(run).await
             }
-            other => other,
         };
-        let value = answer.map_err(|e| connection::gate_error(script.name, &e))?;
-        Reply::new(script, &args.call, value, under_way)
+        let (value, is_confirmed) = answer.map_err(|e| connection::gate_error(script.name, &e))?;
+        match Reply::new(script, &args.call, value, under_way) {
+            Err(e) => {
+                connection::drop_connection(client);
+                Err(e)
+            }
+            Ok(_) if !is_confirmed => Err(GateError::Unreplicated {
+                script: script.name,
+            }),
+            reply => reply,
+        }
     }
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.shared.pool
+    }
+}
+
+async fn send(
+    client: &Client,
+    options: &Options,
+    script: &'static Script,
+    live: &LiveId,
+    values: Vec<Value>,
+) -> Result<Value, Error> {
+    let (client, loaded) = (client.with_options(options), script.loaded());
+    let names = script.keys_of(&Keys::of(live));
+    let first: Result<Value, _> = client
+        .evalsha(loaded.sha1.as_str(), names.clone(), values.clone())
+        .await;
+    match first {
+        // The script did not run, so sending it whole is not a repetition; a restarted server has forgotten it.
+        Err(e) if e.details().starts_with("NOSCRIPT") => {
+            client.eval(loaded.source.as_str(), names, values).await
+        }
+        other => other,
     }
 }
 

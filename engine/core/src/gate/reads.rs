@@ -31,6 +31,19 @@ pub struct ServerSettings {
     pub valkey_version: Option<String>,
     pub role: String,
     pub aof_last_write_status: String,
+    pub min_replicas_to_write: Option<String>,
+    /// Of a primary, as it sees them.
+    pub replicas: Vec<ReplicaState>,
+}
+
+/// One replica, as its primary sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaState {
+    pub address: String,
+    /// `online` once it has all that there was when it came.
+    pub state: String,
+    /// Since it was last heard of.
+    pub lag_s: Option<u64>,
 }
 
 impl Gate {
@@ -76,6 +89,19 @@ impl Gate {
             .await
             .map_err(|e| connection::gate_error("backlogs", &e))?;
         Ok(replies.into_iter().map(backlog).collect())
+    }
+
+    /// The sale's generation and the last event that the books have; `None` where Redis has no such sale.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn flushed(&self, live: &LiveId) -> Result<Option<(u32, u64)>, GateError> {
+        let key = Keys::of(live).sale;
+        let args = [key.as_str(), "epoch", "flushed_seq"].map(str::to_string);
+        let value = self.command("HMGET", Some(&key), args.to_vec()).await?;
+        let mut fields = array(value)?.into_iter().map(|v| v.into_string());
+        let mut next = || fields.next().flatten();
+        Ok((|| Some((next()?.parse().ok()?, next()?.parse().ok()?)))())
     }
 
     /// One step of a walk over all records of a sale: those of this step, and the cursor of the next (0: done). Records
@@ -141,6 +167,8 @@ impl Gate {
             valkey_version: info_field(&server, "valkey_version"),
             role: field(&replication, "role"),
             aof_last_write_status: field(&persistence, "aof_last_write_status"),
+            min_replicas_to_write: self.config("min-replicas-to-write").await?,
+            replicas: replicas(&replication),
         })
     }
 
@@ -184,7 +212,7 @@ impl Gate {
     }
 }
 
-fn redis_slot(key: &str) -> u16 {
+pub(super) fn redis_slot(key: &str) -> u16 {
     fred::util::redis_keyslot(key.as_bytes())
 }
 
@@ -236,8 +264,55 @@ fn backlog(value: Value) -> Option<Backlog> {
     })
 }
 
+/// `slave0:ip=127.0.0.1,port=6380,state=online,offset=14,lag=0`
+fn replicas(info: &str) -> Vec<ReplicaState> {
+    let described = (0..).map_while(|i| info_field(info, &format!("slave{i}")));
+    described
+        .map(|text| {
+            let field = |name: &str| {
+                let fields = text.split(',').filter_map(|pair| pair.split_once('='));
+                fields
+                    .filter(|(field, _)| *field == name)
+                    .map(|(_, value)| value.to_string())
+                    .next()
+            };
+            let or_empty = |name| field(name).unwrap_or_default();
+            ReplicaState {
+                address: format!("{}:{}", or_empty("ip"), or_empty("port")),
+                state: or_empty("state"),
+                lag_s: field("lag").and_then(|lag| lag.parse().ok()),
+            }
+        })
+        .collect()
+}
+
 fn info_field(info: &str, name: &str) -> Option<String> {
     info.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .map(|value| value.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_are_read_as_their_primary_lists_them() {
+        let info = "role:master\r\nconnected_slaves:2\r\n\
+            slave0:ip=127.0.0.1,port=6380,state=online,offset=14,lag=0\r\n\
+            slave1:ip=10.0.0.2,port=6379,state=wait_bgsave,offset=0,lag=7\r\nmaster_replid:x\r\n";
+        let replica = |address: &str, state: &str, lag_s| ReplicaState {
+            address: address.into(),
+            state: state.into(),
+            lag_s: Some(lag_s),
+        };
+        assert_eq!(
+            replicas(info),
+            [
+                replica("127.0.0.1:6380", "online", 0),
+                replica("10.0.0.2:6379", "wait_bgsave", 7)
+            ]
+        );
+        assert_eq!(replicas("role:slave\r\n"), []);
+    }
 }

@@ -103,7 +103,7 @@ impl Gate {
         args.push(BACKLOG_EVENTS_MAX.to_string());
         args.push(BACKLOG_BYTES_MAX.to_string());
         append(&mut args, requests);
-        let mut reply = self.run(&SCRIPT, live, args).await?;
+        let mut reply = self.promise(&SCRIPT, live, args).await?;
         let batch = decode(&mut reply, requests.len(), |reply| {
             let deadline_ms = reply.number()?;
             Ok(

@@ -4,12 +4,13 @@ use super::script::Script;
 use super::{Fenced, Gate, GateError};
 use crate::ids::LiveId;
 use crate::journal::StreamId;
+use crate::limits::FLUSHED_CHANNEL;
 
 pub static SCRIPT: Script = Script::new(
     "trim",
     include_str!("../../../../lua/trim.lua"),
     &["sale", "journal"],
-    &["call", "epoch", "entry_id", "flushed_seq"],
+    &["call", "epoch", "entry_id", "flushed_seq", "notices"],
     &[
         "trimmed",
         "stale",
@@ -48,6 +49,7 @@ impl Gate {
         args.push(epoch.to_string());
         args.push(entry_id.as_str());
         args.push(flushed_seq.to_string());
+        args.push(FLUSHED_CHANNEL);
         let mut reply = self.run(&SCRIPT, live, args).await?;
         if let Some(fenced) = reply.fenced()? {
             return Ok(Trimmed::Fenced(fenced));

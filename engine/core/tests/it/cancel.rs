@@ -50,7 +50,7 @@ async fn cancelled_gives_everything_back_and_says_so() {
         (record.status, record.seq),
         (Status::Released(Reason::Cancelled), 2)
     );
-    assert_eq!(outcome, Cancelled::Cancelled(record));
+    assert_eq!(outcome, Cancelled::Cancelled { seq: 4, record });
     ended(&scene, before, 'c', &ask, held).await;
 
     let after = scene.state().await;
@@ -80,7 +80,10 @@ async fn ended_before_shows_how_and_writes_nothing() {
         let before = scene.state().await;
         assert_eq!(
             cancel(&scene, ask.id, &ask.user).await,
-            Cancelled::Ended(present(&scene, &ask).await),
+            Cancelled::Ended {
+                seq: 3,
+                record: present(&scene, &ask).await
+            },
             "{letter}"
         );
         assert_eq!(scene.state().await, before);
@@ -98,7 +101,7 @@ async fn ended_as_expired_from_the_deadline_on_and_cancelled_before() {
         let outcome = cancel(&scene, ask.id, &ask.user).await;
         let record = present(&scene, &ask).await;
         assert_eq!(record.status, Status::Released(reason));
-        assert_eq!(outcome, Cancelled::Ended(record));
+        assert_eq!(outcome, Cancelled::Ended { seq: 3, record });
         ended(&scene, before, letter, &ask, held).await;
     }
     let (scene, ask) = with_a_hold().await;
@@ -107,7 +110,7 @@ async fn ended_as_expired_from_the_deadline_on_and_cancelled_before() {
         .await;
     assert!(matches!(
         cancel(&scene, ask.id, &ask.user).await,
-        Cancelled::Cancelled(_)
+        Cancelled::Cancelled { .. }
     ));
 }
 

@@ -20,8 +20,13 @@ async fn found_shows_the_record_as_it_is_now() {
         body: ask.body,
     };
     match scene.gate.find(&scene.live, EPOCH, ask.id).await.unwrap() {
-        Found::Found { now_ms, record } => {
+        Found::Found {
+            now_ms,
+            seq,
+            record,
+        } => {
             assert!(now_ms >= decided.now_ms);
+            assert_eq!(seq, decided.seq);
             assert_eq!(*record, held);
         }
         other => panic!("{other:?}"),
@@ -38,7 +43,7 @@ async fn found_shows_the_record_as_it_is_now() {
         ..held
     };
     let found = scene.gate.find(&scene.live, EPOCH, ask.id).await.unwrap();
-    assert!(matches!(found, Found::Found { record, .. } if *record == cancelled));
+    assert!(matches!(found, Found::Found { seq: 3, record, .. } if *record == cancelled));
 }
 
 #[tokio::test]

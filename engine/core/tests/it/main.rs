@@ -29,8 +29,10 @@ mod vouch;
 mod withdraw;
 
 mod races;
+mod replicas;
 mod restart;
 mod server_refusals;
+mod wire;
 
 mod model;
 mod reference;

@@ -139,7 +139,7 @@ async fn a_hold_that_is_cancelled_and_swept_at_once_is_given_back_once() {
             },
             async { scene.gate.sweep(&scene.live, EPOCH).await.unwrap() },
         );
-        let Cancelled::Ended(record) = cancelled else {
+        let Cancelled::Ended { record, .. } = cancelled else {
             panic!("round {round}: {cancelled:?}")
         };
         assert_eq!(record.status, Status::Released(Reason::Expired));

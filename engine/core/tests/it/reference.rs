@@ -182,7 +182,10 @@ impl Reference {
             return Cancelled::UnknownReservation;
         };
         if record.status != Status::Held {
-            return Cancelled::Ended(Box::new(record.clone()));
+            return Cancelled::Ended {
+                seq: self.seq,
+                record: Box::new(record.clone()),
+            };
         }
         let overdue = record.deadline_ms <= now_ms;
         let record = Box::new(self.end(
@@ -193,10 +196,11 @@ impl Reference {
                 Reason::Cancelled
             },
         ));
+        let seq = self.seq;
         if overdue {
-            Cancelled::Ended(record)
+            Cancelled::Ended { seq, record }
         } else {
-            Cancelled::Cancelled(record)
+            Cancelled::Cancelled { seq, record }
         }
     }
 

@@ -61,7 +61,7 @@ async fn give_back(scene: &Scene) {
     let swept = gate.sweep(live, EPOCH).await.unwrap();
     assert!(matches!(swept, Swept::Swept(Sweep { released: 1, .. })));
     let cancelled = gate.cancel(live, EPOCH, id, &user("ann")).await.unwrap();
-    assert!(matches!(cancelled, Cancelled::Cancelled(_)));
+    assert!(matches!(cancelled, Cancelled::Cancelled { .. }));
     let switched = gate.switch(live, EPOCH, Verb::Pause).await.unwrap();
     assert!(matches!(switched, Switched::Switched { .. }));
     let entries = gate.journal(live, &StreamId::start(), 99).await.unwrap();

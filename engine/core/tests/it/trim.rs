@@ -1,10 +1,13 @@
 //! `trim`: what the books have leaves the journal, except the entry at which they stand.
 
+use std::time::Duration;
+
 use doorbuster_core::gate::Fenced;
+use doorbuster_core::gate::notices::{Flushed, listen_to_books};
 use doorbuster_core::gate::trim::Trimmed;
 use doorbuster_core::journal::StreamId;
 
-use crate::harness::{EPOCH, Scene};
+use crate::harness::{EPOCH, Scene, redis_url};
 
 /// Entries 1 (opened), 2 and 3 (a batch of two), 4, 5; and their ids.
 async fn with_entries() -> (Scene, Vec<StreamId>) {
@@ -102,4 +105,43 @@ async fn recovering_where_the_journal_is_not_what_the_writer_read() {
         "the books are ahead"
     );
     assert_eq!(scene.state().await, before);
+}
+
+#[tokio::test]
+async fn trimmed_says_how_far_the_books_are_and_stale_says_nothing() {
+    let (scene, ids) = with_entries().await;
+    let mut notices = listen_to_books(redis_url()).await.unwrap();
+    // Listening begins when it begins: the first notice may be missed, so the same is said until it is heard.
+    let heard = async {
+        loop {
+            scene.set("sale", "flushed_seq", "1").await;
+            trim(&scene, &ids[1], 3).await;
+            let next = tokio::time::timeout(Duration::from_millis(50), notices.recv());
+            if let Ok(notice) = next.await {
+                break notice.unwrap();
+            }
+        }
+    };
+    let notice = |seq| Flushed {
+        live: scene.live.clone(),
+        epoch: EPOCH,
+        seq,
+    };
+    let bound = Duration::from_secs(10);
+    assert_eq!(tokio::time::timeout(bound, heard).await.unwrap(), notice(3));
+    trim(&scene, &ids[1], 3).await;
+    trim(&scene, &ids[3], 5).await;
+    let next = async {
+        loop {
+            let next = notices.recv().await.unwrap();
+            if next.seq != 3 {
+                break next;
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(bound, next).await.unwrap(), notice(5));
+    assert_eq!(
+        scene.gate.flushed(&scene.live).await.unwrap(),
+        Some((EPOCH, 5))
+    );
 }

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use anyhow::Result;
-use doorbuster_stage::{Stage, StageOptions};
+use doorbuster_stage::{Stage, StageOptions, eventually};
 
 use crate::talk;
 
@@ -38,12 +39,26 @@ fn the_ack_level_decides_how_redis_syncs() -> Result<()> {
     for (level, appendfsync) in [
         ("memory", "everysec"),
         ("fsync", "always"),
+        ("replica", "always"),
         ("mysql", "always"),
     ] {
         let stage = Stage::start(&StageOptions::redis_only().ack_level(level))?;
         let answer = talk::lines(stage.redis().port(), "CONFIG GET appendfsync", 5)?;
         assert!(answer.ends_with(appendfsync), "{level}: {answer}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_replica_copies_what_its_primary_has() -> Result<()> {
+    let stage = Stage::start(&StageOptions::redis_only().ack_level("replica"))?;
+    talk::redis(stage.redis().port(), "SET whose primary")?;
+
+    let copied = eventually(Duration::from_secs(10), || {
+        let answer = talk::lines(stage.replica().port(), "GET whose", 2).ok()?;
+        (answer == "$7 primary").then_some(())
+    });
+    assert!(copied.is_some());
     Ok(())
 }
 

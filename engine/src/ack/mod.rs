@@ -1,0 +1,117 @@
+//! Whether an acknowledgement is worth what the ack level promises (design §3, Ack levels).
+//!
+//! Checked at start and every few seconds, against what the level rests on: Redis, a replica, MySQL. Below the asked level
+//! the front admits nobody and `/readyz` names the setting.
+
+mod books;
+mod redis;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use doorbuster_core::gate::Gate;
+use doorbuster_core::gate::replicas::ReplicaHas;
+use tokio_util::sync::CancellationToken;
+
+use crate::books::Books;
+use crate::config::AckLevel;
+use crate::limits::SELF_CHECK_EVERY;
+use crate::metrics;
+
+/// What the last check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AckState {
+    /// Each names a setting, what it is, and what it must be. Empty: the level is met.
+    pub problems: Vec<String>,
+    /// What would be better otherwise, though the level is met without it.
+    pub advice: Vec<String>,
+    /// False where a managed server hides its settings: then the level is declared, not verified.
+    pub verified: bool,
+}
+
+impl AckState {
+    fn unverified(problem: String) -> Self {
+        Self {
+            problems: vec![problem],
+            advice: Vec::new(),
+            verified: false,
+        }
+    }
+}
+
+/// The asked level and the last finding.
+#[derive(Debug)]
+pub struct AckWatch {
+    pub level: AckLevel,
+    state: ArcSwap<AckState>,
+}
+
+impl AckWatch {
+    pub(crate) fn new(level: AckLevel) -> Self {
+        let unknown = AckState::unverified("redis has not been checked yet".into());
+        Self {
+            level,
+            state: ArcSwap::from_pointee(unknown),
+        }
+    }
+
+    pub fn state(&self) -> Arc<AckState> {
+        self.state.load_full()
+    }
+
+    /// Whether an acknowledgement would be worth what it says.
+    pub fn is_met(&self) -> bool {
+        self.state.load().problems.is_empty()
+    }
+
+    /// Where an accepted request is by the time its buyer is told.
+    pub fn means(&self, gate: &Gate) -> &'static str {
+        match (self.level, gate.replica_has()) {
+            (AckLevel::Memory, _) => "in redis's memory, and on its disk within two seconds",
+            (AckLevel::Fsync, _) => "on redis's disk",
+            (AckLevel::Replica, Some(ReplicaHas::Fsynced)) => {
+                "on the disks of redis and of a replica (WAITAOF)"
+            }
+            (AckLevel::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
+            (AckLevel::Mysql, _) => "in redis, and committed in mysql",
+        }
+    }
+
+    /// Checks until told to stop.
+    pub(crate) async fn watch(&self, gate: &Gate, books: &Books, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let found = self.look(gate, books).await;
+            let is_met = found.problems.is_empty();
+            ::metrics::gauge!(metrics::ACK_OK).set(f64::from(u8::from(is_met)));
+            if *self.state.load_full() != found {
+                tracing::info!(ack_level = self.level.as_str(), verified = found.verified, problems = ?found.problems, advice = ?found.advice, "ack level checked");
+                self.state.store(Arc::new(found));
+            }
+            let pause = if is_met {
+                SELF_CHECK_EVERY
+            } else {
+                SELF_CHECK_EVERY / 10
+            };
+            let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
+    }
+
+    async fn look(&self, gate: &Gate, books: &Books) -> AckState {
+        let settings = match gate.server_settings().await {
+            Ok(settings) => settings,
+            Err(e) => return AckState::unverified(e.to_string()),
+        };
+        let mut found = redis::judge(self.level, &settings);
+        match self.level {
+            AckLevel::Memory | AckLevel::Fsync => {}
+            AckLevel::Replica => {
+                gate.require_of_replica(redis::asked_of_replica(&settings));
+                if found.problems.is_empty() {
+                    found.problems.extend(redis::try_replica(gate).await);
+                }
+            }
+            AckLevel::Mysql => found.problems.extend(books::problems(books).await),
+        }
+        found
+    }
+}
