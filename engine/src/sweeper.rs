@@ -3,7 +3,7 @@
 //! Each sweep says before when no further hold can be due, so an idle sale costs nothing. Any number of sweepers may run:
 //! a hold is ended by the script that finds it overdue, once, and a cancel that comes first leaves nothing to end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use doorbuster_core::clock;
@@ -27,7 +27,10 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
         .is_some()
     {
         let sales = roster.latest();
-        due.retain(|live, _| sales.iter().any(|(known, _)| known == live));
+        if due.len() > sales.len() {
+            let awake: HashSet<&LiveId> = sales.iter().map(|(live, _)| live).collect();
+            due.retain(|live, _| awake.contains(live));
+        }
         for (live, backlog) in sales.iter() {
             let (LiveId::Sale(_), Some(backlog)) = (live, backlog) else {
                 continue;

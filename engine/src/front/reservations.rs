@@ -169,12 +169,16 @@ fn named(
     ))
 }
 
-/// The sale, if what Redis acknowledges now would be worth its ack level.
+/// The sale, if what Redis acknowledges now would be worth its ack level, and MySQL is not too far behind.
 pub(super) async fn open_sale(app: &App, live: &LiveId) -> Result<Arc<LiveSale>, Refusal> {
     if !app.ack.is_met() {
         return Err(Refusal::Unavailable {
             detail: "the asked ack level is not met; see /readyz",
         });
     }
-    app.registry.live(live).await
+    let sale = app.registry.live(live).await?;
+    if sale.sheds_backlog() {
+        return Err(Refusal::Backlog);
+    }
+    Ok(sale)
 }

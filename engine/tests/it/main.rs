@@ -9,13 +9,16 @@
 
 mod harness;
 
+mod backlog;
 mod bad_input;
 mod claims;
+mod dead_letters;
 mod drain;
 mod faults;
 mod fence;
 mod holds;
 mod limits;
 mod malformed;
+mod rest;
 mod self_check;
 mod surface;
