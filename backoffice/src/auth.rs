@@ -19,6 +19,8 @@ pub enum Access {
     Bearer,
     /// Operators and admins.
     Staff,
+    /// Admins alone.
+    Admin,
 }
 
 impl Access {
@@ -27,6 +29,7 @@ impl Access {
         match self {
             Access::Public | Access::Bearer => true,
             Access::Staff => matches!(role, Role::Operator | Role::Admin),
+            Access::Admin => role == Role::Admin,
         }
     }
 }
@@ -60,7 +63,11 @@ fn authorize(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Cl
     if access.admits(claims.role) {
         Ok(Some(claims))
     } else {
-        Err(ApiError::Forbidden("operator or admin"))
+        let admitted = match access {
+            Access::Admin => "admin",
+            _ => "operator or admin",
+        };
+        Err(ApiError::Forbidden(admitted))
     }
 }
 
@@ -80,10 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_operators_and_admins_are_staff() {
+    fn only_operators_and_admins_are_staff_and_only_admins_are_admins() {
         let staff = [Role::Buyer, Role::Operator, Role::Finance, Role::Admin]
             .map(|role| Access::Staff.admits(role));
         assert_eq!(staff, [false, true, false, true]);
+        let admins = [Role::Buyer, Role::Operator, Role::Finance, Role::Admin]
+            .map(|role| Access::Admin.admits(role));
+        assert_eq!(admins, [false, false, false, true]);
     }
 
     #[test]

@@ -22,14 +22,15 @@ Examples:
   doorbuster-backoffice migrate
   doorbuster-backoffice token --user ann --role operator --ttl 1h
   doorbuster-backoffice serve --backoffice-listen 127.0.0.1:8081
-  doorbuster-backoffice reconcile --sale drop-1 --json";
+  doorbuster-backoffice reconcile --sale drop-1 --json
+  doorbuster-backoffice reconcile --sale drop-1 --repair";
 
 const SECRETS: &str = "\
 Secrets, from the environment only:
   TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve and token
   TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
 
-Exit status: 0 done, 1 reconcile found differences, 2 failed, 64 bad configuration.";
+Exit status: 0 done, 1 reconcile found differences (with --repair: that it left), 2 failed, 64 bad configuration.";
 
 /// How a sample file marks a secret that nobody has chosen yet.
 const UNCHOSEN: &str = "change-me";
@@ -56,7 +57,7 @@ pub enum Command {
     /// Serve the back-office API until SIGTERM
     #[command(after_help = SECRETS)]
     Serve(Serve),
-    /// Compare Redis with the books and print every difference
+    /// Compare Redis with the books and print every difference; repair the books on request
     Reconcile(Reconcile),
 }
 
@@ -109,6 +110,9 @@ pub struct Reconcile {
     /// Only this sale, or coupon:<id>; otherwise every published one
     #[arg(long, value_parser = LiveId::from_book_id)]
     pub sale: Option<LiveId>,
+    /// Make reservations, lines and claims say what the journal says, and print each change; Redis is never written
+    #[arg(long)]
+    pub repair: bool,
     #[command(flatten)]
     pub output: Output,
 }

@@ -37,6 +37,8 @@ pub(crate) enum ApiError {
     UnknownSku,
     #[error("there is no coupon of this id")]
     UnknownCoupon,
+    #[error("there is no dead letter of this id")]
+    UnknownDeadLetter,
     #[error("this path does not know the method; the Allow header lists those it knows")]
     MethodNotAllowed,
     #[error("the body did not arrive in time")]
@@ -53,6 +55,9 @@ pub(crate) enum ApiError {
     InsufficientStock { left: u64 },
     #[error("this sale has had as many adjustments as it may")]
     TooManyAdjusts,
+    /// What MySQL said.
+    #[error("it could not be applied this time either, and stays open: {0}")]
+    StillRefused(String),
     #[error("the body is longer than 65536 bytes")]
     BodyTooLarge,
     #[error("the body must be JSON, with Content-Type: application/json")]
@@ -123,6 +128,7 @@ impl ApiError {
             Self::UnknownSale => (StatusCode::NOT_FOUND, "unknown_sale"),
             Self::UnknownSku => (StatusCode::NOT_FOUND, "unknown_sku"),
             Self::UnknownCoupon => (StatusCode::NOT_FOUND, "unknown_coupon"),
+            Self::UnknownDeadLetter => (StatusCode::NOT_FOUND, "unknown_dead_letter"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow_body"),
             Self::SaleExists => (StatusCode::CONFLICT, "sale_exists"),
@@ -131,6 +137,7 @@ impl ApiError {
             Self::Closed => (StatusCode::CONFLICT, "closed"),
             Self::InsufficientStock { .. } => (StatusCode::CONFLICT, "insufficient_stock"),
             Self::TooManyAdjusts => (StatusCode::CONFLICT, "too_many_adjusts"),
+            Self::StillRefused(_) => (StatusCode::CONFLICT, "still_refused"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")

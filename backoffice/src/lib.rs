@@ -4,7 +4,7 @@
 //! `migrate`, `token`, `server`, `reconcile`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
 //! `auth` (who may), as the table in [`route`] says, and reaches a handler in `sales`, `coupons` or `me`, which parses with
 //! `extract` and `validate`, and answers through `error`. What sales and coupons share once they are in Redis is in `live`;
-//! `audit_log` keeps who changed what. SQL is in the `store` of each; Redis is reached through `doorbuster_core::gate` alone.
+//! `dead_letters` are events that MySQL refused, `projection` puts single ones into the books; `audit_log` keeps who changed what. SQL is in the `store` of each; Redis is reached through `doorbuster_core::gate` alone.
 
 pub mod config;
 mod hosts;
@@ -24,12 +24,14 @@ mod extract;
 pub mod route;
 
 mod coupons;
+mod dead_letters;
 mod health;
 mod me;
 mod sales;
 
 mod audit_log;
 mod live;
+mod projection;
 mod raw;
 
 mod error;

@@ -50,8 +50,10 @@ pub const LAG_ENTRIES: usize = 2;
 
 /// Characters of the title of a sale or an item.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Characters of the reason of an adjustment.
+/// Characters of the reason of an adjustment, or of a discard.
 pub const REASON_CHARS_MAX: usize = 200;
+/// Characters that are kept of why MySQL refused an event; its column has room for them.
+pub const ERROR_CHARS_MAX: usize = 1_000;
 /// Seconds of a hold, and of its one extension for payment.
 pub const HOLD_SECONDS_MAX: u32 = 86_400;
 /// Stock of a sku, and limit per user.
@@ -66,6 +68,9 @@ pub const PAGE_ROWS_DEFAULT: u32 = 20;
 
 /// Rows, or records, that reconcile compares at a time.
 pub const RECONCILE_CHUNK: u32 = 500;
+/// Rows that one run repairs in a sale, all in one transaction under the cursor's lock, which keeps the writer waiting: some
+/// seconds. What is left over, the next run does.
+pub const REPAIRS_MAX: usize = 10_000;
 /// Journal entries that it reads from Redis at a time; each has up to 128 events.
 pub const RECONCILE_ENTRIES: usize = 200;
 

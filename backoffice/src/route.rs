@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::{Access, guard};
 use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
-use crate::{coupons, docs, edge, health, me, openapi, sales};
+use crate::{coupons, dead_letters, docs, edge, health, me, openapi, sales};
 
 /// One line of the table.
 pub struct Route {
@@ -22,7 +22,7 @@ pub struct Route {
 
 /// The table, in the order in which /docs tells it.
 pub fn table() -> Vec<Route> {
-    use Access::{Bearer, Public, Staff};
+    use Access::{Admin, Bearer, Public, Staff};
     let read = |path, access, handler| Route {
         method: Method::GET,
         path,
@@ -48,6 +48,17 @@ pub fn table() -> Vec<Route> {
         read("/admin/v1/coupons/{id}", Staff, get(coupons::read)),
         write("/admin/v1/coupons/{id}/open", Staff, post(coupons::open)),
         write("/admin/v1/coupons/{id}/close", Staff, post(coupons::close)),
+        read("/admin/v1/dead-letters", Staff, get(dead_letters::list)),
+        write(
+            "/admin/v1/dead-letters/{id}/retry",
+            Staff,
+            post(dead_letters::retry),
+        ),
+        write(
+            "/admin/v1/dead-letters/{id}/discard",
+            Admin,
+            post(dead_letters::discard),
+        ),
         read("/v1/me/reservations", Bearer, get(me::reservations)),
         read("/livez", Public, get(health::livez)),
         read("/readyz", Public, get(health::readyz)),

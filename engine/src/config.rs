@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbuster_core::claims::TokenKeys;
+use doorbuster_core::gate::backlog::BacklogMax;
+use doorbuster_core::limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX};
 use doorbuster_core::receipt::ReceiptKey;
 use tracing_subscriber::EnvFilter;
 
@@ -75,6 +77,12 @@ struct Serve {
     /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose, as at ACK_LEVEL=mysql
     #[arg(long, env = "WRITER_LAG_MAX", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=60))]
     writer_lag_max: u64,
+    /// Events of a sale that may wait for MySQL; past it buyers are told to come back (503 backlog)
+    #[arg(long, env = "BACKLOG_MAX", default_value_t = BACKLOG_EVENTS_MAX, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    backlog_max: u64,
+    /// The same in bytes of events
+    #[arg(long, env = "BACKLOG_BYTES_MAX", default_value_t = BACKLOG_BYTES_MAX, value_parser = clap::value_parser!(u64).range(1_048_576..=1_099_511_627_776))]
+    backlog_bytes_max: u64,
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
     /// Host headers that are answered; empty = all
@@ -127,6 +135,7 @@ pub struct Config {
     pub rate_per_user: u32,
     pub rate_total: u32,
     pub writer_lag_max: Duration,
+    pub backlog_max: BacklogMax,
     pub max_connections: u32,
     pub allowed_hosts: Vec<String>,
     pub cors_origins: Vec<String>,
@@ -207,6 +216,10 @@ impl Config {
             rate_per_user: serve.rate_per_user,
             rate_total: serve.rate_total,
             writer_lag_max: Duration::from_secs(serve.writer_lag_max),
+            backlog_max: BacklogMax {
+                events: serve.backlog_max,
+                bytes: serve.backlog_bytes_max,
+            },
             max_connections: serve.max_connections,
             allowed_hosts: listed(serve.allowed_hosts),
             cors_origins: listed(serve.cors_origins),

@@ -48,6 +48,11 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Script calls of one sale under way at once. Two were no faster, and made smaller batches (PERFORMANCE.md).
 pub const CALLS_PER_SALE_MAX: usize = 1;
 
+/// While a sale's backlog is full, one request in so long is put to Redis, and the others are shed from memory.
+pub const BACKLOG_LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Between two lines of the log that say so.
+pub const BACKLOG_SAID_EVERY: Duration = Duration::from_secs(10);
+
 // ── What the front remembers ─────────────────────────────────────────────────────────────────────────────────────
 
 /// Sales that the front keeps at hand; the least used goes first.
@@ -114,7 +119,7 @@ pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(100);
 pub const LAG_GRACE: Duration = Duration::from_millis(500);
 pub const PACE_STEP: Duration = Duration::from_micros(250);
 pub const PACE_MAX: Duration = Duration::from_millis(20);
-/// Events past which the books of a sale lag no further, however busy the buyers; half of what sheds `backlog`.
+/// Events past which the books of a sale lag no further, however busy the buyers; at most half of what sheds `backlog`.
 pub const DEFERRED_EVENTS_MAX: u64 = BACKLOG_EVENTS_MAX / 2;
 /// Sales written at once by one writer.
 pub const WRITER_SALES_AT_ONCE: usize = 4;
@@ -123,18 +128,31 @@ pub const WRITER_PAUSE_MIN: Duration = Duration::from_millis(10);
 pub const WRITER_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// After an error of the server.
 pub const WRITER_RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Sales without backlog that a writer looks at in a second: with many of them each is looked at less often. Some 2 µs of Redis each.
+pub const LOOKS_PER_SECOND_MAX: u64 = 5_000;
+/// A sale that is over, is in the books as a whole, and has no hold left to end rests: it is looked at so seldom, which bounds how
+/// late a change by staff reaches the books.
+pub const REST_LOOK_EVERY: Duration = Duration::from_secs(30);
+/// A window counts as over for so long after its end: more than any two clocks that scripts accept may differ by.
+pub const REST_AFTER: Duration = Duration::from_secs(120);
 /// Between two looks for newly published sales.
 pub const ROSTER_EVERY: Duration = Duration::from_millis(250);
 /// For MySQL to name them, a connection included.
 pub const ROSTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dead letters a minute past which a sale's writer stops and asks for a person.
 pub const DEAD_LETTERS_PER_MINUTE_MAX: usize = 3;
+/// Between two tries of a sale that is stopped, and between two looks for what other writers have stopped.
+pub const STOPPED_LOOK_EVERY: Duration = Duration::from_secs(2);
+pub const STOPS_EVERY: Duration = Duration::from_secs(1);
+/// A vouch that has waited for an engine's word for so long is said to wait: longer than an engine that is dead makes it wait.
+pub const VOUCH_UNHEARD_ALARM: Duration = Duration::from_secs(5);
 /// Longest wait between two sweeps of a sale: covers a clock that moved.
 pub const SWEEP_EVERY_MAX: Duration = Duration::from_secs(20);
 /// Shortest one, and the wait after a sale could not be swept.
 pub const SWEEP_EVERY_MIN: Duration = Duration::from_millis(200);
-/// Between two rounds of per-sale gauges.
+/// Between two rounds of per-sale gauges, and between two looks at a sale in which nothing has happened.
 pub const GAUGES_EVERY: Duration = Duration::from_secs(1);
+pub const GAUGES_EVERY_IDLE: Duration = Duration::from_secs(10);
 
 // ── Witnesses and self-check ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,6 +210,7 @@ const _: () = {
         WRITER_WAIT_TIMEOUT_S as u64 > WRITER_REDIS_TIMEOUT.as_secs(),
         "a live writer must not lose its own connection"
     );
+    assert!(VOUCH_UNHEARD_ALARM.as_millis() > ENGINE_LIFE.as_millis());
     assert!(
         LINGER_TIMEOUT.as_millis() < DRAIN_REQUESTS.as_millis(),
         "the last answers of a draining engine arrive"

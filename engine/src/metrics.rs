@@ -19,9 +19,12 @@ pub const SHIELD_ANSWERS: &str = "doorbuster_shield_answers_total";
 pub const WRITER_EVENTS: &str = "doorbuster_writer_events_total";
 pub const WRITER_LAG_SECONDS: &str = "doorbuster_writer_lag_seconds";
 pub const WRITER_LAG_EVENTS: &str = "doorbuster_writer_lag_events";
+pub const BACKLOG_USED: &str = "doorbuster_backlog_used_ratio";
 pub const WRITER_TRANSACTION_SECONDS: &str = "doorbuster_writer_transaction_seconds";
 pub const WRITER_ERRORS: &str = "doorbuster_writer_errors_total";
 pub const DEAD_LETTERS: &str = "doorbuster_dead_letters_total";
+pub const WRITER_STOPPED: &str = "doorbuster_writer_stopped";
+pub const VOUCH_UNHEARD_SECONDS: &str = "doorbuster_vouch_unheard_seconds";
 pub const RECOVERING: &str = "doorbuster_sale_recovering";
 pub const REWINDS: &str = "doorbuster_rewinds_total";
 pub const VOUCHES: &str = "doorbuster_vouches_total";
@@ -70,6 +73,10 @@ fn describe() {
     describe_gauge!(QUEUE_DEPTH, "Requests waiting for a script call, by sale.");
     describe_counter!(OUTCOMES, "Requests decided, by outcome word.");
     describe_counter!(SHIELD_ANSWERS, "Sold-out answers given from memory.");
+    describe_books();
+}
+
+fn describe_books() {
     describe_counter!(WRITER_EVENTS, "Journal events applied to MySQL.");
     describe_gauge!(
         WRITER_LAG_SECONDS,
@@ -77,6 +84,10 @@ fn describe() {
         "Age of the oldest event not yet in MySQL, by sale."
     );
     describe_gauge!(WRITER_LAG_EVENTS, "Events not yet in MySQL, by sale.");
+    describe_gauge!(
+        BACKLOG_USED,
+        "What waits for MySQL as a part of what may (BACKLOG_MAX, BACKLOG_BYTES_MAX), by sale; at 1 buyers are told to come back."
+    );
     describe_histogram!(
         WRITER_TRANSACTION_SECONDS,
         Unit::Seconds,
@@ -87,6 +98,15 @@ fn describe() {
         "Writer transactions that failed and will be tried again."
     );
     describe_counter!(DEAD_LETTERS, "Events whose projection MySQL refused.");
+    describe_gauge!(
+        WRITER_STOPPED,
+        "1 while a sale's writer is stopped by dead letters and asks for a person, by sale."
+    );
+    describe_gauge!(
+        VOUCH_UNHEARD_SECONDS,
+        Unit::Seconds,
+        "How long a vouch has waited for the word of an engine that gives signs of life, by sale."
+    );
     describe_gauge!(
         RECOVERING,
         "1 while a sale may not sell: not vouched for, rewound, or missing in Redis."

@@ -56,6 +56,7 @@ async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
         .await
         .context("connecting")?
         .context("REDIS_URL")?;
+    gate.set_backlog_max(config.backlog_max);
     // Lives as long as the process: no request counts who else uses it.
     let app: &'static App = Box::leak(Box::new(App::new(&config, gate, books, recorder, beside)));
 

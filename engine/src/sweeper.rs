@@ -28,8 +28,8 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
     {
         let sales = roster.latest();
         if due.len() > sales.len() {
-            let known: HashSet<&LiveId> = sales.iter().map(|(live, _)| live).collect();
-            due.retain(|live, _| known.contains(live));
+            let awake: HashSet<&LiveId> = sales.iter().map(|(live, _)| live).collect();
+            due.retain(|live, _| awake.contains(live));
         }
         for (live, backlog) in sales.iter() {
             let (LiveId::Sale(_), Some(backlog)) = (live, backlog) else {

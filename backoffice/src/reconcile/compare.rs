@@ -260,6 +260,8 @@ impl Findings {
             records: self.records,
             moving: self.moving,
             differences: self.differences,
+            repairs: Vec::new(),
+            repair_tried: false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Holds Redis against the books, per sale and sku, and record by record. Reads only. Called by `main`.
+//! Holds Redis against the books, per sale and sku, and record by record, and repairs the books where asked to. Called by `main`.
 //!
 //! A live sale moves while it is looked at, so the order of the looks matters: the books are read in one transaction, which
 //! shows them as of one instant (cursor C); then all records of Redis; then its counters, at S; then the journal's tail, from
@@ -8,20 +8,24 @@ mod account;
 mod compare;
 mod fact;
 mod live;
+mod print;
+mod repair;
 mod report;
 mod store;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
+use axum::http::HeaderMap;
 use doorbuster_core::gate::Gate;
-use doorbuster_core::ids::LiveId;
+use doorbuster_core::ids::{LiveId, UserId};
 use doorbuster_core::journal::Event;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
-pub use report::{Difference, Report, SaleReport};
+pub use report::{Difference, Repair, Report, SaleReport};
 
 use crate::config::Reconcile;
+use crate::extract::{Caller, RequestId};
 use crate::limits::RECONCILE_CHUNK;
 use crate::{app, config, raw};
 use account::Account;
@@ -43,10 +47,24 @@ pub async fn reconcile(request: &Reconcile) -> Result<Report> {
     }
     let mut sales = Vec::new();
     for live in &published {
-        sales.push(reconcile_sale(&gate, &books, live).await?);
+        let mut report = reconcile_sale(&gate, &books, live).await?;
+        if request.repair && !report.differences.is_empty() {
+            let repairs = repair::repair(&gate, &books, live, &repairer()?).await?;
+            report = reconcile_sale(&gate, &books, live).await?;
+            (report.repairs, report.repair_tried) = (repairs, true);
+        }
+        sales.push(report);
     }
     books.close().await;
     Ok(Report::new(sales))
+}
+
+/// Who repairs, for the audit log.
+fn repairer() -> Result<Caller> {
+    Ok(Caller {
+        user: UserId::parse("reconcile")?,
+        request_id: RequestId::of(&HeaderMap::new()),
+    })
 }
 
 async fn reconcile_sale(gate: &Gate, books: &MySqlPool, live: &LiveId) -> Result<SaleReport> {

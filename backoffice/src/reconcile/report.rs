@@ -5,6 +5,7 @@ use std::fmt;
 
 use doorbuster_core::ids::ReservationId;
 use serde::Serialize;
+use serde_json::Value;
 
 /// What differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,6 +31,33 @@ pub enum Kind {
     RecordUnknown,
     RecordField,
     RecordMalformed,
+}
+
+/// What was repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mended {
+    /// Columns of a journal row that its raw event did not bear out.
+    JournalColumns,
+    /// The cursor was behind the journal.
+    Cursor,
+    /// A reservation or claim that the journal has, and the books had not.
+    RowAdded,
+    RowRewritten,
+    /// A reservation or claim that no event explains.
+    RowRemoved,
+}
+
+/// One repair of the books.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    pub what: Mended,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ReservationId>,
+    pub seq: u64,
+    /// Null: nothing was there, or is.
+    pub before: Value,
+    pub after: Value,
 }
 
 /// One difference, with what each side says.
@@ -65,13 +93,20 @@ pub struct SaleReport {
     /// Records that changed while they were looked at, and are left to the next run.
     pub moving: usize,
     pub differences: Vec<Difference>,
+    /// What this run has repaired; `differences` are those that it left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Repair>,
+    #[serde(skip)]
+    pub(super) repair_tried: bool,
 }
 
 /// All of them.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// How many, over all sales.
+    /// How many, over all sales; after repairs, where these were asked for.
     pub differences: usize,
+    /// How many rows were repaired.
+    pub repaired: usize,
     pub sales: Vec<SaleReport>,
 }
 
@@ -79,8 +114,39 @@ impl Report {
     pub(super) fn new(sales: Vec<SaleReport>) -> Self {
         Self {
             differences: sales.iter().map(|sale| sale.differences.len()).sum(),
+            repaired: sales.iter().map(|sale| sale.repairs.len()).sum(),
             sales,
         }
+    }
+}
+
+impl SaleReport {
+    /// What to do about the differences; nothing where there are none.
+    pub fn advice(&self) -> Option<String> {
+        let has = |kinds: &[Kind]| self.differences.iter().any(|d| kinds.contains(&d.kind));
+        let books = |d: &Difference| {
+            d.kind == Kind::Sum
+                && d.says.contains_key("journal")
+                && d.says.contains_key("reservations")
+        };
+        let sale = &self.sale;
+        Some(if self.differences.is_empty() {
+            return None;
+        } else if has(&[Kind::DeadLetter]) {
+            format!("settle its dead letters first: GET /admin/v1/dead-letters?sale={sale}")
+        } else if !self.repair_tried {
+            "reconcile --repair mends what differs from the books' own journal".to_owned()
+        } else if has(&[Kind::JournalGap, Kind::JournalUnreadable, Kind::Cursor]) {
+            "the journal itself is damaged, and nothing can be rebuilt from it: restore the books from a backup".to_owned()
+        } else if self.lag_events + self.moving as u64 > 0 {
+            "the sale moves: look again once it is quiet".to_owned()
+        } else if self.differences.iter().any(books) {
+            "an event that was discarded stays different".to_owned()
+        } else {
+            format!(
+                "the books agree with themselves and redis does not with them: doorbuster-backoffice rebuild --sale {sale}"
+            )
+        })
     }
 }
 
@@ -136,7 +202,11 @@ impl fmt::Display for Report {
             "{} sales, {} differences",
             self.sales.len(),
             self.differences
-        )
+        )?;
+        match self.repaired {
+            0 => Ok(()),
+            repaired => write!(f, ", {repaired} repaired"),
+        }
     }
 }
 
@@ -160,20 +230,21 @@ impl fmt::Display for SaleReport {
             (true, false) => write!(f, "; recovering: nobody has vouched for it")?,
             (true, true) => {}
         }
+        self.repairs
+            .iter()
+            .try_for_each(|repair| write!(f, "\n  repaired {repair}"))?;
         self.differences
             .iter()
-            .try_for_each(|difference| write!(f, "\n  {difference}"))
+            .try_for_each(|difference| write!(f, "\n  {difference}"))?;
+        self.advice()
+            .map_or(Ok(()), |advice| write!(f, "\n  {advice}"))
     }
 }
 
 impl fmt::Display for Difference {
     /// e.g. `record_field 0b2c…: status (seq 7): books says held, redis says paid`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = serde_json::to_value(self.kind)
-            .ok()
-            .and_then(|kind| kind.as_str().map(str::to_owned))
-            .unwrap_or_default();
-        f.write_str(&word)?;
+        f.write_str(&word(self.kind))?;
         if let Some(sku) = &self.sku {
             write!(f, " {sku}")?;
         }
@@ -191,4 +262,22 @@ impl fmt::Display for Difference {
         }
         Ok(())
     }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&word(self.what))?;
+        if let Some(id) = &self.id {
+            write!(f, " {id}")?;
+        }
+        write!(f, " (seq {}): {} → {}", self.seq, self.before, self.after)
+    }
+}
+
+/// The word that JSON has for it.
+fn word(kind: impl Serialize) -> String {
+    serde_json::to_value(kind)
+        .ok()
+        .and_then(|kind| kind.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

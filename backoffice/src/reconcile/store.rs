@@ -1,4 +1,5 @@
-//! SQL of reconcile: reads only, in chunks, inside the caller's transaction. Called by `reconcile` and its `live`.
+//! SQL of reconcile: reads in chunks, inside the caller's transaction, and the cursor for `repair`. Called by `reconcile`, its `live` and
+//! its `repair`; rows of reservations and claims are written by `projection`.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,7 @@ use doorbuster_core::clock;
 use doorbuster_core::ids::{LiveId, ReservationId};
 use doorbuster_core::journal::StreamId;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{Encode, FromRow, MySql, QueryBuilder, Type, query_as, query_scalar};
+use sqlx::{Encode, FromRow, MySql, QueryBuilder, Type, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::fact::{Fact, Holding, Lines, status_text};
@@ -46,6 +47,53 @@ pub(super) async fn head(tx: &mut MySqlConnection, live: &LiveId) -> Result<Head
         seq: row.1,
         stream_id: StreamId::new(row.2),
     })
+}
+
+/// The same, locked until the transaction ends: no writer is at work on the sale meanwhile.
+pub(super) async fn lock_head(tx: &mut MySqlConnection, live: &LiveId) -> Result<Head> {
+    let row: (u32, u64, String) = query_as(
+        "-- lock_head\nselect epoch, seq, stream_id from journal_cursor where sale_id = ? for update",
+    )
+    .bind(live.book_id())
+    .fetch_one(tx)
+    .await?;
+    Ok(Head {
+        epoch: row.0,
+        seq: row.1,
+        stream_id: StreamId::new(row.2),
+    })
+}
+
+pub(super) async fn move_cursor(
+    tx: &mut MySqlConnection,
+    live: &LiveId,
+    seq: u64,
+    stream_id: &StreamId,
+) -> sqlx::Result<()> {
+    query("-- move_cursor\nupdate journal_cursor set seq = ?, stream_id = ?, updated_at = utc_timestamp(6) where sale_id = ?")
+        .bind(seq)
+        .bind(stream_id.as_str())
+        .bind(live.book_id())
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Number and raw bytes of events that are dead letters, or were and have been discarded.
+pub(super) async fn lettered(
+    tx: &mut MySqlConnection,
+    live: &LiveId,
+) -> sqlx::Result<Vec<(u64, Vec<u8>)>> {
+    query_as(
+        "-- lettered\nselect j.seq, j.raw from journal j where j.sale_id = ? and (
+            j.seq in (select d.seq from dead_letters d where d.sale_id = ?)
+            or j.seq in (select c.seq from dead_letter_cases c where c.sale_id = ? and c.outcome = 'discarded'))",
+    )
+    .bind(live.book_id())
+    .bind(live.book_id())
+    .bind(live.book_id())
+    .fetch_all(tx)
+    .await
 }
 
 pub(super) async fn dead_letters(

@@ -135,7 +135,7 @@ const BAD: [Case; 14] = [
         &[GOOD],
     ),
     ("--user", &["token", "--user", "a b"], &[GOOD]),
-    ("--repair", &["reconcile", "--repair"], &[]),
+    ("--undo", &["reconcile", "--undo"], &[]),
 ];
 
 #[test]

@@ -16,6 +16,7 @@ mod migrate;
 mod publish;
 mod reconcile;
 mod reconcile_moving;
+mod repair;
 mod roles;
 mod sales;
 mod switch;

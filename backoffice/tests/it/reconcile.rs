@@ -20,7 +20,7 @@ pub(crate) fn reconcile(desk: &Desk<'_>, sale: &str) -> (Option<i32>, Value) {
 }
 
 /// Kind, sku or field, of each difference.
-fn found(desk: &Desk<'_>, sale: &str) -> Vec<String> {
+pub(crate) fn found(desk: &Desk<'_>, sale: &str) -> Vec<String> {
     let (code, report) = reconcile(desk, sale);
     let differences = report["differences"].as_array().unwrap();
     assert_eq!(code, Some(i32::from(!differences.is_empty())), "{report}");
@@ -46,7 +46,7 @@ fn found(desk: &Desk<'_>, sale: &str) -> Vec<String> {
 }
 
 /// A sale with a hold of ann's (tee × 2, cap × 1), and one of bob's, cancelled; ann's id.
-async fn traded(desk: &Desk<'_>, stem: &str) -> (String, String) {
+pub(crate) async fn traded(desk: &Desk<'_>, stem: &str) -> (String, String) {
     let sale = desk.selling(stem).await;
     let ann = desk
         .hold(
@@ -66,7 +66,7 @@ async fn traded(desk: &Desk<'_>, stem: &str) -> (String, String) {
     (sale, ann)
 }
 
-fn key(sale: &str, name: &str) -> Vec<u8> {
+pub(crate) fn key(sale: &str, name: &str) -> Vec<u8> {
     format!("{{sale:{sale}}}:{name}").into_bytes()
 }
 

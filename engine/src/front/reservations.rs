@@ -199,7 +199,7 @@ fn named(
     ))
 }
 
-/// The sale, if what Redis acknowledges now would be worth its ack level.
+/// The sale, if what Redis acknowledges now would be worth its ack level, and MySQL is not too far behind.
 pub(super) async fn open_sale(app: &App, live: &LiveId) -> Result<Arc<LiveSale>, Refusal> {
     if !app.ack.is_met() {
         return Err(Refusal::Unavailable {
@@ -211,6 +211,9 @@ pub(super) async fn open_sale(app: &App, live: &LiveId) -> Result<Arc<LiveSale>,
         return Err(Refusal::Unavailable {
             detail: "the books are behind what buyers wait for; repeat the same request with the same key after Retry-After",
         });
+    }
+    if sale.sheds_backlog() {
+        return Err(Refusal::Backlog);
     }
     Ok(sale)
 }

@@ -12,6 +12,7 @@ use doorbuster_core::ids::{CouponId, LiveId};
 use metrics::{counter, histogram};
 
 use super::combiner::{Decide, Undecided, Verdict};
+use super::full::{Full, Says};
 use super::shield::Shield;
 use super::view::Views;
 use crate::front::problem::Refusal;
@@ -25,21 +26,25 @@ pub(super) struct Calls {
     pub(super) live: LiveId,
     pub(super) views: Arc<Views>,
     pub(super) shield: Arc<Shield>,
+    pub(super) full: Arc<Full>,
     pub(super) pressure: Arc<Pressure>,
 }
 
 impl Calls {
-    /// Hands on what was decided, and raises the shield over what ran out.
+    /// Hands on what was decided, raises the shield over what ran out, and notes whether the backlog is full.
     fn judge<O>(
         &self,
         epoch: u32,
         started: std::time::Instant,
         called: Result<Batch<O>, GateError>,
+        says: fn(&O) -> Says,
     ) -> Result<Verdict<O>, Undecided> {
         histogram!(names::GATE_SECONDS).record(started.elapsed().as_secs_f64());
         match called {
             Ok(Batch::Decided(decided)) => {
                 self.pressure.batch(decided.outcomes.len());
+                self.full
+                    .told(&self.live, decided.outcomes.iter().map(says));
                 if decided.lefts.iter().any(|(_, left)| *left == 0) {
                     Arc::clone(&self.shield).raise();
                 }
@@ -110,6 +115,7 @@ impl Decide for Reservations {
             epoch,
             started,
             calls.gate.reserve(&calls.live, epoch, requests).await,
+            reserve_says,
         )?;
         count(verdict.outcomes.iter().map(reserved));
         Ok(verdict)
@@ -128,6 +134,17 @@ fn reserved(outcome: &Reserved) -> &'static str {
         Reserved::Paused => "paused",
         Reserved::Closed => "closed",
         Reserved::Backlog => "backlog",
+    }
+}
+
+fn reserve_says(outcome: &Reserved) -> Says {
+    match outcome {
+        Reserved::Backlog => Says::Full,
+        Reserved::Held { .. }
+        | Reserved::SoldOut { .. }
+        | Reserved::LimitReached { .. }
+        | Reserved::UnknownSku(_) => Says::Room,
+        _ => Says::Nothing,
     }
 }
 
@@ -152,9 +169,18 @@ impl Decide for Claims {
             epoch,
             started,
             calls.gate.claim(&self.1, epoch, requests).await,
+            claim_says,
         )?;
         count(verdict.outcomes.iter().map(claimed));
         Ok(verdict)
+    }
+}
+
+fn claim_says(outcome: &Claimed) -> Says {
+    match outcome {
+        Claimed::Backlog => Says::Full,
+        Claimed::Claimed { .. } | Claimed::AlreadyClaimed { .. } | Claimed::SoldOut => Says::Room,
+        _ => Says::Nothing,
     }
 }
 

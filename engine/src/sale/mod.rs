@@ -7,6 +7,7 @@ pub mod view;
 
 mod decide;
 mod flushed;
+mod full;
 mod patience;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::pressure::Pressure;
 use combiner::{Answered, Combiner};
 use decide::{Claims, Reservations};
 use flushed::FlushedSeq;
+use full::Full;
 use registry::Absent;
 use shield::Shield;
 use view::{View, Views};
@@ -33,6 +35,7 @@ use view::{View, Views};
 pub struct LiveSale {
     pub live: LiveId,
     pub shield: Arc<Shield>,
+    full: Arc<Full>,
     views: Arc<Views>,
     absent: Absent,
     decides: Decides,
@@ -58,11 +61,13 @@ impl LiveSale {
     ) -> Self {
         let views = Arc::new(Views::new(gate.clone(), live.clone(), first));
         let shield = Arc::new(Shield::new(gate.clone(), live.clone()));
+        let full = Arc::new(Full::default());
         let calls = decide::Calls {
             gate: gate.clone(),
             live: live.clone(),
             views: Arc::clone(&views),
             shield: Arc::clone(&shield),
+            full: Arc::clone(&full),
             pressure: Arc::clone(pressure),
         };
         let decides = match &live {
@@ -82,6 +87,7 @@ impl LiveSale {
         Self {
             live,
             shield,
+            full,
             views,
             absent,
             decides,
@@ -92,6 +98,11 @@ impl LiveSale {
     /// The generation that this engine believes the sale is in.
     pub fn epoch(&self) -> u32 {
         self.views.epoch()
+    }
+
+    /// Whether too much of it waits for MySQL for this request to be taken; one now and then is let through to find out.
+    pub fn sheds_backlog(&self) -> bool {
+        self.full.sheds()
     }
 
     /// The sale as it was at most a quarter of a second ago.

@@ -14,14 +14,17 @@ use crate::pressure::Pressure;
 pub(super) struct Deferral {
     pressure: Arc<Pressure>,
     lag_max: Duration,
+    events_max: u64,
     since: Mutex<HashMap<LiveId, Instant>>,
 }
 
 impl Deferral {
-    pub(super) fn new(pressure: Arc<Pressure>, lag_max: Duration) -> Self {
+    /// `backlog_max`: events at which buyers are shed.
+    pub(super) fn new(pressure: Arc<Pressure>, lag_max: Duration, backlog_max: u64) -> Self {
         Self {
             pressure,
             lag_max,
+            events_max: DEFERRED_EVENTS_MAX.min(backlog_max / 2),
             since: Mutex::default(),
         }
     }
@@ -34,7 +37,7 @@ impl Deferral {
             return false;
         }
         let began = *since.entry(live.clone()).or_insert(now);
-        events < DEFERRED_EVENTS_MAX && now.saturating_duration_since(began) < self.lag_max
+        events < self.events_max && now.saturating_duration_since(began) < self.lag_max
     }
 
     /// The books of all sales lag by at most `lag`; `written` says that they can be written at all: without MySQL buyers are
@@ -57,7 +60,7 @@ mod tests {
     fn books_lag_under_pressure_for_a_time_and_a_number_of_events() {
         let (live, now) = (LiveId::Sale(SaleId::parse("s").unwrap()), clock::instant());
         let pressure = Arc::new(Pressure::default());
-        let deferral = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5));
+        let deferral = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5), u64::MAX);
         assert!(!deferral.defers(&live, 9, now), "nobody is busy");
         pressure.batch(PRESSED_BATCH_REQUESTS);
         assert!(deferral.defers(&live, 9, now));
@@ -66,7 +69,9 @@ mod tests {
         assert!(!deferral.defers(&live, DEFERRED_EVENTS_MAX, now));
         assert!(!deferral.defers(&live, 0, now), "nothing waits any more");
         assert!(deferral.defers(&live, 9, now + Duration::from_secs(6)));
-        let never = Deferral::new(pressure, Duration::ZERO);
+        let small = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5), 18);
+        assert!(!small.defers(&live, 9, now), "half of what sheds buyers");
+        let never = Deferral::new(pressure, Duration::ZERO, u64::MAX);
         assert!(!never.defers(&live, 9, now));
     }
 }

@@ -1,5 +1,8 @@
 //! What each live sale looks like from outside: lag in events and the conservation law, once a second.
 
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
 use doorbuster_core::clock;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::reads::Backlog;
@@ -10,20 +13,31 @@ use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
 use super::roster::Roster;
-use crate::limits::GAUGES_EVERY;
+use crate::limits::{GAUGES_EVERY, GAUGES_EVERY_IDLE};
 use crate::metrics as names;
 
 /// Looks at every published sale until told to stop.
 pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
+    let mut looked: HashMap<LiveId, (u64, Instant)> = HashMap::new();
     while stop
         .run_until_cancelled(tokio::time::sleep(GAUGES_EVERY))
         .await
         .is_some()
     {
-        for (live, backlog) in roster.latest().iter() {
+        let (sales, backlog_max) = (roster.latest(), gate.backlog_max());
+        for (live, backlog) in sales.iter() {
             let Some(backlog) = backlog else { continue };
+            let nothing_happened = |(seq, at): &(u64, Instant)| {
+                *seq == backlog.seq && backlog.events() == 0 && at.elapsed() < GAUGES_EVERY_IDLE
+            };
+            if looked.get(live).is_some_and(nothing_happened) {
+                continue;
+            }
+            looked.insert(live.clone(), (backlog.seq, clock::instant()));
             let sale = live.book_id();
-            let lag = backlog.seq.saturating_sub(backlog.flushed_seq);
+            let lag = backlog.events();
+            gauge!(names::BACKLOG_USED, "sale" => sale.clone())
+                .set(backlog_max.used(lag, backlog.bytes));
             gauge!(names::WRITER_LAG_EVENTS, "sale" => sale.clone()).set(lag as f64);
             let behind = if lag == 0 {
                 0.0
@@ -50,6 +64,10 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
             gauge!(names::CONSERVATION, "sale" => sale.clone()).set(difference as f64);
             let behind_ms = snapshot.last_now_ms.saturating_sub(snapshot.now_ms);
             gauge!(names::CLOCK_BEHIND_SECONDS, "sale" => sale).set(behind_ms as f64 / 1_000.0);
+        }
+        if looked.len() > sales.len() {
+            let awake: HashSet<&LiveId> = sales.iter().map(|(live, _)| live).collect();
+            looked.retain(|live, _| awake.contains(live));
         }
     }
 }

@@ -16,7 +16,9 @@ mod continuity;
 mod deferral;
 mod lag;
 mod projection;
+mod rest;
 mod step;
+mod stops;
 mod store;
 mod vouch;
 
@@ -27,7 +29,6 @@ use std::time::{Duration, Instant};
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::Gate;
-use doorbuster_core::gate::reads::Backlog;
 use doorbuster_core::ids::LiveId;
 use metrics::{counter, gauge};
 use sqlx::MySqlPool;
@@ -37,15 +38,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::{
-    DEAD_LETTERS_PER_MINUTE_MAX, WRITER_PAUSE_MAX, WRITER_PAUSE_MIN, WRITER_RETRY_PAUSE,
+    VOUCH_UNHEARD_ALARM, WRITER_PAUSE_MAX, WRITER_PAUSE_MIN, WRITER_RETRY_PAUSE,
     WRITER_SALES_AT_ONCE, WRITER_TRANSACTION_TIMEOUT, WRITER_WAIT_TIMEOUT_S,
 };
 use crate::metrics as names;
 use crate::pressure::Pressure;
 use deferral::Deferral;
 use lag::Lags;
-use roster::Roster;
-use step::{Step, Stepped};
+use roster::{Roster, Served};
+use step::{NOTHING_NEW, Step, Stepped};
+use stops::{Stops, Turn};
+use vouch::UNTESTIFIED;
 
 /// How soon the books follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +82,12 @@ pub struct Writer {
     pool: MySqlPool,
     gate: Gate,
     roster: Roster,
-    /// When each sale's recent dead letters were written; more than three in a minute stop it.
-    dead_letters: Mutex<HashMap<LiveId, Vec<Instant>>>,
-    /// Sales that need a person: stopped by dead letters, or found rewound. Said once, counted always.
-    stopped: Mutex<HashSet<LiveId>>,
+    stops: Stops,
+    /// Sales that were found rewound. Said once, counted always.
     rewound: Mutex<HashSet<LiveId>>,
     pace: Pace,
+    /// Since when a sale's vouch waits for an engine's word.
+    unheard: Mutex<HashMap<LiveId, Unheard>>,
     deferral: Deferral,
     lags: Mutex<Lags>,
 }
@@ -108,15 +111,16 @@ impl Writer {
             })
             .connect_lazy_with(options);
         let roster = Roster::new(pool.clone(), gate.clone());
+        let backlog_max = gate.backlog_max().events;
         Ok(Self {
+            stops: Stops::new(pool.clone()),
             pool,
             gate,
             roster,
-            dead_letters: Mutex::default(),
-            stopped: Mutex::default(),
             rewound: Mutex::default(),
+            unheard: Mutex::default(),
             pace,
-            deferral: Deferral::new(pressure, pace.lag_max()),
+            deferral: Deferral::new(pressure, pace.lag_max(), backlog_max),
             lags: Mutex::default(),
         })
     }
@@ -130,7 +134,8 @@ impl Writer {
     pub async fn run(self: &Arc<Self>, stop: &CancellationToken) {
         let mut pause = WRITER_PAUSE_MIN;
         while !stop.is_cancelled() {
-            let worked = match self.roster.refresh().await {
+            let (looked, ()) = tokio::join!(self.roster.refresh(), self.stops.refresh());
+            let worked = match looked {
                 Ok(sales) => self.round(sales).await,
                 Err(e) => {
                     counter!(names::WRITER_ERRORS).increment(1);
@@ -149,31 +154,35 @@ impl Writer {
     }
 
     /// One step for every sale that needs one.
-    async fn round(self: &Arc<Self>, sales: Vec<(LiveId, Option<Backlog>)>) -> Round {
-        let server = self.gate.run_id().await.unwrap_or_default();
+    async fn round(self: &Arc<Self>, sales: Vec<Served>) -> Round {
         let now = clock::instant();
         let lag = self.lag(&sales, now);
         let permits = Arc::new(Semaphore::new(WRITER_SALES_AT_ONCE));
         let mut steps = JoinSet::new();
-        for (live, backlog) in sales {
+        for (live, backlog, server) in sales {
             let Some(backlog) = backlog else {
                 self.missing(&live);
                 continue;
             };
-            let vouched = backlog.run_id == server;
+            let vouched = backlog.run_id == *server;
             gauge!(names::RECOVERING, "sale" => live.book_id()).set(if vouched {
                 0.0
             } else {
                 1.0
             });
-            let waiting = backlog.seq.saturating_sub(backlog.flushed_seq);
+            let waiting = backlog.events();
             let rests = waiting == 0 || self.deferral.defers(&live, waiting, now);
-            if (vouched && rests) || server.is_empty() || self.is_stopped(&live) {
+            let turn = self.stops.turn(&live, now);
+            let idle = vouched && rests && turn != Turn::Tries;
+            if idle || server.is_empty() || turn == Turn::Stands {
                 continue;
             }
-            let (me, permits, server) = (Arc::clone(self), Arc::clone(&permits), server.clone());
+            let (me, permits) = (Arc::clone(self), Arc::clone(&permits));
             steps.spawn(async move {
                 let _permit = permits.acquire_owned().await;
+                if turn == Turn::Tries && !me.stops.is_settled(&live).await {
+                    return Round::Idle;
+                }
                 me.step(live, vouched, &server).await
             });
         }
@@ -185,12 +194,13 @@ impl Writer {
         round
     }
 
-    /// How far the books of the sale that is furthest behind lag.
-    fn lag(&self, sales: &[(LiveId, Option<Backlog>)], now: Instant) -> Duration {
+    /// How far the books of the sale that is furthest behind lag; one that waits for a person slows nobody else's buyers.
+    fn lag(&self, sales: &[Served], now: Instant) -> Duration {
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
         let known = sales
             .iter()
-            .filter_map(|(live, backlog)| Some((live, backlog.as_ref()?)));
+            .filter(|(live, ..)| !self.stops.is_stopped(live))
+            .filter_map(|(live, backlog, _)| Some((live, backlog.as_ref()?)));
         let behind =
             known.map(|(live, backlog)| lags.look(live, now, backlog.seq, backlog.flushed_seq));
         behind.max().unwrap_or_default()
@@ -205,7 +215,7 @@ impl Writer {
             vouched,
         };
         match tokio::time::timeout(WRITER_TRANSACTION_TIMEOUT, step.run()).await {
-            Ok(Ok(stepped)) => self.judge(live, stepped),
+            Ok(Ok(stepped)) => self.judge(live, stepped).await,
             Ok(Err(e)) => {
                 counter!(names::WRITER_ERRORS).increment(1);
                 tracing::warn!(sale = %live, error = format!("{e:#}"), "a writer step failed and will be tried again");
@@ -219,12 +229,15 @@ impl Writer {
         }
     }
 
-    fn judge(&self, live: LiveId, stepped: Stepped) -> Round {
+    async fn judge(&self, live: LiveId, stepped: Stepped) -> Round {
+        self.hear(&live, &stepped);
         match stepped {
             Stepped::Wrote { dead_letters } => {
                 self.lock(&self.rewound).remove(&live);
                 if dead_letters > 0 {
-                    self.count_dead_letters(live, dead_letters);
+                    self.stops.count(&live, dead_letters).await;
+                } else {
+                    self.stops.got_on(&live).await;
                 }
                 Round::Worked
             }
@@ -235,10 +248,14 @@ impl Writer {
                 Round::Worked
             }
             Stepped::Poisoned => {
-                self.stop(live);
+                let why = "too many events of one transaction were refused, and none was written";
+                self.stops.stop(&live, why).await;
                 Round::Failed
             }
             Stepped::Waits(why) => {
+                if why == NOTHING_NEW {
+                    self.stops.got_on(&live).await;
+                }
                 tracing::debug!(sale = %live, why, "not this time");
                 Round::Idle
             }
@@ -259,32 +276,27 @@ impl Writer {
         }
     }
 
-    fn count_dead_letters(&self, live: LiveId, new: usize) {
-        counter!(names::DEAD_LETTERS).increment(new as u64);
-        let mut all = self
-            .dead_letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let recent = all.entry(live.clone()).or_default();
-        recent.retain(|at| at.elapsed().as_secs() < 60);
-        recent.extend(std::iter::repeat_n(
-            clock::instant(),
-            new.min(2 * DEAD_LETTERS_PER_MINUTE_MAX),
-        ));
-        tracing::error!(alarm = "dead_letter", sale = %live, new, "events were refused by mysql; see dead_letters");
-        if recent.len() > DEAD_LETTERS_PER_MINUTE_MAX {
-            drop(all);
-            self.stop(live);
+    /// Notes whether a vouch waits for an engine's word, and says so once it has waited for longer than a dead one would make it.
+    fn hear(&self, live: &LiveId, stepped: &Stepped) {
+        let mut unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = matches!(stepped, Stepped::Waits(why) if *why == UNTESTIFIED);
+        if !waits {
+            if unheard.remove(live).is_some() {
+                gauge!(names::VOUCH_UNHEARD_SECONDS, "sale" => live.book_id()).set(0.0);
+            }
+            return;
         }
-    }
-
-    fn stop(&self, live: LiveId) {
-        tracing::error!(alarm = "writer_stopped", sale = %live, "too many dead letters: this sale's writer stops and asks for a person");
-        self.lock(&self.stopped).insert(live);
-    }
-
-    fn is_stopped(&self, live: &LiveId) -> bool {
-        self.lock(&self.stopped).contains(live)
+        let began = unheard.entry(live.clone()).or_insert_with(|| Unheard {
+            since: clock::instant(),
+            said: false,
+        });
+        let seconds = began.since.elapsed().as_secs_f64();
+        gauge!(names::VOUCH_UNHEARD_SECONDS, "sale" => live.book_id()).set(seconds);
+        if !began.said && began.since.elapsed() >= VOUCH_UNHEARD_ALARM {
+            began.said = true;
+            tracing::warn!(alarm = "unheard_engine", sale = %live, "an engine gives signs of life in mysql and has not said what it saw of redis: \
+                it may be cut off from redis, and the sale stays recovering until it says so or goes");
+        }
     }
 
     fn lock<'a>(
@@ -293,6 +305,13 @@ impl Writer {
     ) -> std::sync::MutexGuard<'a, HashSet<LiveId>> {
         set.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A vouch that waits for an engine's word.
+#[derive(Debug)]
+struct Unheard {
+    since: Instant,
+    said: bool,
 }
 
 /// What a round was worth: decides how soon the next one follows.

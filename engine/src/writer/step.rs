@@ -18,6 +18,9 @@ use crate::limits::{
 };
 use crate::metrics as names;
 
+/// The books stand where Redis stands.
+pub(super) const NOTHING_NEW: &str = "nothing new";
+
 /// What a step needs.
 #[derive(Debug)]
 pub(super) struct Step<'a> {
@@ -74,7 +77,7 @@ impl Step<'_> {
             // The last trim may not have come through.
             transaction.rollback().await.context("rollback")?;
             self.trim(&cursor).await;
-            return Ok(Stepped::Waits("nothing new"));
+            return Ok(Stepped::Waits(NOTHING_NEW));
         };
         let moved = Cursor {
             epoch: cursor.epoch,

@@ -65,10 +65,12 @@ pub(super) async fn prepare_session(
     }
 }
 
-/// Every published sale with how far the books are.
-pub(super) async fn published_sales(pool: &MySqlPool) -> Result<Vec<(String, u64)>, sqlx::Error> {
+/// Every published sale with how far the books are: epoch and event.
+pub(super) async fn published_sales(
+    pool: &MySqlPool,
+) -> Result<Vec<(String, u32, u64)>, sqlx::Error> {
     let sql = "-- published_sales
-        select sale_id, seq from journal_cursor order by sale_id";
+        select sale_id, epoch, seq from journal_cursor order by sale_id";
     sqlx::query_as(sql).fetch_all(pool).await
 }
 

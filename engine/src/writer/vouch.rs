@@ -11,6 +11,9 @@ use super::step::{Step, Stepped};
 use super::store::{self, Cursor, Witness};
 use crate::limits::{ENGINE_LIFE, WRITER_REDIS_TIMEOUT};
 
+/// Some engine gives signs of life and has not said what it saw before this Redis process.
+pub(super) const UNTESTIFIED: &str = "a live engine has not testified yet";
+
 pub(super) async fn vouch(
     step: &Step<'_>,
     transaction: &mut Transaction<'_, MySql>,
@@ -72,7 +75,7 @@ pub(super) async fn vouch(
 /// `None` if no witness stands against it.
 fn judge(witnesses: &[Witness], server: &str, cursor: &Cursor) -> Option<Stepped> {
     if witnesses.iter().any(|witness| witness.run_id != server) {
-        return Some(Stepped::Waits("a live engine has not testified yet"));
+        return Some(Stepped::Waits(UNTESTIFIED));
     }
     let more = witnesses
         .iter()

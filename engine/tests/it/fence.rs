@@ -8,7 +8,8 @@ use hyper::StatusCode;
 
 use super::harness::{Shop, within};
 
-async fn raw(shop: &Shop, command: &'static str, args: &[&str]) {
+/// A command to Redis, past all scripts.
+pub(crate) async fn raw(shop: &Shop, command: &'static str, args: &[&str]) -> fred::types::Value {
     let client = Builder::from_config(Config::from_url(shop.stage.redis_url()).unwrap())
         .build()
         .unwrap();
@@ -16,8 +17,9 @@ async fn raw(shop: &Shop, command: &'static str, args: &[&str]) {
     let command =
         fred::types::CustomCommand::new_static(command, fred::types::ClusterHash::Random, false);
     let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-    let _: fred::types::Value = client.custom(command, args).await.unwrap();
+    let reply = client.custom(command, args).await.unwrap();
     client.quit().await.unwrap();
+    reply
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,4 +151,41 @@ fn append_only_file(shop: &Shop) -> std::path::PathBuf {
     }
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_cut_off_from_redis_is_said_to_hold_up_the_vouch_until_it_goes() {
+    let shop = Shop::with_engines(1).await;
+    let live = shop.sale("s", &[("tee", 10, 0)], 300).await;
+    let nowhere = [("REDIS_URL", "redis://127.0.0.1:1")];
+    let cut_off = shop.stage.add_engine("front", &nowhere).unwrap();
+    shop.stage.redis().kill9().unwrap();
+    shop.stage.redis().start().unwrap();
+    let unheard = async || {
+        let text = super::surface::metrics(&shop, 0).await;
+        let line = "doorbuster_vouch_unheard_seconds{sale=\"s\"} ";
+        let seconds = text
+            .lines()
+            .find_map(|l| l.strip_prefix(line)?.parse::<f64>().ok());
+        seconds.unwrap_or(0.0)
+    };
+    within(Duration::from_secs(15), "an alarm", || async {
+        let said = shop
+            .stage
+            .engine(0)
+            .log_tail(1_000)
+            .contains("unheard_engine");
+        (said && unheard().await >= 5.0).then_some(())
+    })
+    .await;
+    assert_eq!(
+        shop.reserve_one(0, "s", "ann", "k").await.code(),
+        "recovering"
+    );
+    shop.stage.engine(cut_off).kill9().unwrap();
+    shop.until_vouched(&live).await;
+    within(Duration::from_secs(5), "the gauge is down", || async {
+        (unheard().await == 0.0).then_some(())
+    })
+    .await;
 }

@@ -10,14 +10,17 @@
 mod harness;
 
 mod ack_levels;
+mod backlog;
 mod bad_input;
 mod claims;
 mod commit;
+mod dead_letters;
 mod drain;
 mod faults;
 mod fence;
 mod holds;
 mod limits;
 mod malformed;
+mod rest;
 mod self_check;
 mod surface;

@@ -74,6 +74,8 @@ fn bad_configuration_exits_64_and_names_the_variable() {
         ("ACK_LEVEL", "hope"),
         ("RATE_PER_USER", "-1"),
         ("MAX_CONNECTIONS", "0"),
+        ("BACKLOG_MAX", "0"),
+        ("BACKLOG_BYTES_MAX", "much"),
     ] {
         let mut engine = Command::new(env!("CARGO_BIN_EXE_doorbuster-engine"));
         engine
@@ -119,6 +121,8 @@ fn help_shows_examples_first_and_every_variable() {
         "RATE_PER_USER",
         "RATE_TOTAL",
         "MAX_CONNECTIONS",
+        "BACKLOG_MAX",
+        "BACKLOG_BYTES_MAX",
         "ALLOWED_HOSTS",
         "CORS_ORIGINS",
         "TOKEN_SECRET_PREVIOUS",

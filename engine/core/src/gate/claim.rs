@@ -5,7 +5,7 @@ use super::reply::Reply;
 use super::script::Script;
 use super::{Gate, GateError};
 use crate::ids::{CouponId, LiveId, ReservationId, UserId};
-use crate::limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX};
+use crate::limits::BATCH_REQUESTS_MAX;
 use crate::record::Claim;
 
 pub static SCRIPT: Script = Script::new(
@@ -78,8 +78,9 @@ impl Gate {
         let live = LiveId::Coupon(coupon.clone());
         let mut args = self.args(epoch);
         args.push(coupon.as_str());
-        args.push(BACKLOG_EVENTS_MAX.to_string());
-        args.push(BACKLOG_BYTES_MAX.to_string());
+        let backlog_max = self.backlog_max();
+        args.push(backlog_max.events.to_string());
+        args.push(backlog_max.bytes.to_string());
         for request in requests {
             args.push(request.id.as_bytes());
             args.push(request.user.as_str());

@@ -3,6 +3,7 @@
 //! Nothing else in the workspace calls a script. Every function is safe to repeat (each script's REPLAY line says why);
 //! none is repeated here: a timeout means *unknown*, and the caller's own repetition of the same request resolves it.
 
+pub mod backlog;
 pub mod connection;
 pub mod notices;
 pub mod reads;
@@ -44,6 +45,7 @@ use crate::ids::LiveId;
 use crate::keys::Keys;
 use crate::limits::{CALLS_IN_FLIGHT_MAX, SCRIPT_TIMEOUT};
 
+use backlog::Bound;
 use replicas::Replicas;
 use reply::Reply;
 use script::Script;
@@ -126,6 +128,7 @@ struct Shared {
     /// Read-held by every call under way, so that [`Gate::settled_sightings`] can wait for the last one.
     under_way: Arc<RwLock<()>>,
     sightings: Sightings,
+    backlog: Bound,
 }
 
 impl Gate {
@@ -145,6 +148,7 @@ impl Gate {
             permits: Semaphore::new(CALLS_IN_FLIGHT_MAX),
             under_way: Arc::default(),
             sightings: Sightings::default(),
+            backlog: Bound::default(),
         };
         Self {
             shared: Arc::new(shared),

@@ -1,6 +1,10 @@
 //! The plain reads that need no script: the journal's tail, the backlog of many sales at once, records, server settings.
 
-use fred::interfaces::{ClientLike, HashesInterface};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fred::interfaces::{ClientLike, ClusterInterface, HashesInterface, ListInterface};
+use fred::types::config::Server;
 use fred::types::{ClusterHash, CustomCommand, Value};
 
 use super::{Gate, GateError, connection};
@@ -15,7 +19,32 @@ pub struct Backlog {
     pub run_id: String,
     pub seq: u64,
     pub flushed_seq: u64,
+    /// Bytes of the events that the books do not have.
+    pub bytes: u64,
+    /// Closed for good.
+    pub is_closed: bool,
+    /// The end of its window.
+    pub closes_ms: u64,
 }
+
+impl Backlog {
+    /// Events that the books do not have.
+    pub fn events(&self) -> u64 {
+        self.seq.saturating_sub(self.flushed_seq)
+    }
+}
+
+/// In the order in which they are read.
+const BACKLOG_FIELDS: [&str; 8] = [
+    "epoch",
+    "run_id",
+    "seq",
+    "flushed_seq",
+    "bytes",
+    "flushed_bytes",
+    "state",
+    "closes_ms",
+];
 
 /// The settings and state of the server that decide what an acknowledgement is worth.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +109,7 @@ impl Gate {
         }
         let pipeline = self.pool().next().pipeline();
         for live in sales {
-            let fields = vec!["epoch", "run_id", "seq", "flushed_seq"];
+            let fields = BACKLOG_FIELDS.to_vec();
             let queued: Result<(), _> = pipeline.hmget(Keys::of(live).sale, fields).await;
             queued.map_err(|e| connection::gate_error("backlogs", &e))?;
         }
@@ -102,6 +131,25 @@ impl Gate {
         let mut fields = array(value)?.into_iter().map(|v| v.into_string());
         let mut next = || fields.next().flatten();
         Ok((|| Some((next()?.parse().ok()?, next()?.parse().ok()?)))())
+    }
+
+    /// How many ids each of `sales` has in its order of holds, in one round trip: where there are none, nothing is left to sweep.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn orders(&self, sales: &[LiveId]) -> Result<Vec<u64>, GateError> {
+        if sales.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pipeline = self.pool().next().pipeline();
+        for live in sales {
+            let queued: Result<(), _> = pipeline.llen(Keys::of(live).order).await;
+            queued.map_err(|e| connection::gate_error("orders", &e))?;
+        }
+        pipeline
+            .all()
+            .await
+            .map_err(|e| connection::gate_error("orders", &e))
     }
 
     /// One step of a walk over all records of a sale: those of this step, and the cursor of the next (0: done). Records
@@ -140,12 +188,44 @@ impl Gate {
         Ok((next, records))
     }
 
-    /// The process id of the server, which changes with every start.
+    /// The process id of the server, which changes with every start; of a cluster, that of any of its nodes.
     ///
     /// # Errors
     /// [`GateError`].
     pub async fn run_id(&self) -> Result<String, GateError> {
         Ok(info_field(&self.info("server").await?, "run_id").unwrap_or_default())
+    }
+
+    /// The same of the node that has each of `sales`: every node is asked once.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn run_ids(&self, sales: &[LiveId]) -> Result<Vec<Arc<str>>, GateError> {
+        let client = self.pool().next();
+        let nodes = client.is_clustered().then(|| client.cached_cluster_state());
+        let Some(nodes) = nodes.flatten() else {
+            return Ok(vec![self.run_id().await?.into(); sales.len()]);
+        };
+        let mut known: HashMap<Option<&Server>, Arc<str>> = HashMap::new();
+        let mut run_ids = Vec::with_capacity(sales.len());
+        for live in sales {
+            let key = Keys::of(live).sale;
+            let node = nodes.get_server(redis_slot(&key));
+            let run_id = match known.get(&node) {
+                Some(run_id) => Arc::clone(run_id),
+                None => {
+                    let info = self
+                        .command("INFO", Some(&key), vec!["server".into()])
+                        .await?;
+                    let info = info.into_string().ok_or_else(|| broken("INFO"))?;
+                    let run_id: Arc<str> = info_field(&info, "run_id").unwrap_or_default().into();
+                    known.insert(node, Arc::clone(&run_id));
+                    run_id
+                }
+            };
+            run_ids.push(run_id);
+        }
+        Ok(run_ids)
     }
 
     /// # Errors
@@ -256,11 +336,17 @@ fn entry(value: Value) -> Result<Entry, GateError> {
 fn backlog(value: Value) -> Option<Backlog> {
     let mut fields = array(value).ok()?.into_iter().map(|v| v.into_string());
     let mut next = || fields.next().flatten();
+    let (epoch, run_id) = (next()?.parse().ok()?, next()?);
+    let mut number = || next()?.parse::<u64>().ok();
+    let (seq, flushed_seq, bytes, flushed_bytes) = (number()?, number()?, number()?, number()?);
     Some(Backlog {
-        epoch: next()?.parse().ok()?,
-        run_id: next()?,
-        seq: next()?.parse().ok()?,
-        flushed_seq: next()?.parse().ok()?,
+        epoch,
+        run_id,
+        seq,
+        flushed_seq,
+        bytes: bytes.saturating_sub(flushed_bytes),
+        is_closed: next()? == "closed",
+        closes_ms: next()?.parse().ok()?,
     })
 }
 

@@ -7,9 +7,7 @@ use super::reply::Reply;
 use super::script::Script;
 use super::{Args, Gate, GateError};
 use crate::ids::{BodyHash, LiveId, ReservationId, SkuId, UserId};
-use crate::limits::{
-    BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, BATCH_LINES_MAX, BATCH_REQUESTS_MAX, ENDED_PER_USER_MAX,
-};
+use crate::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX, ENDED_PER_USER_MAX};
 use crate::record::{Line, Record};
 
 pub static SCRIPT: Script = Script::new(
@@ -100,8 +98,9 @@ impl Gate {
         debug_assert!(requests.iter().map(|r| r.lines.len()).sum::<usize>() <= BATCH_LINES_MAX);
         let mut args = self.args(epoch);
         args.push(ENDED_PER_USER_MAX.to_string());
-        args.push(BACKLOG_EVENTS_MAX.to_string());
-        args.push(BACKLOG_BYTES_MAX.to_string());
+        let backlog_max = self.backlog_max();
+        args.push(backlog_max.events.to_string());
+        args.push(backlog_max.bytes.to_string());
         append(&mut args, requests);
         let mut reply = self.promise(&SCRIPT, live, args).await?;
         let batch = decode(&mut reply, requests.len(), |reply| {

@@ -149,7 +149,11 @@ async fn no_wait_is_unbounded_and_a_connection_gone_silent_is_replaced() {
         let outcomes = tokio::join!(
             reserve(&scene, "ann"),
             async { gate.run_id().await.map(drop) },
-            async { gate.backlogs(&[scene.live.clone()]).await.map(drop) },
+            async {
+                gate.backlogs(std::slice::from_ref(&scene.live))
+                    .await
+                    .map(drop)
+            },
             async { gate.scan_records(&scene.live, 0, 10).await.map(drop) },
             async { gate.snapshot(&scene.live).await.map(drop) },
         );

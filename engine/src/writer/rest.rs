@@ -1,0 +1,57 @@
+//! How seldom a sale may be looked at: pure.
+
+use std::time::Duration;
+
+use doorbuster_core::clock;
+use doorbuster_core::gate::reads::Backlog;
+
+use crate::limits::{LOOKS_PER_SECOND_MAX, REST_AFTER};
+
+/// Whether nobody can buy any more: closed, or its window has ended by any clock. With nothing left to write and no hold left to end,
+/// only staff can still change it.
+pub(super) fn is_over(backlog: &Backlog) -> bool {
+    let after_ms = backlog
+        .closes_ms
+        .saturating_add(REST_AFTER.as_millis() as u64);
+    backlog.events() == 0 && (backlog.is_closed || clock::now_ms() > after_ms)
+}
+
+/// Between two looks at a sale without backlog, where there are `sales`.
+pub(super) fn pause(sales: usize) -> Duration {
+    Duration::from_micros(sales as u64 * 1_000_000 / LOOKS_PER_SECOND_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backlog(is_closed: bool, closes_ms: u64, seq: u64) -> Backlog {
+        Backlog {
+            epoch: 1,
+            run_id: "r".into(),
+            seq,
+            flushed_seq: 5,
+            bytes: 0,
+            is_closed,
+            closes_ms,
+        }
+    }
+
+    #[test]
+    fn a_sale_is_over_once_it_is_closed_or_long_past_and_in_the_books() {
+        let now_ms = clock::now_ms();
+        assert!(is_over(&backlog(true, now_ms + 60_000, 5)));
+        assert!(!is_over(&backlog(true, now_ms + 60_000, 6)));
+        assert!(
+            !is_over(&backlog(false, now_ms - 60_000, 5)),
+            "clocks differ"
+        );
+        assert!(is_over(&backlog(false, now_ms - 180_000, 5)));
+    }
+
+    #[test]
+    fn many_sales_share_the_looks() {
+        assert_eq!(pause(1_000), Duration::from_millis(200));
+        assert!(pause(1) < Duration::from_millis(1));
+    }
+}
