@@ -37,7 +37,7 @@ for at = FIRST, #ARGV, STEP do
       if not sku then
         sku = { name = name }
         skus[name] = sku
-        for _, field in ipairs({ 'stocked', 'left', 'held', 'sold', 'limit' }) do sku_fields[#sku_fields + 1] = name .. '/' .. field end
+        for _, field in ipairs({ 'stocked', 'left', 'held', 'sold', 'limit', 'kept' }) do sku_fields[#sku_fields + 1] = name .. '/' .. field end
       end
       wish[#wish + 1] = { sku = sku, name = name, quantity = tonumber(quantity) }
       length = length + #name + #quantity + 2
@@ -61,10 +61,18 @@ for i, count in ipairs(redis.call('HMGET', users_key, unpack(fields))) do
   if count then users[fields[i]] = tonumber(count) end
 end
 local s = redis.call('HMGET', stock_key, unpack(sku_fields))
-for i = 1, #sku_fields, 5 do
+for i = 1, #sku_fields, 6 do
   local sku = skus[sku_fields[i]:match('^(.*)/')]
   if s[i] then
-    sku.left, sku.held, sku.limit = tonumber(s[i + 1]), tonumber(s[i + 2]), tonumber(s[i + 4])
+    sku.left, sku.held, sku.limit, sku.kept = tonumber(s[i + 1]), tonumber(s[i + 2]), tonumber(s[i + 4]), 0
+    if s[i + 5] then
+      -- Units that are for receipts alone, for a while after a loss.
+      local kept, until_ms = s[i + 5]:match('^(%d+)|(%d+)$')
+      if tonumber(until_ms) > h.now then
+        sku.kept = math.min(tonumber(kept), sku.left)
+        sku.left = sku.left - sku.kept
+      end
+    end
     if s[i] - s[i + 1] - s[i + 2] - s[i + 3] ~= 0 then return { 'recovering', call, 'conservation' } end
   end
 end
@@ -151,7 +159,7 @@ if held > 0 then
   local stock = {}
   for name, sku in pairs(taken) do
     stock[#stock + 1] = name .. '/left'
-    stock[#stock + 1] = sku.left
+    stock[#stock + 1] = sku.left + sku.kept
     stock[#stock + 1] = name .. '/held'
     stock[#stock + 1] = sku.held
   end
@@ -166,7 +174,7 @@ local lefts = {}
 for name, sku in pairs(skus) do
   if sku.left then
     lefts[#lefts + 1] = name
-    lefts[#lefts + 1] = sku.left
+    lefts[#lefts + 1] = sku.left + sku.kept
   end
 end
 return { 'decided', call, h.now, seq, deadline_ms, lefts, results }

@@ -6,9 +6,11 @@
 pub mod connection;
 pub mod notices;
 pub mod reads;
+mod remembered;
 pub mod reply;
 pub mod script;
 pub mod sightings;
+pub mod unflushed;
 
 pub mod adjust;
 pub mod open;
@@ -25,6 +27,11 @@ pub mod sweep;
 
 pub mod snapshot;
 pub mod trim;
+
+pub mod honour;
+pub mod load;
+pub mod stake;
+pub mod swap;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,9 +52,10 @@ use crate::limits::{CALLS_IN_FLIGHT_MAX, SCRIPT_TIMEOUT};
 use reply::Reply;
 use script::Script;
 use sightings::Sightings;
+use unflushed::Unflushed;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 13] = [
+pub static SCRIPTS: [&Script; 17] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
     &withdraw::SCRIPT,
@@ -60,6 +68,10 @@ pub static SCRIPTS: [&Script; 13] = [
     &find::SCRIPT,
     &snapshot::SCRIPT,
     &trim::SCRIPT,
+    &stake::SCRIPT,
+    &load::SCRIPT,
+    &swap::SCRIPT,
+    &honour::SCRIPT,
     &script::FENCE,
 ];
 
@@ -118,6 +130,7 @@ struct Shared {
     /// Read-held by every call under way, so that [`Gate::settled_sightings`] can wait for the last one.
     under_way: Arc<RwLock<()>>,
     sightings: Sightings,
+    unflushed: Unflushed,
 }
 
 impl Gate {
@@ -136,6 +149,7 @@ impl Gate {
             permits: Semaphore::new(CALLS_IN_FLIGHT_MAX),
             under_way: Arc::default(),
             sightings: Sightings::default(),
+            unflushed: Unflushed::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -146,6 +160,11 @@ impl Gate {
     /// after the Redis process changed.
     pub async fn settled_sightings(&self) -> Vec<(LiveId, u32, u64)> {
         let _none_under_way = self.shared.under_way.write().await;
+        self.shared.sightings.all()
+    }
+
+    /// The same, as far as calls have ended by now.
+    pub fn sightings(&self) -> Vec<(LiveId, u32, u64)> {
         self.shared.sightings.all()
     }
 
