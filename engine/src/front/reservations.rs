@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
-use super::{auth, request};
+use super::{auth, receipts, request};
 use crate::app::App;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
@@ -28,9 +28,19 @@ pub(crate) async fn create(
     app.limiter.check_user(&user)?;
     let live = LiveId::Sale(SaleId::parse(sale)?);
     let key = request::idempotency_key(&request)?;
+    let receipt = request::receipt(&request)?;
     let wanted = request::wanted(request).await?;
     let id = ReservationId::derive(&live, &user, &key);
     let sale = open_sale(app, &live).await?;
+    if let Some(receipt) = receipt {
+        let reserve = Reserve {
+            id,
+            user,
+            body: wanted.body,
+            lines: wanted.lines,
+        };
+        return receipts::present(app, &sale, reserve, &receipt).await;
+    }
     if let Some(sku) = sale
         .shield
         .refuses(id, wanted.lines.iter().map(|line| &line.sku))
@@ -47,7 +57,7 @@ pub(crate) async fn create(
     answer(app, &sale, &reserve, answered)
 }
 
-fn answer(
+pub(super) fn answer(
     app: &App,
     sale: &LiveSale,
     reserve: &Reserve,

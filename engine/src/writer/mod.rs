@@ -16,6 +16,7 @@ mod continuity;
 mod deferral;
 mod lag;
 mod projection;
+mod rebuild;
 mod step;
 mod store;
 mod vouch;
@@ -44,6 +45,7 @@ use crate::metrics as names;
 use crate::pressure::Pressure;
 use deferral::Deferral;
 use lag::Lags;
+use rebuild::Rebuilds;
 use roster::Roster;
 use step::{Step, Stepped};
 
@@ -58,6 +60,7 @@ pub struct Writer {
     /// Sales that need a person: stopped by dead letters, or found rewound. Said once, counted always.
     stopped: Mutex<HashSet<LiveId>>,
     rewound: Mutex<HashSet<LiveId>>,
+    rebuilds: Arc<Rebuilds>,
     deferral: Deferral,
     lags: Mutex<Lags>,
 }
@@ -81,6 +84,7 @@ impl Writer {
             })
             .connect_lazy_with(options);
         let roster = Roster::new(pool.clone(), gate.clone());
+        let rebuilds = Arc::new(Rebuilds::new(database_url, gate.clone())?);
         Ok(Self {
             pool,
             gate,
@@ -88,6 +92,7 @@ impl Writer {
             dead_letters: Mutex::default(),
             stopped: Mutex::default(),
             rewound: Mutex::default(),
+            rebuilds,
             deferral: Deferral::new(pressure, lag_max),
             lags: Mutex::default(),
         })
@@ -100,6 +105,10 @@ impl Writer {
 
     /// Writes until told to stop; the step under way is finished.
     pub async fn run(self: &Arc<Self>, stop: &CancellationToken) {
+        tokio::join!(self.write(stop), self.rebuilds.serve_requests(stop));
+    }
+
+    async fn write(self: &Arc<Self>, stop: &CancellationToken) {
         let mut pause = WRITER_PAUSE_MIN;
         while !stop.is_cancelled() {
             let worked = match self.roster.refresh().await {
@@ -128,6 +137,9 @@ impl Writer {
         let permits = Arc::new(Semaphore::new(WRITER_SALES_AT_ONCE));
         let mut steps = JoinSet::new();
         for (live, backlog) in sales {
+            if self.rebuilds.is_under_way(&live) {
+                continue;
+            }
             let Some(backlog) = backlog else {
                 self.missing(&live);
                 continue;
@@ -175,6 +187,7 @@ impl Writer {
             live: &live,
             server,
             vouched,
+            engine_life: self.rebuilds.engine_life(),
         };
         match tokio::time::timeout(WRITER_TRANSACTION_TIMEOUT, step.run()).await {
             Ok(Ok(stepped)) => self.judge(live, stepped),
@@ -217,8 +230,9 @@ impl Writer {
             Stepped::Rewound(why) => {
                 if self.lock(&self.rewound).insert(live.clone()) {
                     counter!(names::REWINDS).increment(1);
-                    tracing::error!(alarm = "rewind", sale = %live, why, "redis is older than the books or than an engine saw: the sale stays recovering");
+                    tracing::error!(alarm = "rewind", sale = %live, why, "redis is older than the books or than an engine saw: the sale is recovering until it is rebuilt");
                 }
+                self.rebuilds.found(&live, &why);
                 Round::Failed
             }
         }
@@ -227,8 +241,9 @@ impl Writer {
     fn missing(&self, live: &LiveId) {
         gauge!(names::RECOVERING, "sale" => live.book_id()).set(1.0);
         if self.lock(&self.rewound).insert(live.clone()) {
-            tracing::error!(alarm = "rewind", sale = %live, "a published sale is not in redis: it stays recovering");
+            tracing::error!(alarm = "rewind", sale = %live, "a published sale is not in redis: it is recovering until it is rebuilt");
         }
+        self.rebuilds.found(live, "redis does not have it");
     }
 
     fn count_dead_letters(&self, live: LiveId, new: usize) {

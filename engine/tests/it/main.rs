@@ -8,6 +8,7 @@
 )]
 
 mod harness;
+mod redis_of;
 
 mod bad_input;
 mod claims;
@@ -16,6 +17,8 @@ mod faults;
 mod fence;
 mod holds;
 mod limits;
+mod loss;
 mod malformed;
+mod rebuild;
 mod self_check;
 mod surface;
