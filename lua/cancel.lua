@@ -5,7 +5,7 @@ A hold past its deadline ends as expired here too, exactly as the sweeper would 
 
 KEYS    1 sale  2 stock  3 users  4 records  5 journal
 ARGV    1 call  2 epoch  3 caller_ms  4 id  5 user  6 notices
-RETURNS cancelled <call> <now_ms> <seq> <record> | ended <call> <now_ms> <seq> <record> | unknown_reservation <call> | in_flight <call> <record>
+RETURNS cancelled <call> <now_ms> <seq> <record> <written> | ended <call> <now_ms> <seq> <record> <written> | unknown_reservation <call> | in_flight <call> <record>
         | unknown_sale <call> | unknown_schema <call> <schema> | recovering <call> <why>
 WRITES  sale, stock, users, records, journal; publishes restock notices     (on cancelled, and on ended of an overdue hold)
 REPLAY  again -> ended with the record (its first letter says how it ended), no write
@@ -25,7 +25,7 @@ if not status then return { 'recovering', call, 'record' } end
 -- refuse
 if owner ~= user then return { 'unknown_reservation', call } end
 if status == 'p' then return { 'in_flight', call, record } end
-if status ~= 'h' then return { 'ended', call, h.now, h.seq, record } end
+if status ~= 'h' then return { 'ended', call, h.now, h.seq, record, 0 } end
 local stock_fields, user_fields, quantities, skus = {}, { user }, {}, {}
 for sku, quantity in lines:gmatch('([%w_-]+)=(%d+)') do
   skus[#skus + 1] = sku
@@ -61,4 +61,4 @@ for i, sku in ipairs(skus) do
     redis.call('PUBLISH', notices, sale_key .. ' ' .. sku .. ' ' .. seq)
   end
 end
-return { how == 'c' and 'cancelled' or 'ended', call, h.now, seq, record }
+return { how == 'c' and 'cancelled' or 'ended', call, h.now, seq, record, 1 }

@@ -48,7 +48,8 @@ for at = FIRST, last, STEP do
         sku_fields[sku_fields_count + 3] = name .. '/held'
         sku_fields[sku_fields_count + 4] = name .. '/sold'
         sku_fields[sku_fields_count + 5] = name .. '/limit'
-        sku_fields_count = sku_fields_count + 5
+        sku_fields[sku_fields_count + 6] = name .. '/kept'
+        sku_fields_count = sku_fields_count + 6
       end
       lines = lines + 1
       wish[lines] = { sku = sku, name = name, quantity = quantity }
@@ -76,8 +77,16 @@ local is_stocked = true
 for name, sku in pairs(skus) do
   local at = sku.fields
   if s[at + 1] then
-    sku.left, sku.held, sku.limit = tonumber(s[at + 2]), tonumber(s[at + 3]), tonumber(s[at + 5])
+    sku.left, sku.held, sku.limit, sku.kept = tonumber(s[at + 2]), tonumber(s[at + 3]), tonumber(s[at + 5]), 0
     if s[at + 1] - sku.left - sku.held - s[at + 4] ~= 0 then return { 'recovering', call, 'conservation' } end
+    if s[at + 6] then
+      -- Units that are for receipts alone, for a while after a loss.
+      local kept, until_ms = string.match(s[at + 6], '^(%d+)|(%d+)$')
+      if tonumber(until_ms) > h.now then
+        sku.kept = math.min(tonumber(kept), sku.left)
+        sku.left = sku.left - sku.kept
+      end
+    end
   else
     is_stocked = false
   end
@@ -180,7 +189,7 @@ end
 if held > 0 then
   local stock, stocked = {}, 0
   for name, sku in pairs(taken) do
-    stock[stocked + 1], stock[stocked + 2] = name .. '/left', sku.left
+    stock[stocked + 1], stock[stocked + 2] = name .. '/left', sku.left + sku.kept
     stock[stocked + 3], stock[stocked + 4] = name .. '/held', sku.held
     stocked = stocked + 4
   end
@@ -194,7 +203,7 @@ end
 local lefts, lefts_count = {}, 0
 for name, sku in pairs(skus) do
   if sku.left then
-    lefts[lefts_count + 1], lefts[lefts_count + 2] = name, sku.left
+    lefts[lefts_count + 1], lefts[lefts_count + 2] = name, sku.left + sku.kept
     lefts_count = lefts_count + 2
   end
 end

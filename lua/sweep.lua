@@ -7,7 +7,7 @@ that this call ended, 0 if none, and no hold is due before next_ms.
 
 KEYS    1 sale  2 stock  3 users  4 records  5 order  6 journal
 ARGV    1 call  2 epoch  3 caller_ms  4 batch_max  5 notices
-RETURNS swept <call> <now_ms> <seq> <released> <oldest_ms> <next_ms> | unknown_sale <call> | unknown_schema <call> <schema>
+RETURNS swept <call> <now_ms> <seq> <released> <oldest_ms> <next_ms> {id record}.. | unknown_sale <call> | unknown_schema <call> <schema>
         | recovering <call> <why>
 WRITES  sale, stock, users, records, order, journal; publishes restock notices     (only if some head ended)
 REPLAY  again -> swept 0
@@ -20,7 +20,7 @@ local call, epoch, caller_ms, batch_max, notices = ARGV[1], ARGV[2], ARGV[3], to
 local h, word, why = fence(sale_key, epoch, caller_ms)
 if not h then return { word, call, why } end
 local ids = redis.call('LRANGE', order_key, 0, batch_max - 1)
-if #ids == 0 then return { 'swept', call, h.now, h.seq, 0, 0, h.now + h.hold_ms } end
+if #ids == 0 then return { 'swept', call, h.now, h.seq, 0, 0, h.now + h.hold_ms, {} } end
 
 local due, popped, oldest_ms, next_ms = {}, 0, 0, h.now
 local stock_fields, user_fields, known = {}, {}, {}
@@ -97,4 +97,4 @@ if #due > 0 then
     if s.was == '0' then redis.call('PUBLISH', notices, sale_key .. ' ' .. sku .. ' ' .. seq) end
   end
 end
-return { 'swept', call, h.now, seq, #due, oldest_ms, next_ms }
+return { 'swept', call, h.now, seq, #due, oldest_ms, next_ms, rows }

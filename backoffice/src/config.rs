@@ -23,14 +23,15 @@ Examples:
   doorbuster-backoffice token --user ann --role operator --ttl 1h
   doorbuster-backoffice serve --backoffice-listen 127.0.0.1:8081
   doorbuster-backoffice reconcile --sale drop-1 --json
-  doorbuster-backoffice reconcile --sale drop-1 --repair";
+  doorbuster-backoffice reconcile --sale drop-1 --repair
+  doorbuster-backoffice rebuild --sale drop-1";
 
 const SECRETS: &str = "\
 Secrets, from the environment only:
   TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve and token
   TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
 
-Exit status: 0 done, 1 reconcile found differences (with --repair: that it left), 2 failed, 64 bad configuration.";
+Exit status: 0 done, 1 reconcile found differences (with --repair: that it left) or rebuild found a loss, 2 failed, 64 bad configuration.";
 
 /// How a sample file marks a secret that nobody has chosen yet.
 const UNCHOSEN: &str = "change-me";
@@ -59,6 +60,8 @@ pub enum Command {
     Serve(Serve),
     /// Compare Redis with the books and print every difference; repair the books on request
     Reconcile(Reconcile),
+    /// Put a sale together again in Redis, from the books and what live engines remember, and print what was lost
+    Rebuild(Rebuild),
 }
 
 #[derive(Args)]
@@ -113,6 +116,19 @@ pub struct Reconcile {
     /// Make reservations, lines and claims say what the journal says, and print each change; Redis is never written
     #[arg(long)]
     pub repair: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct Rebuild {
+    #[command(flatten)]
+    pub redis: Redis,
+    #[command(flatten)]
+    pub database: Database,
+    /// The sale, or coupon:<id>
+    #[arg(long, value_parser = LiveId::from_book_id)]
+    pub sale: LiveId,
     #[command(flatten)]
     pub output: Output,
 }
@@ -187,6 +203,11 @@ impl Redis {
 }
 
 impl Database {
+    /// As it was given; may hold a password.
+    pub(crate) fn url(&self) -> &str {
+        &self.database_url
+    }
+
     /// # Errors
     /// [`ConfigError::Database`] where the URL is none of MySQL's or names no database.
     pub fn options(&self) -> Result<MySqlConnectOptions, ConfigError> {

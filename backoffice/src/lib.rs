@@ -1,7 +1,7 @@
 //! The back-office: where staff write sales down and control them, and where the books are held against Redis.
 //!
-//! A tour. [`config`] reads the command line and the environment, and names what is wrong; [`run`] does one of the four jobs:
-//! `migrate`, `token`, `server`, `reconcile`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
+//! A tour. [`config`] reads the command line and the environment, and names what is wrong; [`run`] does one of the five jobs:
+//! `migrate`, `token`, `server`, `reconcile`, `rebuild`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
 //! `auth` (who may), as the table in [`route`] says, and reaches a handler in `sales`, `coupons` or `me`, which parses with
 //! `extract` and `validate`, and answers through `error`. What sales and coupons share once they are in Redis is in `live`;
 //! `dead_letters` are events that MySQL refused, `projection` puts single ones into the books; `audit_log` keeps who changed what. SQL is in the `store` of each; Redis is reached through `doorbuster_core::gate` alone.
@@ -13,6 +13,7 @@ pub mod limits;
 pub mod run;
 
 pub mod migrate;
+pub mod rebuild;
 pub mod reconcile;
 pub mod server;
 pub mod token;

@@ -74,6 +74,13 @@ pub const REPAIRS_MAX: usize = 10_000;
 /// Journal entries that it reads from Redis at a time; each has up to 128 events.
 pub const RECONCILE_ENTRIES: usize = 200;
 
+/// Between two looks at how far a rebuild is.
+pub const REBUILD_POLL: Duration = Duration::from_millis(100);
+/// For a writer to take a request up: it looks twice a second. Past it the command starts one of its own.
+pub const REBUILD_BEGIN_WAIT: Duration = Duration::from_secs(5);
+/// For a rebuild; a million reservations take a tenth of it.
+pub const REBUILD_WAIT: Duration = Duration::from_secs(180);
+
 const _: () = {
     assert!(
         SCRIPT_TIMEOUT.as_millis() < REQUEST_TIMEOUT.as_millis(),

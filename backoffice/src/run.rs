@@ -7,10 +7,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::Command;
-use crate::{migrate, reconcile, server, token};
+use crate::{migrate, rebuild, reconcile, server, token};
 
-/// Reconcile found differences.
+/// Reconcile found differences, or rebuild a loss.
 const DIFFERENCES: u8 = 1;
+/// Rebuild waits for a person.
+const WAITS: u8 = 2;
 
 /// # Errors
 /// Whatever kept the job from its end; differences that reconcile finds are a result.
@@ -27,6 +29,15 @@ pub async fn run(command: &Command) -> Result<ExitCode> {
             print(request.output.json, &report)?;
             if report.differences > 0 {
                 return Ok(ExitCode::from(DIFFERENCES));
+            }
+        }
+        Command::Rebuild(request) => {
+            let outcome = rebuild::rebuild(request).await?;
+            print(request.output.json, &outcome)?;
+            match (outcome.is_done(), outcome.lost()) {
+                (true, 0) => {}
+                (true, _) => return Ok(ExitCode::from(DIFFERENCES)),
+                (false, _) => return Ok(ExitCode::from(WAITS)),
             }
         }
     }

@@ -30,6 +30,8 @@ pub struct App {
     pub limiter: Limiter,
     pub tokens: TokenKeys,
     pub receipts: ReceiptKey,
+    /// Of the secret before: its receipts are still honoured.
+    pub receipts_previous: Option<ReceiptKey>,
     pub ack: AckWatch,
     pub cors: Cors,
     pub allowed_hosts: Vec<String>,
@@ -50,6 +52,7 @@ impl App {
         beside: Handle,
     ) -> Self {
         let engine_id = Uuid::new_v4();
+        gate.remember_unflushed();
         let pressure = Arc::new(Pressure::default());
         Self {
             engine_id,
@@ -63,6 +66,7 @@ impl App {
             limiter: Limiter::new(config.rate_per_user, config.rate_total),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),
+            receipts_previous: config.receipts_previous.clone(),
             ack: AckWatch::new(config.ack_level),
             cors: Cors::new(&config.cors_origins),
             allowed_hosts: config.allowed_hosts.clone(),

@@ -141,6 +141,7 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     pub tokens: TokenKeys,
     pub receipts: ReceiptKey,
+    pub receipts_previous: Option<ReceiptKey>,
     log: String,
 }
 
@@ -199,8 +200,12 @@ impl Config {
         let previous = variable("TOKEN_SECRET_PREVIOUS");
         let tokens = TokenKeys::new(current.as_bytes(), previous.as_deref().map(str::as_bytes))
             .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))?;
-        let receipts = ReceiptKey::derive(current.as_bytes())
-            .map_err(|e| Refused::Bad(format!("TOKEN_SECRET {e}")))?;
+        let receipt_key = |secret: &String| {
+            ReceiptKey::derive(secret.as_bytes())
+                .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))
+        };
+        let receipts = receipt_key(&current)?;
+        let receipts_previous = previous.as_ref().map(receipt_key).transpose()?;
         check_url(
             "REDIS_URL",
             &serve.redis_url,
@@ -225,6 +230,7 @@ impl Config {
             cors_origins: listed(serve.cors_origins),
             tokens,
             receipts,
+            receipts_previous,
             log: variable("RUST_LOG").unwrap_or_else(|| "info".into()),
         })
     }

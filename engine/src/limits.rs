@@ -154,7 +154,7 @@ pub const SWEEP_EVERY_MIN: Duration = Duration::from_millis(200);
 pub const GAUGES_EVERY: Duration = Duration::from_secs(1);
 pub const GAUGES_EVERY_IDLE: Duration = Duration::from_secs(10);
 
-// ── Witnesses and self-check ─────────────────────────────────────────────────────────────────────────────────────
+// ── Witnesses ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Between two looks at which server process Redis is.
 pub const WITNESS_EVERY: Duration = Duration::from_millis(200);
@@ -162,6 +162,40 @@ pub const WITNESS_EVERY: Duration = Duration::from_millis(200);
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// An engine silent for so long is not waited for when a writer vouches.
 pub const ENGINE_LIFE: Duration = Duration::from_secs(3);
+/// Between two looks at whether a rebuild asks for what this engine remembers.
+pub const ASKS_EVERY: Duration = Duration::from_millis(200);
+/// Asks of rebuilds that an engine knows to have answered.
+pub const ASKS_REMEMBERED_MAX: usize = 10_000;
+/// Sales per look at how far the books are with what is remembered of them.
+pub const FLUSHED_LOOK_SALES_MAX: usize = 1_000;
+
+// ── Rebuild ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Sales rebuilt at once by one writer, each with two connections of its own.
+pub const REBUILDS_AT_ONCE: usize = 4;
+/// Session `wait_timeout` of those: between two statements lie some seconds of loading Redis at most.
+pub const REBUILD_WAIT_TIMEOUT_S: u32 = 30;
+/// A whole rebuild: a million reservations take a third of it.
+pub const REBUILD_TIMEOUT: Duration = Duration::from_secs(120);
+/// For every live engine to hand over what it remembers; an engine that dies meanwhile is not waited for (`ENGINE_LIFE`).
+pub const HANDOVER_WAIT: Duration = Duration::from_secs(10);
+/// Between two looks at who has.
+pub const HANDOVER_POLL: Duration = Duration::from_millis(50);
+/// After a rebuild that could not be done; and after one that waits for a person.
+pub const REBUILD_RETRY_PAUSE: Duration = Duration::from_millis(500);
+pub const REBUILD_WAITS_PAUSE: Duration = Duration::from_secs(5);
+/// Between two looks for rebuilds that staff have requested.
+pub const REQUESTS_EVERY: Duration = Duration::from_millis(500);
+/// Reservations read from the books at once.
+pub const REBUILD_ROWS: u32 = 1_000;
+/// Ranges of lost events, and reservations without units, that a report names one by one.
+pub const REPORT_ROWS_MAX: usize = 100;
+
+/// An engine that has been silent for so long is not asked at all: no outage of MySQL that a sale lives through is longer.
+pub const ENGINE_MEMORY: Duration = Duration::from_secs(600);
+
+// ── Self-check ───────────────────────────────────────────────────────────────────────────────────────────────────
+
 /// Since a replica was last heard of; a healthy one reports every second.
 pub const REPLICA_LAG_MAX_S: u64 = 3;
 /// Between two checks of the server's settings against the ack level.
@@ -201,6 +235,15 @@ const _: () = {
         BOOKS_WAIT_MAX.as_millis() < DRAIN_REQUESTS.as_millis(),
         "a draining engine gives its last answers"
     );
+    assert!(
+        HANDOVER_WAIT.as_millis() > ENGINE_LIFE.as_millis() + ASKS_EVERY.as_millis(),
+        "an engine that is dead must not keep a rebuild from its end"
+    );
+    assert!(
+        HANDOVER_WAIT.as_secs() < REBUILD_WAIT_TIMEOUT_S as u64
+            && CALL_TIMEOUT.as_millis() < HANDOVER_WAIT.as_millis()
+    );
+    assert!(REBUILD_ROWS as usize <= doorbuster_core::limits::LOAD_ROWS_MAX);
     assert!(SHIELD_LIFE.as_millis() > 2 * SHIELD_CHECK_EVERY.as_millis());
     assert!(
         SHIELD_LIFE.as_millis() < 1_000,

@@ -28,6 +28,13 @@ pub const VOUCH_UNHEARD_SECONDS: &str = "doorbuster_vouch_unheard_seconds";
 pub const RECOVERING: &str = "doorbuster_sale_recovering";
 pub const REWINDS: &str = "doorbuster_rewinds_total";
 pub const VOUCHES: &str = "doorbuster_vouches_total";
+pub const REBUILDS: &str = "doorbuster_rebuilds_total";
+pub const REBUILD_SECONDS: &str = "doorbuster_rebuild_seconds";
+pub const TAKEN_OVER: &str = "doorbuster_taken_over_events_total";
+pub const LOST: &str = "doorbuster_lost_events_total";
+pub const RECEIPTS: &str = "doorbuster_receipts_total";
+pub const UNFLUSHED: &str = "doorbuster_unflushed_events";
+pub const UNFLUSHED_FORGOTTEN: &str = "doorbuster_unflushed_forgotten_events";
 pub const SWEPT: &str = "doorbuster_swept_holds_total";
 pub const SWEEPER_LAG_SECONDS: &str = "doorbuster_sweeper_lag_seconds";
 pub const CONSERVATION: &str = "doorbuster_conservation_difference_units";
@@ -151,6 +158,40 @@ fn describe_ack() {
     describe_counter!(
         ACK_MISSED,
         "Waits that ended before replica or books had what was decided; the buyers ask again."
+    );
+    describe_rebuilds();
+}
+
+/// What a rewind costs, and what is kept so that it costs nothing.
+fn describe_rebuilds() {
+    describe_counter!(
+        REBUILDS,
+        "Rebuilds by outcome: done, or waits for a person."
+    );
+    describe_gauge!(
+        REBUILD_SECONDS,
+        Unit::Seconds,
+        "How long the last rebuild took, by sale."
+    );
+    describe_counter!(
+        TAKEN_OVER,
+        "Events that a rebuild had from live engines or the audit log, and not from Redis."
+    );
+    describe_counter!(
+        LOST,
+        "Events of which a rebuild found proof and nothing else: acknowledged, perhaps, and lost."
+    );
+    describe_counter!(
+        RECEIPTS,
+        "Receipts presented, by outcome; sold_out and limit_reached were proven and could not be honoured."
+    );
+    describe_gauge!(
+        UNFLUSHED,
+        "Events that this process remembers until the books have them."
+    );
+    describe_gauge!(
+        UNFLUSHED_FORGOTTEN,
+        "Events that this process had to forget for want of room before the books had them."
     );
 }
 

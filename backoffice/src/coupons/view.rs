@@ -11,6 +11,8 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::live::state::Phase;
 use crate::live::view::{Counts, Lag, look};
+use crate::rebuild;
+use crate::rebuild::view::RebuildView;
 
 /// A coupon. A claim counts as sold: it is final.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,12 +45,15 @@ pub(crate) struct CouponView {
     /// Units by which Redis breaks stocked = left + held + sold; anything but 0 is an alarm. Null where Redis does not have the coupon
     #[schema(example = 0)]
     pub conservation_difference: Option<i64>,
+    /// Null where Redis never lost it
+    pub rebuild: Option<RebuildView>,
 }
 
 /// # Errors
 /// [`ApiError::Unavailable`] where Redis or MySQL does not answer.
 pub(crate) async fn coupon_view(app: &App, stored: &StoredCoupon) -> Result<CouponView, ApiError> {
     let look = look(app, &stored.subject()).await?;
+    let rebuild = rebuild::view::last(&app.books, &stored.subject().live).await?;
     let coupon = &stored.coupon;
     let sku = SkuId::parse(coupon.id.as_str()).map_err(|e| ApiError::Internal(e.into()))?;
     let written = |at| clock::rfc3339(clock::to_ms(at));
@@ -67,5 +72,6 @@ pub(crate) async fn coupon_view(app: &App, stored: &StoredCoupon) -> Result<Coup
         books: look.books.get(&sku).copied(),
         journal_lag: look.lag,
         conservation_difference: look.conservation_difference,
+        rebuild,
     })
 }

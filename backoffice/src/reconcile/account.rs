@@ -70,7 +70,7 @@ impl Account {
                     self.sku(&coupon).sold += 1;
                 }
             }
-            Event::Paused | Event::Resumed | Event::Closed => {}
+            Event::Paused | Event::Resumed | Event::Closed | Event::Rebuilt | Event::Lost => {}
         }
     }
 

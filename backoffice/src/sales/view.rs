@@ -10,6 +10,8 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::live::state::Phase;
 use crate::live::view::{Counts, Lag, Look, look};
+use crate::rebuild;
+use crate::rebuild::view::RebuildView;
 
 /// A sale.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,6 +43,8 @@ pub(crate) struct SaleView {
     /// Units by which Redis breaks stocked = left + held + sold; anything but 0 is an alarm. Null where Redis does not have the sale
     #[schema(example = 0)]
     pub conservation_difference: Option<i64>,
+    /// Null where Redis never lost it
+    pub rebuild: Option<RebuildView>,
 }
 
 /// One sku of it.
@@ -76,6 +80,7 @@ pub(crate) struct Price {
 /// [`ApiError::Unavailable`] where Redis or MySQL does not answer.
 pub(crate) async fn sale_view(app: &App, stored: &StoredSale) -> Result<SaleView, ApiError> {
     let look = look(app, &stored.subject()).await?;
+    let rebuild = rebuild::view::last(&app.books, &stored.subject().live).await?;
     let sale = &stored.sale;
     let written = |at| clock::rfc3339(clock::to_ms(at));
     Ok(SaleView {
@@ -97,6 +102,7 @@ pub(crate) async fn sale_view(app: &App, stored: &StoredSale) -> Result<SaleView
             .collect(),
         journal_lag: look.lag,
         conservation_difference: look.conservation_difference,
+        rebuild,
     })
 }
 

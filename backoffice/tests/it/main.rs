@@ -14,6 +14,7 @@ mod edge;
 mod me;
 mod migrate;
 mod publish;
+mod rebuild;
 mod reconcile;
 mod reconcile_moving;
 mod repair;

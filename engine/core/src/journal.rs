@@ -60,6 +60,10 @@ pub enum Event {
     Paused,
     Resumed,
     Closed,
+    /// A rebuild began this generation.
+    Rebuilt,
+    /// A number that a decision had which nobody can tell any more: it was lost with Redis.
+    Lost,
     Adjusted {
         sku: SkuId,
         by: i64,
@@ -127,6 +131,15 @@ impl Entry {
 }
 
 impl RawEvent {
+    /// In the place of an event that was lost.
+    pub fn lost(seq: u64) -> Self {
+        Self {
+            seq,
+            field: b"L".to_vec(),
+            value: Vec::new(),
+        }
+    }
+
     /// # Errors
     /// [`JournalError::Event`] naming what is malformed.
     pub fn decode(&self) -> Result<Event, JournalError> {
@@ -153,6 +166,8 @@ impl RawEvent {
             b'P' => Event::Paused,
             b'R' => Event::Resumed,
             b'C' => Event::Closed,
+            b'N' => Event::Rebuilt,
+            b'L' => Event::Lost,
             b'A' => {
                 let mut parts = text.splitn(3, '|');
                 let (sku, by) = (parts.next()?, parts.next()?);
@@ -219,6 +234,8 @@ impl Event {
             Event::Paused => "paused",
             Event::Resumed => "resumed",
             Event::Closed => "closed",
+            Event::Rebuilt => "rebuilt",
+            Event::Lost => "lost",
             Event::Adjusted { .. } => "adjusted",
             Event::Reservation { record, .. } => match record.status {
                 Status::Released(reason) => reason.as_str(),

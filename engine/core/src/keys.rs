@@ -14,6 +14,12 @@ pub struct Keys {
     pub order: String,
     pub adjusts: String,
     pub journal: String,
+    /// Only while a rebuild is under way, as the four after it: which generation is being made.
+    pub rebuild: String,
+    pub next_users: String,
+    pub next_records: String,
+    pub next_order: String,
+    pub next_adjusts: String,
 }
 
 impl Keys {
@@ -27,6 +33,11 @@ impl Keys {
             order: key("order"),
             adjusts: key("adjusts"),
             journal: key("journal"),
+            rebuild: key("rebuild"),
+            next_users: key("next_users"),
+            next_records: key("next_records"),
+            next_order: key("next_order"),
+            next_adjusts: key("next_adjusts"),
         }
     }
 
@@ -61,10 +72,26 @@ mod tests {
                 keys.records,
                 keys.order,
                 keys.adjusts,
-                keys.journal
+                keys.journal,
+                keys.rebuild,
+                keys.next_users,
+                keys.next_records,
+                keys.next_order,
+                keys.next_adjusts,
             ],
             [
-                "sale", "stock", "users", "records", "order", "adjusts", "journal"
+                "sale",
+                "stock",
+                "users",
+                "records",
+                "order",
+                "adjusts",
+                "journal",
+                "rebuild",
+                "next_users",
+                "next_records",
+                "next_order",
+                "next_adjusts"
             ]
             .map(|name| format!("{{sale:drop-1}}:{name}")),
         );

@@ -1,9 +1,10 @@
 //! The vocabulary that engine, back-office and harness share: what a sale is, and how Redis is asked about it.
 //!
-//! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`]), what
+//! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`], [`handover`]), what
 //! bounds them ([`limits`], [`clock`]), who is asking ([`claims`], [`receipt`]), and the typed front of the scripts
 //! ([`keys`], [`gate`]).
 
+pub mod handover;
 pub mod ids;
 pub mod journal;
 pub mod money;

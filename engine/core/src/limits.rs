@@ -32,6 +32,21 @@ pub const BACKLOG_EVENTS_MAX: u64 = 2_000_000;
 /// The same in bytes of events (`BACKLOG_BYTES_MAX`): four times that, for events of many lines.
 pub const BACKLOG_BYTES_MAX: u64 = 1 << 30;
 
+/// Events that an engine remembers until the books have them, so that it can tell them again after a loss; the oldest go first.
+/// As many as may wait for MySQL at all.
+pub const UNFLUSHED_EVENTS_MAX: usize = BACKLOG_EVENTS_MAX as usize;
+/// The same in bytes: some 55 an event.
+pub const UNFLUSHED_BYTES_MAX: usize = 256 << 20;
+/// Bytes after which a part of a handover ends; far below the servers' smallest `max_allowed_packet`.
+pub const HANDOVER_PART_BYTES: usize = 1 << 20;
+/// Fields, or ids, that one `load` puts into Redis: it is busy for a millisecond or two.
+pub const LOAD_ROWS_MAX: usize = 1_000;
+/// After a rebuild that found a loss, units are kept for buyers with a receipt for so long: a client that still tries comes within
+/// seconds, a person within minutes, and all others wait for it.
+pub const RECEIPT_GRACE: Duration = Duration::from_secs(60);
+/// Bytes of a `Receipt` header: a full request's lines, in base64.
+pub const RECEIPT_BYTES_MAX: usize = 12 * 1024;
+
 /// Answer of one script call. Past it the outcome is unknown and the same request resolves it.
 pub const SCRIPT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Of it, for a replica to confirm what the call wrote or read.
@@ -67,15 +82,16 @@ const _: () = {
         LINES_PER_REQUEST_MAX <= BATCH_LINES_MAX,
         "a full request must fit a batch"
     );
-    // The widest calls unpack five stock fields a line, a user's count and field a line, or two values a request.
+    // The widest calls unpack six stock fields a line, a user's count and field a line, or two values a request.
     assert!(
-        5 * BATCH_LINES_MAX < 7_900 && BATCH_REQUESTS_MAX + BATCH_LINES_MAX < 7_900,
+        6 * BATCH_LINES_MAX < 7_900 && BATCH_REQUESTS_MAX + BATCH_LINES_MAX < 7_900,
         "lua unpack"
     );
     assert!(
         2 * SWEEP_HOLDS_MAX < 7_900 && SWEEP_HOLDS_MAX * (LINES_PER_REQUEST_MAX + 1) < 7_900,
         "lua unpack"
     );
+    assert!(2 * LOAD_ROWS_MAX < 7_900, "lua unpack");
     assert!(
         REPLICA_WAIT.as_millis() < SCRIPT_TIMEOUT.as_millis(),
         "a wait in vain is told from an unknown outcome"

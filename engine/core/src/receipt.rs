@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::claims::{SecretTooShort, keyed};
 use crate::ids::{LiveId, ReservationId, UserId};
-use crate::record::Line;
+use crate::record::{Line, parse_lines};
 
 const PURPOSE: &[u8] = b"doorbuster receipt v1";
 
@@ -31,6 +31,17 @@ pub struct Accepted<'a> {
     pub deadline_ms: u64,
     /// The ack level's word, e.g. `fsync`.
     pub ack_level: &'a str,
+}
+
+/// What a receipt of ours says, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    pub id: ReservationId,
+    pub live: LiveId,
+    pub user: UserId,
+    pub lines: Vec<Line>,
+    pub epoch: u32,
+    pub seq: u64,
 }
 
 /// Signs and checks receipts.
@@ -65,6 +76,21 @@ impl ReceiptKey {
         receipt.push('.');
         URL_SAFE_NO_PAD.encode_string(mac, &mut receipt);
         receipt
+    }
+
+    /// What `receipt` says, if we signed it.
+    pub fn read(&self, receipt: &str) -> Option<Proven> {
+        let payload = self.verify(receipt)?;
+        let mut parts = payload.split('|');
+        let mut next = || parts.next();
+        Some(Proven {
+            id: ReservationId::parse(next()?).ok()?,
+            live: LiveId::from_book_id(next()?).ok()?,
+            user: UserId::parse(next()?).ok()?,
+            lines: parse_lines(next()?).ok()?,
+            epoch: next()?.parse().ok()?,
+            seq: next()?.parse().ok()?,
+        })
     }
 
     /// The payload of `receipt` if we signed it.
@@ -138,6 +164,10 @@ mod tests {
             "07070707-0707-0707-0707-070707070707|drop-1|ann|a=1,b=2|1|9|5|fsync"
         );
         assert_eq!(ReceiptKey::derive(&[2; 32]).unwrap().verify(&receipt), None);
+        let proven = key.read(&receipt).unwrap();
+        assert_eq!((proven.id, &proven.live), (accepted.id, accepted.live));
+        assert_eq!((&proven.user, proven.lines.as_slice()), (&user, &lines[..]));
+        assert_eq!((proven.epoch, proven.seq), (1, 9));
         assert_eq!(key.verify(&receipt.replacen('M', "N", 1)), None);
     }
 }

@@ -3,6 +3,8 @@
 //! `<letter><seq>|<deadline_ms>|<user>|<sku>=<quantity>,…|<16 raw bytes of body hash>`, and of a coupon's claim
 //! `k<seq>|<claimed_ms>|<user>`. The letter is the state; nothing else in a record ever changes.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BodyHash, SkuId, UserId};
@@ -48,6 +50,34 @@ impl Status {
     /// Whether its units count against the user's limit and are off the shelf.
     pub fn is_live(self) -> bool {
         !matches!(self, Status::Released(_))
+    }
+
+    /// The letter that a record begins with.
+    pub(crate) fn letter(self) -> char {
+        match self {
+            Status::Held => 'h',
+            Status::Paying => 'p',
+            Status::Paid => 's',
+            Status::Released(Reason::Expired) => 'e',
+            Status::Released(Reason::Cancelled) => 'c',
+            Status::Released(Reason::PaymentFailed) => 'f',
+            Status::Released(Reason::Refunded) => 'r',
+        }
+    }
+
+    /// Of the books' two words.
+    pub fn from_words(status: &str, reason: Option<&str>) -> Option<Self> {
+        let all = [
+            Status::Held,
+            Status::Paying,
+            Status::Paid,
+            Status::Released(Reason::Expired),
+            Status::Released(Reason::Cancelled),
+            Status::Released(Reason::PaymentFailed),
+            Status::Released(Reason::Refunded),
+        ];
+        all.into_iter()
+            .find(|s| s.as_str() == status && s.reason().map(Reason::as_str) == reason)
     }
 
     pub(crate) fn from_letter(letter: u8) -> Option<Self> {
@@ -131,6 +161,32 @@ impl Record {
             body: BodyHash::from_bytes(*body),
         })
     }
+
+    /// As the scripts write it: what [`Record::parse`] reads.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Self {
+            seq,
+            deadline_ms,
+            user,
+            ..
+        } = self;
+        let lines = lines_text(&self.lines);
+        let head = format!(
+            "{}{seq}|{deadline_ms}|{user}|{lines}|",
+            self.status.letter()
+        );
+        [head.as_bytes(), self.body.as_bytes()].concat()
+    }
+}
+
+/// Lines as records have them: `sku=quantity,sku=quantity`.
+pub(crate) fn lines_text(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for (i, line) in lines.iter().enumerate() {
+        let comma = if i > 0 { "," } else { "" };
+        write!(text, "{comma}{}={}", line.sku, line.quantity).expect("a String takes all");
+    }
+    text
 }
 
 impl Claim {
@@ -147,10 +203,15 @@ impl Claim {
             user: parts.user()?,
         })
     }
+
+    /// As the scripts write it: what [`Claim::parse`] reads.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        format!("k{}|{}|{}", self.seq, self.claimed_ms, self.user).into_bytes()
+    }
 }
 
 /// `sku=quantity,sku=quantity`, at least one, each quantity at least 1.
-fn parse_lines(text: &str) -> Result<Vec<Line>, RecordError> {
+pub(crate) fn parse_lines(text: &str) -> Result<Vec<Line>, RecordError> {
     text.split(',')
         .map(|line| {
             let (sku, quantity) = line.split_once('=').ok_or(RecordError("line"))?;
@@ -222,6 +283,8 @@ mod tests {
             [("tee-m", 2), ("cap", 1)]
         );
         assert_eq!(record.body.as_bytes(), BODY);
+        let text = bytes("h12|1700000000000|ann|tee-m=2,cap=1|");
+        assert_eq!(record.to_bytes(), text);
     }
 
     #[test]
@@ -242,6 +305,8 @@ mod tests {
                 (status.as_str(), status.reason().map(Reason::as_str)),
                 (word, reason)
             );
+            assert_eq!(Status::from_words(word, reason), Some(status));
+            assert_eq!(status.letter(), letter);
         }
     }
 
@@ -270,6 +335,7 @@ mod tests {
             (claim.seq, claim.claimed_ms, claim.user.as_str()),
             (7, 1_700_000_000_000, "bob")
         );
+        assert_eq!(claim.to_bytes(), b"k7|1700000000000|bob");
         assert!(Claim::parse(b"h7|1|bob").is_err());
     }
 }

@@ -126,6 +126,49 @@ impl Books {
         transaction.commit().await
     }
 
+    /// Says how far some engine has seen these sales by now, should it not live to testify. One row a sale, for all engines.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer.
+    pub async fn note_sightings(
+        &self,
+        sightings: &[(LiveId, u32, u64)],
+    ) -> Result<(), sqlx::Error> {
+        let mut transaction = self.witness.begin().await?;
+        for chunk in sightings.chunks(100) {
+            store::raise_sightings(&mut transaction, chunk).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// The rebuilds that wait for what engines remember, each with the number of its ask.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer.
+    pub async fn open_asks(&self) -> Result<Vec<(LiveId, u32)>, sqlx::Error> {
+        let rows = store::open_asks(&self.witness).await?;
+        let known = |(id, ask): (String, u32)| Some((LiveId::from_book_id(&id).ok()?, ask));
+        Ok(rows.into_iter().filter_map(known).collect())
+    }
+
+    /// Hands `parts` over, all or none.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer; nothing is handed over then.
+    pub async fn hand_over(
+        &self,
+        id: Uuid,
+        live: &LiveId,
+        ask: u32,
+        parts: &[Vec<u8>],
+    ) -> Result<(), sqlx::Error> {
+        let mut transaction = self.witness.begin().await?;
+        for (number, part) in (0..).zip(parts) {
+            store::put_handover(&mut transaction, id, live, (ask, number), part).await?;
+        }
+        transaction.commit().await
+    }
+
     /// Says that engine `id` has left, so that nobody waits for its word.
     ///
     /// # Errors

@@ -52,8 +52,30 @@ pub(super) async fn put_sightings(
     id: Uuid,
     sightings: &[(LiveId, u32, u64)],
 ) -> Result<(), sqlx::Error> {
+    let update = " on duplicate key update epoch = values(epoch), seq = values(seq)";
+    insert_sightings(transaction, id, sightings, update).await
+}
+
+/// Under no engine's id, and never lower than before.
+pub(super) async fn raise_sightings(
+    transaction: &mut Transaction<'_, MySql>,
+    sightings: &[(LiveId, u32, u64)],
+) -> Result<(), sqlx::Error> {
+    // Assignments are done in order, so the first still sees the epoch as it was.
+    let update = " on duplicate key update
+        seq = case when values(epoch) > epoch then values(seq) when values(epoch) = epoch then greatest(seq, values(seq)) else seq end,
+        epoch = greatest(epoch, values(epoch))";
+    insert_sightings(transaction, Uuid::nil(), sightings, update).await
+}
+
+async fn insert_sightings(
+    transaction: &mut Transaction<'_, MySql>,
+    id: Uuid,
+    sightings: &[(LiveId, u32, u64)],
+    update: &'static str,
+) -> Result<(), sqlx::Error> {
     let mut query = QueryBuilder::<MySql>::new(
-        "-- put_sightings\n insert into engine_sightings (engine_id, sale_id, epoch, seq) ",
+        "-- insert_sightings\n insert into engine_sightings (engine_id, sale_id, epoch, seq) ",
     );
     query.push_values(sightings, |mut row, (live, epoch, seq)| {
         row.push_bind(id)
@@ -61,7 +83,7 @@ pub(super) async fn put_sightings(
             .push_bind(*epoch)
             .push_bind(*seq);
     });
-    query.push(" on duplicate key update epoch = values(epoch), seq = values(seq)");
+    query.push(update);
     query
         .build()
         .persistent(false)
@@ -81,6 +103,33 @@ pub(super) async fn put_run_id(
     sqlx::query(sql)
         .bind(id)
         .bind(run_id)
+        .execute(&mut **transaction)
+        .await
+        .map(|_| ())
+}
+
+pub(super) async fn open_asks(pool: &MySqlPool) -> Result<Vec<(String, u32)>, sqlx::Error> {
+    let sql = "-- open_asks
+        select sale_id, ask from rebuilds where state = 'asked'";
+    sqlx::query_as(sql).fetch_all(pool).await
+}
+
+pub(super) async fn put_handover(
+    transaction: &mut Transaction<'_, MySql>,
+    id: Uuid,
+    live: &LiveId,
+    (ask, number): (u32, u32),
+    part: &[u8],
+) -> Result<(), sqlx::Error> {
+    let sql = "-- put_handover
+        insert into handovers (sale_id, ask, engine_id, part, events) values (?, ?, ?, ?, ?)
+        on duplicate key update events = values(events)";
+    sqlx::query(sql)
+        .bind(live.book_id())
+        .bind(ask)
+        .bind(id)
+        .bind(number)
+        .bind(part)
         .execute(&mut **transaction)
         .await
         .map(|_| ())

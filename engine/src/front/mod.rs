@@ -13,6 +13,7 @@ mod tally;
 
 pub mod coupons;
 pub mod health;
+mod receipts;
 pub mod reservations;
 pub mod sales;
 

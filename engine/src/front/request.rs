@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::BytesMut;
 use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
-use doorbuster_core::limits::{ID_CHARS_MAX, LINES_PER_REQUEST_MAX, UNITS_MAX};
+use doorbuster_core::limits::{ID_CHARS_MAX, LINES_PER_REQUEST_MAX, RECEIPT_BYTES_MAX, UNITS_MAX};
 use doorbuster_core::record::Line;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -96,6 +96,25 @@ pub(crate) fn idempotency_key<B>(request: &Request<B>) -> Result<IdempotencyKey,
         .to_str()
         .map_err(|_| Refusal::invalid("Idempotency-Key must be printable ASCII"))?;
     IdempotencyKey::parse(text).map_err(|e| Refusal::invalid(e.to_string()))
+}
+
+/// The receipt that a buyer presents, if there is one; most do not.
+///
+/// # Errors
+/// [`Refusal::Invalid`] where it is repeated, or no text that could be one.
+pub(crate) fn receipt<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
+    let Some(first) = request.headers().get("receipt") else {
+        return Ok(None);
+    };
+    let once = request.headers().get_all("receipt").iter().count() == 1;
+    let text = first
+        .to_str()
+        .ok()
+        .filter(|text| once && text.len() <= RECEIPT_BYTES_MAX);
+    match text {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(Refusal::invalid("send one Receipt as it was given")),
+    }
 }
 
 /// # Errors

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
-use super::{auth, request};
+use super::{auth, receipts, request};
 use crate::app::App;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
@@ -28,9 +28,19 @@ pub(crate) async fn create(
     app.limiter.check_user(&user)?;
     let live = LiveId::Sale(SaleId::parse(sale)?);
     let key = request::idempotency_key(&request)?;
+    let receipt = request::receipt(&request)?;
     let wanted = request::wanted(request).await?;
     let id = ReservationId::derive(&live, &user, &key);
     let sale = open_sale(app, &live).await?;
+    if let Some(receipt) = receipt {
+        let reserve = Reserve {
+            id,
+            user,
+            body: wanted.body,
+            lines: wanted.lines,
+        };
+        return receipts::present(app, &sale, reserve, &receipt).await;
+    }
     if let Some(sku) = sale
         .shield
         .refuses(id, wanted.lines.iter().map(|line| &line.sku))
@@ -44,10 +54,20 @@ pub(crate) async fn create(
         lines: wanted.lines,
     });
     let answered = sale.reserve(Arc::clone(&reserve)).await?;
+    confirmed(app, &sale, &reserve, answered).await
+}
+
+/// The answer, once what it promises is as safe as the ack level asks.
+pub(super) async fn confirmed(
+    app: &App,
+    sale: &LiveSale,
+    reserve: &Reserve,
+    answered: Answered<Reserved>,
+) -> Result<Answer, Refusal> {
     if let Some(seq) = promised(&answered) {
         sale.confirmed(answered.epoch, seq).await?;
     }
-    answer(app, &sale, &reserve, answered)
+    answer(app, sale, reserve, answered)
 }
 
 /// The event by which an accepted request is what its buyer will be told.

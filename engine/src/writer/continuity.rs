@@ -18,7 +18,8 @@ pub(super) fn check(
     known: Option<&JournalRow>,
     mut entries: Vec<Entry>,
 ) -> Continuity {
-    if cursor.seq > 0 {
+    // After a rebuild the journal begins anew, with the event after the cursor's.
+    if cursor.seq > 0 && !cursor.stream_id.is_start() {
         if entries.is_empty() {
             return broken(cursor, "the cursor's entry is not in the journal");
         }
@@ -45,6 +46,21 @@ pub(super) fn check(
         next = entry.last_seq() + 1;
     }
     Continuity::Continues(entries)
+}
+
+/// What of `entries` continues the books, up to the first that does not.
+pub(super) fn continuing(
+    cursor: &Cursor,
+    known: Option<&JournalRow>,
+    mut entries: Vec<Entry>,
+) -> Vec<Entry> {
+    loop {
+        match check(cursor, known, entries.clone()) {
+            Continuity::Continues(fresh) => return fresh,
+            Continuity::Broken(_) if entries.pop().is_none() => return Vec::new(),
+            Continuity::Broken(_) => {}
+        }
+    }
 }
 
 fn broken(cursor: &Cursor, why: &str) -> Continuity {
@@ -109,6 +125,33 @@ mod tests {
             check(&cursor(0, "0-0"), None, vec![]),
             Continuity::Continues(vec![])
         );
+    }
+
+    #[test]
+    fn after_a_rebuild_the_journal_begins_with_the_event_after_the_cursors() {
+        let rebuilt = |seq| Cursor {
+            epoch: 2,
+            ..cursor(seq, StreamId::START)
+        };
+        let (first, old) = (entry("9-0", 2, 5, 1), entry("5-0", 1, 5, 1));
+        assert_eq!(
+            check(&rebuilt(4), Some(&row(4)), vec![first.clone()]),
+            Continuity::Continues(vec![first.clone()])
+        );
+        for entries in [vec![old], vec![entry("9-0", 2, 6, 1)]] {
+            let checked = check(&rebuilt(4), Some(&row(4)), entries);
+            assert!(matches!(checked, Continuity::Broken(_)));
+        }
+    }
+
+    #[test]
+    fn what_continues_the_books_ends_where_something_does_not() {
+        let (own, next) = (entry("5-0", 1, 3, 2), entry("6-0", 1, 5, 3));
+        let gap = entry("7-0", 1, 9, 1);
+        let entries = vec![own, next.clone(), gap.clone()];
+        let fresh = continuing(&cursor(4, "5-0"), Some(&row(4)), entries);
+        assert_eq!(fresh, [next]);
+        assert!(continuing(&cursor(4, "5-0"), Some(&row(4)), vec![gap]).is_empty());
     }
 
     #[test]

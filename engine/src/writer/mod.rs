@@ -16,6 +16,7 @@ mod continuity;
 mod deferral;
 mod lag;
 mod projection;
+mod rebuild;
 mod rest;
 mod step;
 mod stops;
@@ -45,6 +46,7 @@ use crate::metrics as names;
 use crate::pressure::Pressure;
 use deferral::Deferral;
 use lag::Lags;
+use rebuild::Rebuilds;
 use roster::{Roster, Served};
 use step::{NOTHING_NEW, Step, Stepped};
 use stops::{Stops, Turn};
@@ -88,6 +90,7 @@ pub struct Writer {
     pace: Pace,
     /// Since when a sale's vouch waits for an engine's word.
     unheard: Mutex<HashMap<LiveId, Unheard>>,
+    rebuilds: Arc<Rebuilds>,
     deferral: Deferral,
     lags: Mutex<Lags>,
 }
@@ -112,6 +115,7 @@ impl Writer {
             .connect_lazy_with(options);
         let roster = Roster::new(pool.clone(), gate.clone());
         let backlog_max = gate.backlog_max().events;
+        let rebuilds = Arc::new(Rebuilds::new(database_url, gate.clone())?);
         Ok(Self {
             stops: Stops::new(pool.clone()),
             pool,
@@ -120,6 +124,7 @@ impl Writer {
             rewound: Mutex::default(),
             unheard: Mutex::default(),
             pace,
+            rebuilds,
             deferral: Deferral::new(pressure, pace.lag_max(), backlog_max),
             lags: Mutex::default(),
         })
@@ -132,6 +137,10 @@ impl Writer {
 
     /// Writes until told to stop; the step under way is finished.
     pub async fn run(self: &Arc<Self>, stop: &CancellationToken) {
+        tokio::join!(self.write(stop), self.rebuilds.serve_requests(stop));
+    }
+
+    async fn write(self: &Arc<Self>, stop: &CancellationToken) {
         let mut pause = WRITER_PAUSE_MIN;
         while !stop.is_cancelled() {
             let (looked, ()) = tokio::join!(self.roster.refresh(), self.stops.refresh());
@@ -160,6 +169,9 @@ impl Writer {
         let permits = Arc::new(Semaphore::new(WRITER_SALES_AT_ONCE));
         let mut steps = JoinSet::new();
         for (live, backlog, server) in sales {
+            if self.rebuilds.is_under_way(&live) {
+                continue;
+            }
             let Some(backlog) = backlog else {
                 self.missing(&live);
                 continue;
@@ -213,6 +225,7 @@ impl Writer {
             live: &live,
             server,
             vouched,
+            engine_life: self.rebuilds.engine_life(),
         };
         match tokio::time::timeout(WRITER_TRANSACTION_TIMEOUT, step.run()).await {
             Ok(Ok(stepped)) => self.judge(live, stepped).await,
@@ -262,8 +275,9 @@ impl Writer {
             Stepped::Rewound(why) => {
                 if self.lock(&self.rewound).insert(live.clone()) {
                     counter!(names::REWINDS).increment(1);
-                    tracing::error!(alarm = "rewind", sale = %live, why, "redis is older than the books or than an engine saw: the sale stays recovering");
+                    tracing::error!(alarm = "rewind", sale = %live, why, "redis is older than the books or than an engine saw: the sale is recovering until it is rebuilt");
                 }
+                self.rebuilds.found(&live, &why);
                 Round::Failed
             }
         }
@@ -272,8 +286,9 @@ impl Writer {
     fn missing(&self, live: &LiveId) {
         gauge!(names::RECOVERING, "sale" => live.book_id()).set(1.0);
         if self.lock(&self.rewound).insert(live.clone()) {
-            tracing::error!(alarm = "rewind", sale = %live, "a published sale is not in redis: it stays recovering");
+            tracing::error!(alarm = "rewind", sale = %live, "a published sale is not in redis: it is recovering until it is rebuilt");
         }
+        self.rebuilds.found(live, "redis does not have it");
     }
 
     /// Notes whether a vouch waits for an engine's word, and says so once it has waited for longer than a dead one would make it.

@@ -103,6 +103,8 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
             | Event::Paused
             | Event::Resumed
             | Event::Closed
+            | Event::Rebuilt
+            | Event::Lost
             | Event::Adjusted { .. } => {}
         }
     }

@@ -1,5 +1,7 @@
 //! One step for one sale: a transaction under the cursor's lock that either writes what is new, or vouches.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use doorbuster_core::clock;
 use doorbuster_core::gate::trim::Trimmed;
@@ -31,6 +33,8 @@ pub(super) struct Step<'a> {
     pub(super) server: &'a str,
     /// Whether the sale is vouched for on it.
     pub(super) vouched: bool,
+    /// How long an engine may be silent before its testimony is done without.
+    pub(super) engine_life: Duration,
 }
 
 /// What a step did.

@@ -212,9 +212,15 @@ fn columns<'a>(numbered: &'a Numbered<'_>) -> Columns<'a> {
             (Some(id.as_bytes()), Some(claim.user.as_str()), None, None)
         }
         Ok(Event::Adjusted { sku, by }) => (None, None, Some(sku.as_str()), Some(*by)),
-        Ok(Event::Opened(_) | Event::Paused | Event::Resumed | Event::Closed) | Err(_) => {
-            (None, None, None, None)
-        }
+        Ok(
+            Event::Opened(_)
+            | Event::Paused
+            | Event::Resumed
+            | Event::Closed
+            | Event::Rebuilt
+            | Event::Lost,
+        )
+        | Err(_) => (None, None, None, None),
     }
 }
 

@@ -7,9 +7,10 @@ use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::vouch::{Vouch, Vouched};
 use sqlx::{MySql, Transaction};
 
+use super::rebuild;
 use super::step::{Step, Stepped};
 use super::store::{self, Cursor, Witness};
-use crate::limits::{ENGINE_LIFE, WRITER_REDIS_TIMEOUT};
+use crate::limits::WRITER_REDIS_TIMEOUT;
 
 /// Some engine gives signs of life and has not said what it saw before this Redis process.
 pub(super) const UNTESTIFIED: &str = "a live engine has not testified yet";
@@ -49,11 +50,21 @@ pub(super) async fn vouch(
             "stocked = left + held + sold does not hold for {sku}: {stock:?}"
         )));
     }
-    let witnesses = store::witnesses(transaction, &step.live.book_id(), ENGINE_LIFE)
+    let witnesses = store::witnesses(transaction, &step.live.book_id(), step.engine_life)
         .await
         .context("read the engines' testimony")?;
     if let Some(stepped) = judge(&witnesses, step.server, cursor) {
         return Ok(stepped);
+    }
+    // Also one that is dead by now may have seen more, and have noted it.
+    let seen = rebuild::store::newest_sighting(transaction, &step.live.book_id())
+        .await
+        .context("read what engines noted")?;
+    if let Some((epoch, seq)) = seen.filter(|seen| *seen > (cursor.epoch, cursor.seq)) {
+        return Ok(Stepped::Rewound(format!(
+            "an engine noted epoch {epoch}, seq {seq}; redis is at seq {}",
+            cursor.seq
+        )));
     }
     let vouch = Vouch {
         epoch: cursor.epoch,

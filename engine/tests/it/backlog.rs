@@ -9,8 +9,8 @@ use hyper::StatusCode;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::fence::raw;
 use super::harness::{Shop, started, within};
+use super::redis_of::raw;
 use super::surface::metrics;
 
 const BOUND: u64 = 1_000;

@@ -8,6 +8,7 @@
 )]
 
 mod harness;
+mod redis_of;
 
 mod ack_levels;
 mod backlog;
@@ -20,7 +21,9 @@ mod faults;
 mod fence;
 mod holds;
 mod limits;
+mod loss;
 mod malformed;
+mod rebuild;
 mod rest;
 mod self_check;
 mod surface;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::fence::raw;
 use super::harness::{Shop, within};
+use super::redis_of::raw;
 
 /// `HMGET` calls so far, by clients and scripts.
 async fn hmgets(shop: &Shop) -> u64 {

@@ -1,7 +1,8 @@
 //! Ends one hold at its buyer's wish.
 
+use super::reply::Reply;
 use super::script::Script;
-use super::{Fenced, Gate, GateError};
+use super::{Fenced, Gate, GateError, remembered};
 use crate::ids::{LiveId, ReservationId, UserId};
 use crate::limits::NOTICES_CHANNEL;
 use crate::record::Record;
@@ -61,29 +62,29 @@ impl Gate {
             return Ok(Cancelled::Fenced(fenced));
         }
         let word = reply.word().to_string();
-        let mut seq = 0;
-        if matches!(word.as_str(), "cancelled" | "ended") {
-            reply.skip()?;
-            seq = reply.number()?;
-            self.saw(live, epoch, seq);
-        }
-        let mut record = || {
-            Record::parse(&reply.bytes()?)
-                .map(Box::new)
-                .map_err(|e| reply.broken(e.0))
-        };
         match word.as_str() {
-            "cancelled" => Ok(Cancelled::Cancelled {
-                seq,
-                record: record()?,
-            }),
-            "ended" => Ok(Cancelled::Ended {
-                seq,
-                record: record()?,
-            }),
-            "in_flight" => Ok(Cancelled::InFlight(record()?)),
+            "cancelled" | "ended" => {
+                let (now_ms, seq) = (reply.number()?, reply.number()?);
+                self.saw(live, epoch, seq);
+                let record = record(&mut reply)?;
+                if reply.number()? == 1 {
+                    self.remember(live, || remembered::one(epoch, now_ms, seq, id, &record));
+                }
+                if word == "cancelled" {
+                    Ok(Cancelled::Cancelled { seq, record })
+                } else {
+                    Ok(Cancelled::Ended { seq, record })
+                }
+            }
+            "in_flight" => Ok(Cancelled::InFlight(record(&mut reply)?)),
             "unknown_reservation" => Ok(Cancelled::UnknownReservation),
             _ => Err(reply.unknown_word()),
         }
     }
+}
+
+fn record(reply: &mut Reply) -> Result<Box<Record>, GateError> {
+    Record::parse(&reply.bytes()?)
+        .map(Box::new)
+        .map_err(|e| reply.broken(e.0))
 }

@@ -3,7 +3,7 @@
 use super::decided::{Batch, decode};
 use super::reply::Reply;
 use super::script::Script;
-use super::{Gate, GateError};
+use super::{Gate, GateError, remembered};
 use crate::ids::{CouponId, LiveId, ReservationId, UserId};
 use crate::limits::BATCH_REQUESTS_MAX;
 use crate::record::Claim;
@@ -94,6 +94,7 @@ impl Gate {
         })?;
         if let Batch::Decided(decided) = &batch {
             self.saw(&live, epoch, decided.seq);
+            self.remember(&live, || remembered::claims(epoch, requests, decided));
         }
         Ok(batch)
     }

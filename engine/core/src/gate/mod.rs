@@ -7,10 +7,12 @@ pub mod backlog;
 pub mod connection;
 pub mod notices;
 pub mod reads;
+mod remembered;
 pub mod replicas;
 pub mod reply;
 pub mod script;
 pub mod sightings;
+pub mod unflushed;
 
 pub mod adjust;
 pub mod open;
@@ -27,6 +29,11 @@ pub mod sweep;
 
 pub mod snapshot;
 pub mod trim;
+
+pub mod honour;
+pub mod load;
+pub mod stake;
+pub mod swap;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,9 +57,10 @@ use replicas::Replicas;
 use reply::Reply;
 use script::Script;
 use sightings::Sightings;
+use unflushed::Unflushed;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 13] = [
+pub static SCRIPTS: [&Script; 17] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
     &withdraw::SCRIPT,
@@ -65,6 +73,10 @@ pub static SCRIPTS: [&Script; 13] = [
     &find::SCRIPT,
     &snapshot::SCRIPT,
     &trim::SCRIPT,
+    &stake::SCRIPT,
+    &load::SCRIPT,
+    &swap::SCRIPT,
+    &honour::SCRIPT,
     &script::FENCE,
 ];
 
@@ -129,6 +141,7 @@ struct Shared {
     under_way: Arc<RwLock<()>>,
     sightings: Sightings,
     backlog: Bound,
+    unflushed: Unflushed,
 }
 
 impl Gate {
@@ -149,6 +162,7 @@ impl Gate {
             under_way: Arc::default(),
             sightings: Sightings::default(),
             backlog: Bound::default(),
+            unflushed: Unflushed::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -159,6 +173,11 @@ impl Gate {
     /// after the Redis process changed.
     pub async fn settled_sightings(&self) -> Vec<(LiveId, u32, u64)> {
         let _none_under_way = self.shared.under_way.write().await;
+        self.shared.sightings.all()
+    }
+
+    /// The same, as far as calls have ended by now.
+    pub fn sightings(&self) -> Vec<(LiveId, u32, u64)> {
         self.shared.sightings.all()
     }
 

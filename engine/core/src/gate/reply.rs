@@ -82,6 +82,10 @@ impl Reply {
         parsed.ok_or_else(|| self.broken("a number was expected"))
     }
 
+    pub(crate) fn epoch(&mut self) -> Result<u32, GateError> {
+        u32::try_from(self.number()?).map_err(|_| self.broken("epoch"))
+    }
+
     pub(crate) fn list(&mut self) -> Result<Reply, GateError> {
         match self.rest.next() {
             Some(Value::Array(values)) => Ok(Self {

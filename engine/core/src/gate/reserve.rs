@@ -1,14 +1,12 @@
 //! Decides a batch of reservation requests in one script call.
 
-use std::fmt::Write as _;
-
 use super::decided::{Batch, decode};
 use super::reply::Reply;
 use super::script::Script;
-use super::{Args, Gate, GateError};
+use super::{Args, Gate, GateError, remembered};
 use crate::ids::{BodyHash, LiveId, ReservationId, SkuId, UserId};
 use crate::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX, ENDED_PER_USER_MAX};
-use crate::record::{Line, Record};
+use crate::record::{Line, Record, lines_text};
 
 pub static SCRIPT: Script = Script::new(
     "reserve",
@@ -117,6 +115,7 @@ impl Gate {
         })?;
         if let Batch::Decided(decided) = &batch {
             self.saw(live, epoch, decided.seq);
+            self.remember(live, || remembered::holds(epoch, requests, decided));
         }
         Ok(batch)
     }
@@ -138,20 +137,10 @@ fn append(args: &mut Args, requests: &[&Reserve]) {
         // Most ask for the same as the one before them.
         match before.replace(request) {
             Some(same) if same.lines == request.lines => args.push_again(ARGS_EACH),
-            _ => args.push(text_of(&request.lines)),
+            _ => args.push(lines_text(&request.lines)),
         }
         args.push(request.body.as_bytes());
     }
-}
-
-/// The lines as records have them.
-fn text_of(lines: &[Line]) -> String {
-    let mut text = String::new();
-    for (i, line) in lines.iter().enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        write!(text, "{comma}{}={}", line.sku, line.quantity).expect("a String takes all");
-    }
-    text
 }
 
 /// A run of holds, of which at most `most` can be.

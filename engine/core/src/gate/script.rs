@@ -75,6 +75,11 @@ impl Script {
                 "order" => keys.order.clone(),
                 "adjusts" => keys.adjusts.clone(),
                 "journal" => keys.journal.clone(),
+                "rebuild" => keys.rebuild.clone(),
+                "next_users" => keys.next_users.clone(),
+                "next_records" => keys.next_records.clone(),
+                "next_order" => keys.next_order.clone(),
+                "next_adjusts" => keys.next_adjusts.clone(),
                 other => unreachable!("{} names a key that no sale has: {other}", self.name),
             })
             .collect()

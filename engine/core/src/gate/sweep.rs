@@ -1,7 +1,7 @@
 //! Ends the holds of a sale whose deadline has passed.
 
 use super::script::Script;
-use super::{Fenced, Gate, GateError};
+use super::{Fenced, Gate, GateError, remembered};
 use crate::ids::LiveId;
 use crate::limits::{NOTICES_CHANNEL, SWEEP_HOLDS_MAX};
 
@@ -48,13 +48,20 @@ impl Gate {
         if reply.word() != "swept" {
             return Err(reply.unknown_word());
         }
-        let now_ms = reply.number()?;
-        self.saw(live, epoch, reply.number()?);
-        Ok(Swept::Swept(Sweep {
+        let (now_ms, seq) = (reply.number()?, reply.number()?);
+        self.saw(live, epoch, seq);
+        let sweep = Sweep {
             now_ms,
             released: reply.number()?,
             oldest_ms: reply.number()?,
             next_ms: reply.number()?,
-        }))
+        };
+        let mut rows = reply.list()?;
+        let mut ended = Vec::with_capacity(rows.len() / 2);
+        while !rows.is_empty() {
+            ended.push((rows.bytes()?, rows.bytes()?));
+        }
+        self.remember(live, || remembered::events(epoch, now_ms, seq, ended));
+        Ok(Swept::Swept(sweep))
     }
 }

@@ -18,7 +18,9 @@ const READS: [&str; 11] = [
     "EXISTS", "HGET", "HGETALL", "HLEN", "HMGET", "INFO", "LLEN", "LRANGE", "TIME", "XLEN",
     "XRANGE",
 ];
-const WRITES: [&str; 7] = ["HDEL", "HSET", "LTRIM", "PUBLISH", "RPUSH", "XADD", "XTRIM"];
+const WRITES: [&str; 9] = [
+    "HDEL", "HSET", "LTRIM", "PUBLISH", "RENAME", "RPUSH", "UNLINK", "XADD", "XTRIM",
+];
 const KEYLESS: [&str; 3] = ["INFO", "PUBLISH", "TIME"];
 
 fn scripts() -> impl Iterator<Item = (&'static Script, Parts)> {
@@ -75,6 +77,11 @@ fn the_readme_maps_every_key() {
         keys.order,
         keys.adjusts,
         keys.journal,
+        keys.rebuild,
+        keys.next_users,
+        keys.next_records,
+        keys.next_order,
+        keys.next_adjusts,
     ] {
         let name = key.strip_prefix("{sale:x}").unwrap();
         assert_eq!(

@@ -8,6 +8,7 @@
 
 mod harness;
 mod notices;
+mod rebuilt;
 mod state;
 
 mod contract;
@@ -18,13 +19,18 @@ mod cancel;
 mod claim;
 mod fence;
 mod find;
+mod honour;
+mod load;
 mod open;
 mod reserve;
 mod reserve_refusals;
 mod snapshot;
+mod stake;
+mod swap;
 mod sweep;
 mod switch;
 mod trim;
+mod unflushed;
 mod vouch;
 mod withdraw;
 
