@@ -126,8 +126,10 @@ pub const RIVAL_LISTEN_BACKLOG: u32 = 8_192;
 pub const RIVAL_CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
 /// Headers of one request to it.
 pub const RIVAL_HEADERS_MAX: usize = 64;
-/// From the first byte of a head, or from the last answer, to the head's end.
-pub const RIVAL_HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Sockets that it listens on, each with such a queue.
+pub const RIVAL_LISTEN_SOCKETS: usize = 4;
+/// After a connection could not be accepted.
+pub const RIVAL_ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Body of one request to it.
 pub const RIVAL_BODY_BYTES_MAX: usize = 16 * 1024;
 /// From the end of the head to the end of the body.

@@ -8,6 +8,10 @@ use doorbuster_loadtest::args::{BadConfig, Cli, Command};
 use doorbuster_loadtest::command::{self, Verdict};
 use tokio::runtime::Builder;
 
+/// The engine's, so that rivals are served as well as ours.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// As `EX_USAGE` of sysexits.h.
 const BAD_CONFIG: u8 = 64;
 

@@ -52,11 +52,6 @@ struct Live {
 }
 
 impl Front {
-    /// Whether slow clients are timed out; the yardstick spares itself the timers.
-    pub(crate) fn is_timed(&self) -> bool {
-        matches!(self.house, House::Selling(_))
-    }
-
     /// Answers one request, whatever it is.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Reply {
         if let (House::Bare(bare), &Method::POST) = (&self.house, request.method())

@@ -40,7 +40,7 @@ mod write_back;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::receipt::ReceiptKey;
 
@@ -72,7 +72,7 @@ pub struct Setup {
 /// If the port is taken, a store cannot be reached, or the secret is too short.
 pub async fn run(setup: &Setup) -> Result<()> {
     raise_file_limit()?;
-    let listener = server::bind(setup.listen_port)?;
+    let listeners = server::bind(setup.listen_port)?;
     let stores = Stores {
         redis_url: &setup.redis_url,
         database_url: &setup.database_url,
@@ -94,8 +94,8 @@ pub async fn run(setup: &Setup) -> Result<()> {
     say(&format!(
         "{} on {}",
         setup.name.as_str(),
-        listener.local_addr()?
+        listeners.first().context("no listener")?.local_addr()?
     ));
     // On a worker, where accepted connections stay, instead of the thread that started the runtime.
-    Ok(tokio::spawn(server::serve(Arc::new(front), listener)).await?)
+    Ok(tokio::spawn(server::serve(Arc::new(front), listeners)).await?)
 }
