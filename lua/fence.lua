@@ -31,7 +31,7 @@ end
 local function server_run_id()
   local info = redis.call('INFO', 'server')
   local _, at = string.find(info, 'run_id:', 1, true)
-  return string.sub(info, at + 1, at + 40)
+  return at and string.sub(info, at + 1, at + 40)
 end
 
 local function fence(sale, epoch, caller_ms)

@@ -25,7 +25,7 @@ local last = #ARGV
 if last < FIRST or (last - FIRST + 1) % STEP ~= 0 then return redis.error_reply('BADARG requests') end
 
 -- Most requests of a sale ask for the same: each wish is read once. The index of a wish's first line in `fields` is its user's, plus 1.
--- A call of one request is as common as one of many, so nothing is made that is not needed: no closures, no iterators.
+-- A call of one request is as common as one of many, so what is made for each call is kept small.
 local ids, fields, skus, sku_fields, wishes = {}, {}, {}, {}, {}
 local ids_count, fields_count, sku_fields_count = 0, 0, 0
 for at = FIRST, last, STEP do
