@@ -33,6 +33,8 @@ pub const REFUSALS_AT_ONCE: usize = 256;
 pub const LISTEN_BACKLOG: u32 = 8_192;
 /// Sockets that listen on the one address, each with such a queue.
 pub const LISTEN_SOCKETS: usize = 4;
+/// Connections that one of them accepts before requests have their turn.
+pub const ACCEPTS_AT_ONCE: u32 = 128;
 
 // ── Combiner ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -65,6 +67,9 @@ pub const ABSENT_LIFE: Duration = Duration::from_secs(1);
 pub const VIEW_LIFE: Duration = Duration::from_millis(250);
 /// Look-ups of sales not at hand that are under way at once; more are refused: ids that do not exist cost buyers nothing.
 pub const LOOK_UPS_MAX: usize = 32;
+/// Of the requests for another sale than the hot one, every so manieth makes its own the hot one: many sales at once do not
+/// fight for the place.
+pub const HOT_EVERY: u64 = 16;
 /// Buckets of the per-user limiter: memory is bounded by construction; users that share one share its rate.
 pub const USER_BUCKETS: u64 = 1 << 20;
 /// How often the limiter forgets users at rest.
@@ -114,10 +119,12 @@ pub const PRESSED_WINDOW_REQUESTS: u64 = 500;
 pub const PRESSED_FOR: Duration = Duration::from_millis(200);
 /// Between two looks that are kept to tell how far the books lag.
 pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Looks that are kept for a sale: a minute of them. While the books do not move at all, no more are needed.
+pub const LAG_LOOKS_MAX: usize = 600;
 /// Past `WRITER_LAG_MAX` and this, buyers are slowed to what the books take: pauses before each batch, up to the longest, a step
 /// longer or shorter with every look of the writer.
 pub const LAG_GRACE: Duration = Duration::from_millis(500);
-pub const PACE_STEP: Duration = Duration::from_micros(250);
+pub const PACE_STEP: Duration = Duration::from_millis(1);
 pub const PACE_MAX: Duration = Duration::from_millis(20);
 /// Events past which the books of a sale lag no further, however busy the buyers; at most half of what sheds `backlog`.
 pub const DEFERRED_EVENTS_MAX: u64 = BACKLOG_EVENTS_MAX / 2;
@@ -244,6 +251,10 @@ const _: () = {
             && CALL_TIMEOUT.as_millis() < HANDOVER_WAIT.as_millis()
     );
     assert!(REBUILD_ROWS as usize <= doorbuster_core::limits::LOAD_ROWS_MAX);
+    assert!(
+        PACE_STEP.as_micros().is_multiple_of(1_000),
+        "what a timer can tell apart"
+    );
     assert!(SHIELD_LIFE.as_millis() > 2 * SHIELD_CHECK_EVERY.as_millis());
     assert!(
         SHIELD_LIFE.as_millis() < 1_000,

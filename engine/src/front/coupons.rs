@@ -27,10 +27,6 @@ pub(crate) async fn claim(
     let live = LiveId::Coupon(coupon.clone());
     let id = ReservationId::derive(&live, &user, &key);
     let sku = SkuId::parse(coupon.as_str())?;
-    let sold_out = Refusal::SoldOut {
-        sku: sku.clone(),
-        left: 0,
-    };
     let of_coupon = |refusal| {
         if refusal == Refusal::UnknownSale {
             Refusal::UnknownCoupon
@@ -42,7 +38,7 @@ pub(crate) async fn claim(
         .await
         .map_err(of_coupon)?;
     if sale.shield.refuses(id, std::iter::once(&sku)).is_some() {
-        return Err(sold_out);
+        return Err(Refusal::SoldOut { sku, left: 0 });
     }
     let wanted = Arc::new(ClaimCoupon { id, user });
     let answered = sale.claim(Arc::clone(&wanted)).await.map_err(of_coupon)?;
@@ -58,7 +54,7 @@ pub(crate) async fn claim(
         Claimed::Claimed { seq } => Ok(reply::claimed(app, id, &coupon, &wanted.user, seq)),
         Claimed::Repeat(claim) => Ok(reply::claimed_before(app, id, &coupon, &claim)),
         Claimed::AlreadyClaimed { limit } => Err(Refusal::AlreadyClaimed { limit }),
-        Claimed::SoldOut => Err(sold_out),
+        Claimed::SoldOut => Err(Refusal::SoldOut { sku, left: 0 }),
         Claimed::NotOpen => Err(Refusal::NotOpen),
         Claimed::Paused => Err(Refusal::Paused),
         Claimed::Closed => Err(Refusal::Closed),

@@ -7,17 +7,21 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::connections::Silence;
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TIMEOUT};
 
 /// A connection whose shutdown lingers.
 pub(super) struct Lingering {
     stream: TcpStream,
+    /// An engine that drains closes the silent, but lets a last answer arrive; `None` for one that nobody would close.
+    silence: Option<Arc<Silence>>,
     last: Option<Last>,
 }
 
@@ -28,8 +32,12 @@ struct Last {
 }
 
 impl Lingering {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, last: None }
+    pub(super) fn new(stream: TcpStream, silence: Option<Arc<Silence>>) -> Self {
+        Self {
+            stream,
+            silence,
+            last: None,
+        }
     }
 }
 
@@ -71,6 +79,9 @@ impl AsyncWrite for Lingering {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.last.is_none() {
+            if let Some(silence) = &this.silence {
+                silence.ending();
+            }
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
         let last = this.last.get_or_insert_with(|| Last {

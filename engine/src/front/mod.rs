@@ -1,13 +1,13 @@
 //! The HTTP front, one file per behaviour, in the order in which a request meets them.
 
 pub mod auth;
+mod connections;
 pub mod cors;
 pub mod limit;
 mod linger;
 pub mod request;
 pub mod request_id;
 pub mod route;
-mod seats;
 pub mod server;
 mod tally;
 

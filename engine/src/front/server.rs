@@ -16,13 +16,13 @@ use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::{Connections, Silence};
 use super::linger::Lingering;
 use super::route;
-use super::seats::{Seat, Seats};
 use crate::app::App;
 use crate::limits::{
-    ACCEPT_RETRY_PAUSE, CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, DRAIN_SILENCE, DRAIN_STEP,
-    HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG, LISTEN_SOCKETS, REFUSALS_AT_ONCE,
+    ACCEPT_RETRY_PAUSE, ACCEPTS_AT_ONCE, CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, DRAIN_SILENCE,
+    DRAIN_STEP, HEADER_TIMEOUT, HEADERS_MAX, LISTEN_BACKLOG, LISTEN_SOCKETS, REFUSALS_AT_ONCE,
     SILENCE_CHECK_EVERY,
 };
 use crate::metrics as names;
@@ -37,9 +37,10 @@ content-length: 109\r\n\r\n{\"type\":\"about:blank\",\"title\":\"Too many connec
 /// a queue of its own.
 ///
 /// # Errors
-/// Where the address is taken or not ours.
+/// Where the address is open or not ours.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<Vec<TcpListener>> {
-    // Sockets that share a port share it with any process of ours; a second engine must find it taken all the same.
+    // Sockets that share a port share it with any process of ours; a second engine must find it open all the same, unless
+    // both start within the same microseconds.
     let address = socket(address, Sharing::No)?.local_addr()?;
     (0..LISTEN_SOCKETS)
         .map(|_| socket(address, Sharing::Yes)?.listen(LISTEN_BACKLOG))
@@ -73,37 +74,45 @@ pub(crate) async fn serve(
 ) {
     let door: &'static Door = Box::leak(Box::new(Door {
         app,
-        seats: Seats::default(),
+        connections: Connections::default(),
         permits: Arc::new(Semaphore::new(connections_max as usize)),
         refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
     }));
-    let sweeping = tokio::spawn(close_the_silent(&door.seats));
+    let sweeping = tokio::spawn(close_the_silent(&door.connections));
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(door.accept(listener, stop.clone()));
     }
     accepting.join_all().await;
     sweeping.abort();
-    drain(&door.seats).await;
+    drain(&door.connections).await;
 }
 
 /// What all connections have in common.
 struct Door {
     app: &'static App,
-    seats: Seats,
+    connections: Connections,
     permits: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
 
 impl Door {
     async fn accept(&'static self, listener: TcpListener, stop: CancellationToken) {
-        // All that wait at once, not one in turn with the requests of those let in before.
+        // Many that wait at once, not one in turn with the requests of those let in before; but those have their turn too.
+        let mut accepted_at_once = 0;
         while let Some(accepted) = stop
             .run_until_cancelled(unconstrained(listener.accept()))
             .await
         {
             match accepted {
-                Ok((stream, _)) => self.admit(stream),
+                Ok((stream, _)) => {
+                    self.admit(stream);
+                    accepted_at_once += 1;
+                    if accepted_at_once == ACCEPTS_AT_ONCE {
+                        accepted_at_once = 0;
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Err(e) => {
                     // Out of file descriptors, most likely: give the kernel a moment instead of a spinning loop.
                     tracing::warn!(error = %e, "accept failed");
@@ -116,25 +125,25 @@ impl Door {
     fn admit(&'static self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
         match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => serve_connection(self.app, stream, permit, &self.seats),
+            Ok(permit) => serve_connection(self.app, stream, permit, &self.connections),
             Err(_) => refuse(stream, &self.refusals),
         }
     }
 }
 
 /// Closes connections that have had no request for too long, as long as the server serves.
-async fn close_the_silent(seats: &Seats) {
+async fn close_the_silent(connections: &Connections) {
     loop {
         tokio::time::sleep(SILENCE_CHECK_EVERY).await;
-        seats.close_silent(HEADER_TIMEOUT);
+        connections.close_silent(HEADER_TIMEOUT);
     }
 }
 
 /// Answers under way end, with their connections (see [`route::answer`]); those without a request are closed, after a
 /// moment for one that is on the wire.
-async fn drain(seats: &Seats) {
+async fn drain(connections: &Connections) {
     let all_gone = async {
-        while seats.close_silent(DRAIN_SILENCE) > 0 {
+        while connections.close_silent(DRAIN_SILENCE) > 0 {
             tokio::time::sleep(DRAIN_STEP).await;
         }
     };
@@ -150,11 +159,11 @@ fn serve_connection(
     app: &'static App,
     stream: TcpStream,
     permit: OwnedSemaphorePermit,
-    seats: &'static Seats,
+    connections: &'static Connections,
 ) {
-    let seat = seats.take();
-    let number = seat.number();
-    let at = Arc::clone(&seat);
+    let silence = connections.opened();
+    let number = silence.number();
+    let at = Arc::clone(&silence);
     let service = service_fn(move |request| {
         let at = Arc::clone(&at);
         async move {
@@ -168,33 +177,39 @@ fn serve_connection(
     let connection = http1::Builder::new()
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
-    let leaving = Leaving::new(seats, seat);
+        .serve_connection(
+            TokioIo::new(Lingering::new(stream, Some(Arc::clone(&silence)))),
+            service,
+        );
+    let leaving = Leaving::new(connections, silence);
     let task = tokio::spawn(async move {
         let (_permit, _leaving) = (permit, leaving);
         if let Err(e) = connection.await {
             tracing::trace!(error = %e, "a connection ended with an error");
         }
     });
-    seats.served_by(number, task.abort_handle());
+    connections.served_by(number, task.abort_handle());
 }
 
-/// Gives the seat up with its connection, however that ends.
+/// Says that the connection is gone, however it ended.
 struct Leaving {
-    seats: &'static Seats,
-    seat: Arc<Seat>,
+    connections: &'static Connections,
+    silence: Arc<Silence>,
 }
 
 impl Leaving {
-    fn new(seats: &'static Seats, seat: Arc<Seat>) -> Self {
+    fn new(connections: &'static Connections, silence: Arc<Silence>) -> Self {
         gauge!(names::CONNECTIONS).increment(1.0);
-        Self { seats, seat }
+        Self {
+            connections,
+            silence,
+        }
     }
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.seats.leave(&self.seat);
+        self.connections.closed(&self.silence);
         gauge!(names::CONNECTIONS).decrement(1.0);
     }
 }
@@ -204,7 +219,7 @@ fn refuse(stream: TcpStream, refusals: &Arc<Semaphore>) {
     let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else {
         return;
     };
-    let mut stream = Lingering::new(stream);
+    let mut stream = Lingering::new(stream, None);
     // Bounded: one small write into an empty socket buffer, and the linger.
     tokio::spawn(async move {
         let _permit = permit;

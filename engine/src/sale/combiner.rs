@@ -8,7 +8,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crossbeam::queue::SegQueue;
@@ -112,14 +112,10 @@ impl<D: Decide> Combiner<D> {
         request: Arc<D::Request>,
     ) -> Result<Answered<D::Outcome>, Undecided> {
         let since = clock::instant();
-        match self.waiting.fetch_add(1, Ordering::AcqRel) {
-            0 => self.patience.emptied(since),
-            waiting if waiting >= QUEUE_REQUESTS_MAX => {
-                self.waiting.fetch_sub(1, Ordering::AcqRel);
-                counter!(names::SHED, "reason" => "queue").increment(1);
-                return Err(Undecided::Refused(Refusal::Overloaded));
-            }
-            _ => {}
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= QUEUE_REQUESTS_MAX {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            counter!(names::SHED, "reason" => "queue").increment(1);
+            return Err(Undecided::Refused(Refusal::Overloaded));
         }
         let (answer, answered) = oneshot::channel();
         self.queue.push(Waiting {
@@ -127,6 +123,8 @@ impl<D: Decide> Combiner<D> {
             since,
             answer,
         });
+        // Either this sees the slot that is given back, or who gives it back sees what was pushed.
+        fence(Ordering::SeqCst);
         if let Some(slot) = self.take_slot() {
             self.beside.spawn(slot.empty_the_queue());
         }
@@ -154,7 +152,6 @@ impl<D: Decide> Combiner<D> {
         let (mut batch, mut lines) = (Vec::new(), 0);
         while batch.len() < BATCH_REQUESTS_MAX {
             let Some(waiting) = carried.take().or_else(|| self.pop()) else {
-                self.patience.emptied(now);
                 break;
             };
             if waiting.answer.is_closed() {
@@ -174,6 +171,8 @@ impl<D: Decide> Combiner<D> {
             }
             batch.push(waiting);
         }
+        self.patience
+            .taken(now, carried.is_none() && self.queue.is_empty());
         batch
     }
 
@@ -236,6 +235,7 @@ impl<D: Decide> Slot<D> {
             }
             // Whoever pushed while we held the last slot found none free: look once more after giving it back.
             drop(slot);
+            fence(Ordering::SeqCst);
             held = if combiner.queue.is_empty() {
                 None
             } else {

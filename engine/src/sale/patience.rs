@@ -1,7 +1,7 @@
 //! How long a request may wait in a queue before it is shed instead of served.
 //!
-//! A queue that is emptied now and then is doing its work: a pause of Redis makes it long for a moment, and everybody in
-//! it is served late rather than sent away. A queue that has not been empty for a while is overload: those who waited
+//! A queue that a batch empties is doing its work, however long a pause of Redis has made it: everybody in it is served
+//! late rather than sent away. A queue of which batch after batch leaves something behind is overload: those who waited
 //! longer than a moment are sent away at once, so that those who are served are served soon, and the work done is not
 //! for people who have left (controlled delay: Nichols & Jacobson, RFC 8289; for servers, Maurer, ACM Queue 13(8)).
 
@@ -10,33 +10,39 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{QUEUE_STANDS_AFTER, QUEUE_WAIT_MAX, QUEUE_WAIT_STANDING_MAX};
 
-/// Knows when the queue was last empty.
+/// Knows since when batches have left something behind.
 #[derive(Debug)]
 pub(super) struct Patience {
     since: Instant,
-    /// In ms since `since`.
-    emptied: AtomicU64,
+    /// In ms since `since`; [`EMPTIED`] where the last batch emptied the queue.
+    left_behind: AtomicU64,
 }
+
+const EMPTIED: u64 = u64::MAX;
 
 impl Patience {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             since: now,
-            emptied: AtomicU64::new(0),
+            left_behind: AtomicU64::new(EMPTIED),
         }
     }
 
-    /// The queue is empty now.
-    pub(super) fn emptied(&self, now: Instant) {
-        self.emptied.store(self.ms(now), Ordering::Relaxed);
+    /// A batch was taken, and the queue is empty after it or not.
+    pub(super) fn taken(&self, now: Instant, is_empty: bool) {
+        let next = match self.left_behind.load(Ordering::Relaxed) {
+            _ if is_empty => EMPTIED,
+            EMPTIED => self.ms(now),
+            before => before,
+        };
+        self.left_behind.store(next, Ordering::Relaxed);
     }
 
     /// How long a request may have waited by now.
     pub(super) fn at(&self, now: Instant) -> Duration {
-        let full_for = self
-            .ms(now)
-            .saturating_sub(self.emptied.load(Ordering::Relaxed));
-        if Duration::from_millis(full_for) > QUEUE_STANDS_AFTER {
+        let left_behind = self.left_behind.load(Ordering::Relaxed);
+        let stood_for = self.ms(now).saturating_sub(left_behind);
+        if Duration::from_millis(stood_for) > QUEUE_STANDS_AFTER {
             QUEUE_WAIT_STANDING_MAX
         } else {
             QUEUE_WAIT_MAX
@@ -55,14 +61,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_ends_when_the_queue_stands_and_returns_when_it_has_been_empty() {
+    fn patience_ends_when_batches_go_on_leaving_something_behind() {
         let start = clock::instant();
         let (patience, at) = (Patience::new(start), |ms| start + Duration::from_millis(ms));
         let stands = QUEUE_STANDS_AFTER.as_millis() as u64;
+        patience.taken(at(0), false);
+        patience.taken(at(stands), false);
         assert_eq!(patience.at(at(stands)), QUEUE_WAIT_MAX);
         assert_eq!(patience.at(at(stands + 1)), QUEUE_WAIT_STANDING_MAX);
-        patience.emptied(at(stands + 2));
+        patience.taken(at(stands + 2), true);
         assert_eq!(patience.at(at(2 * stands)), QUEUE_WAIT_MAX);
-        assert_eq!(patience.at(at(2 * stands + 3)), QUEUE_WAIT_STANDING_MAX);
+    }
+
+    #[test]
+    fn those_who_come_during_one_long_call_are_served_late() {
+        let start = clock::instant();
+        let (patience, at) = (Patience::new(start), |ms| start + Duration::from_millis(ms));
+        let stall = 5 * QUEUE_STANDS_AFTER.as_millis() as u64;
+        patience.taken(at(0), true);
+        // One call took all that time; what gathered meanwhile takes some batches.
+        assert_eq!(patience.at(at(stall)), QUEUE_WAIT_MAX);
+        patience.taken(at(stall), false);
+        assert_eq!(patience.at(at(stall + 10)), QUEUE_WAIT_MAX);
+        patience.taken(at(stall + 20), true);
     }
 }

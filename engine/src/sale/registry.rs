@@ -20,13 +20,9 @@ use super::LiveSale;
 use crate::books::{Booked, Books};
 use crate::config::AckLevel;
 use crate::front::problem::Refusal;
-use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, LIVE_SALES_MAX, LOOK_UPS_MAX};
+use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, HOT_EVERY, LIVE_SALES_MAX, LOOK_UPS_MAX};
 use crate::metrics as names;
 use crate::pressure::Pressure;
-
-/// Of the requests for another sale than the hot one, every so manieth makes its own the hot one: many sales at once do not
-/// fight for the place.
-const HOT_EVERY: u64 = 16;
 
 /// Sales by name.
 #[derive(Debug)]
@@ -82,8 +78,9 @@ impl Registry {
     /// # Errors
     /// Why it cannot be told now.
     pub async fn look_up(&self, live: &LiveId) -> Result<Looked, Refusal> {
-        if let Some(hot) = self.hot.load_full().filter(|hot| hot.live == *live) {
-            return Ok(Looked::Live(hot));
+        // Looked at before it is taken: another sale's buyers do not touch its count.
+        if let Some(hot) = self.hot.load().as_ref().filter(|hot| hot.live == *live) {
+            return Ok(Looked::Live(Arc::clone(hot)));
         }
         if let Some(sale) = self.live.get(live).await {
             if self

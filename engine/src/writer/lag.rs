@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use doorbuster_core::ids::LiveId;
 
-use crate::limits::LAG_LOOK_EVERY;
+use crate::limits::{LAG_LOOK_EVERY, LAG_LOOKS_MAX};
 
 /// The looks at each sale that the books have not reached yet.
 #[derive(Debug, Default)]
@@ -24,9 +24,11 @@ impl Lags {
         while ahead.front().is_some_and(|(_, seen)| *seen <= flushed) {
             ahead.pop_front();
         }
-        // Few looks an event: a minute of lag is some hundred of them.
-        let due = |last: &(Instant, u64)| now.saturating_duration_since(last.0) >= LAG_LOOK_EVERY;
-        if ahead.back().is_none_or(due) {
+        // One that has seen nothing new would say nothing.
+        let due = |last: &(Instant, u64)| {
+            now.saturating_duration_since(last.0) >= LAG_LOOK_EVERY && seq > last.1
+        };
+        if ahead.len() < LAG_LOOKS_MAX && ahead.back().is_none_or(due) {
             ahead.push_back((now, seq));
         }
         ahead

@@ -206,13 +206,17 @@ impl Writer {
         round
     }
 
-    /// How far the books of the sale that is furthest behind lag; one that waits for a person slows nobody else's buyers.
+    /// How far the books of the sale that is furthest behind lag; one that cannot be written now, or that waits for a person,
+    /// slows nobody else's buyers.
     fn lag(&self, sales: &[Served], now: Instant) -> Duration {
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
         let known = sales
             .iter()
-            .filter(|(live, ..)| !self.stops.is_stopped(live))
-            .filter_map(|(live, backlog, _)| Some((live, backlog.as_ref()?)));
+            .filter(|(live, ..)| !self.stops.is_stopped(live) && !self.rebuilds.is_under_way(live))
+            .filter_map(|(live, backlog, server)| {
+                let backlog = backlog.as_ref()?;
+                (*backlog.run_id == **server).then_some((live, backlog))
+            });
         let behind =
             known.map(|(live, backlog)| lags.look(live, now, backlog.seq, backlog.flushed_seq));
         behind.max().unwrap_or_default()
