@@ -14,6 +14,7 @@ use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
 use super::{auth, request};
 use crate::app::App;
+use crate::crash;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
 
@@ -44,6 +45,7 @@ pub(crate) async fn create(
         lines: wanted.lines,
     });
     let answered = sale.reserve(Arc::clone(&reserve)).await?;
+    crash::point("front.before_answer");
     answer(app, &sale, &reserve, answered)
 }
 

@@ -9,6 +9,7 @@ use sqlx::{MySql, Transaction};
 
 use super::step::{Step, Stepped};
 use super::store::{self, Cursor, Witness};
+use crate::crash;
 use crate::limits::{ENGINE_LIFE, WRITER_REDIS_TIMEOUT};
 
 pub(super) async fn vouch(
@@ -58,9 +59,11 @@ pub(super) async fn vouch(
         entry_id: &cursor.stream_id,
         run_id: step.server,
     };
+    crash::point("writer.before_vouch");
     let vouched = tokio::time::timeout(WRITER_REDIS_TIMEOUT, step.gate.vouch(step.live, &vouch))
         .await
         .context("redis did not answer in time")?;
+    crash::point("writer.after_vouch");
     match vouched.context("vouch")? {
         Vouched::Vouched => Ok(Stepped::Vouched),
         Vouched::Already => Ok(Stepped::Waits("vouched for already")),
