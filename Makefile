@@ -24,6 +24,7 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(SETUP) fmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p doorbuster-engine --features crash-points --bins -- -D warnings
 	$(CARGO) build --release --workspace --bins
 	$(DRILL_ENGINE)
 	$(CARGO) test --release --workspace

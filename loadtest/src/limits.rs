@@ -134,9 +134,9 @@ pub const DRILL_HEALED_BOUND: Duration = Duration::from_secs(60);
 pub const DRILL_READY_BOUND: Duration = Duration::from_secs(20);
 /// Until a crash point must have struck under load.
 pub const DRILL_CRASH_BOUND: Duration = Duration::from_secs(20);
-/// Until a loss must have been noticed, and for how long nothing may be sold after it.
+/// Until a loss must have been noticed, and for how long nothing may be sold after it, unless in a new generation.
 pub const DRILL_NOTICE_BOUND: Duration = Duration::from_secs(15);
-pub const DRILL_FENCED: Duration = Duration::from_secs(2);
+pub const DRILL_FENCED: Duration = Duration::from_secs(4);
 /// Rounds on one stage; then a fresh one, whose books are short.
 pub const DRILL_ROUNDS_PER_STAGE: u32 = 8;
 /// Cycles of one fault, and hours of a drill, that can be asked for.

@@ -168,7 +168,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             "F20",
             Part::Redis,
             "retry storm",
-            "Redis hangs while three times as many ask at once; goodput is back at 90 % within 10 s",
+            "Redis hangs while hundreds ask again the moment they are answered; goodput is back at 90 % within 10 s",
             [1, 1],
         )
     },

@@ -169,13 +169,11 @@ impl Ground {
 
     /// How often writers have raised this alarm.
     pub(super) fn alarms(&self, name: &str) -> Result<usize> {
+        let alarm = format!("alarm=\"{name}\"");
         let mut count = 0;
         for writer in &self.writers {
             let log = std::fs::read_to_string(writer.server.log_path())?;
-            count += log
-                .lines()
-                .filter(|line| line.contains("alarm=") && line.contains(name))
-                .count();
+            count += log.matches(&alarm).count();
         }
         Ok(count)
     }
@@ -276,6 +274,8 @@ async fn member(
     let mut all: Vec<(String, String)> = vec![
         ("REDIS_URL".into(), redis_url),
         ("DATABASE_URL".into(), books_url),
+        // Logs are read for alarms and panics.
+        ("NO_COLOR".into(), "1".into()),
     ];
     let owned = |text: &&str| (*text).to_owned();
     all.extend(env.iter().map(|(name, value)| (owned(name), owned(value))));

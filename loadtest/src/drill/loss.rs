@@ -1,7 +1,7 @@
-//! Rounds in which Redis loses what it has acknowledged: the loss must be noticed, and nothing sold after it.
+//! Rounds in which Redis loses what it has acknowledged: the loss must be noticed, and nothing of that generation sold after it.
 //!
-//! Each has a ground of its own, because every sale on it is lost. What was acknowledged and never reached the books is
-//! listed; the books themselves are audited as ever.
+//! Each has a ground of its own, because every sale on it is lost. Where the sale stays shut, what was acknowledged and never
+//! reached the books is listed, and the books are audited alone; where it sells again in a new generation, all of it is audited.
 
 use std::fs;
 use std::path::Path;
@@ -13,12 +13,14 @@ use doorbuster_core::clock;
 use tokio::time::sleep;
 
 use super::ground::{Ground, blocking};
-use super::round::{Outcome, Task, plan};
+use super::round::{Outcome, Sale, Task, plan};
 use super::scene::{Company, Goal, Scene};
 use super::talk;
 use crate::audit;
 use crate::history::{Client, History, Verb};
-use crate::limits::{DRILL_FENCED, DRILL_NOTICE_BOUND, DRILL_WARM_UP, POLL_STEP};
+use crate::limits::{
+    DRILL_FENCED, DRILL_LAST_BUYERS, DRILL_NOTICE_BOUND, DRILL_WARM_UP, POLL_STEP,
+};
 use crate::plan::Offer;
 use crate::rush;
 use crate::setup;
@@ -28,6 +30,8 @@ use crate::setup;
 enum Seen {
     /// A writer raised the alarm, and nothing was sold.
     Fenced,
+    /// A writer raised the alarm, and it sells on in a new generation.
+    Rebuilt,
     /// It sells on: right only if nothing was lost.
     Sells,
 }
@@ -43,33 +47,42 @@ pub(super) async fn round(task: &Task, name: &str) -> Result<Outcome> {
     let ground = Ground::start(level).await?;
     let plan = plan(task, name);
     setup::open(&ground.target, &plan.offer, ground.sources.redis()).await?;
-    let crowd = rush::crowd(&plan, &ground.target);
+    let mut crowd = rush::crowd(&plan, &ground.target);
     let (market, header) = rush::market(&plan, &ground.target).await?;
-    let turn = (task.outage, task.seed);
+    let turn = (task.outage, task.turn());
     let scene = Scene::new(&ground, &plan.offer.live, &market, Company::Alone, turn);
     let stop = AtomicBool::new(false);
-    let (clients, seen) = tokio::join!(rush::walk_all(&market, crowd, &stop), async {
+    let (clients, seen) = tokio::join!(rush::walk_all(&market, crowd.by_ref(), &stop), async {
         let seen = lose(&scene, task.fault.id).await;
         stop.store(true, Ordering::Relaxed);
-        market.over.store(true, Ordering::Relaxed);
+        // Nobody waits for a sale that stays shut.
+        let shut = !matches!(seen, Ok(Seen::Rebuilt | Seen::Sells));
+        market.over.store(shut, Ordering::Relaxed);
         seen
     });
     let (clients, mut outcome) = (clients?, Outcome::default());
     outcome.clients(&clients, true);
-    let seen = seen.map_err(|error| scene.broken(format!("{error:#}")));
+    if let Err(error) = &seen {
+        scene.broken(format!("{error:#}"));
+    }
     scene.note(|notes| notes.cycles += 1);
     outcome.take(scene.into_notes());
-    let now = redis_seq(&ground, &plan.offer).await;
-    let lost = told_seq(&clients) > now;
-    match (seen, lost) {
-        (Ok(Seen::Sells), true) => outcome.broken.push(format!(
-            "acknowledged up to event {}, Redis came back at {now}, and it sells on",
-            told_seq(&clients)
-        )),
-        (Ok(Seen::Fenced), false) => outcome
-            .broken
-            .push("an alarm, and nothing was lost".to_owned()),
-        _ => {}
+    if let Ok(Seen::Rebuilt | Seen::Sells) = seen {
+        let (told, now) = (told_seq(&clients), redis_seq(&ground, &plan.offer).await);
+        if told > now {
+            outcome.broken.push(format!(
+                "acknowledged up to event {told}, Redis is at {now}, and it sells on"
+            ));
+        }
+        let sale = Sale {
+            ground: &ground,
+            offer: &plan.offer,
+            market: &market,
+            header,
+        };
+        let last = crowd.take(DRILL_LAST_BUYERS).collect();
+        sale.finish(clients, last, task.seed, &mut outcome).await?;
+        return Ok(outcome);
     }
     let books = ground.sources.books(&plan.offer.live).await?;
     let history = History { header, clients };
@@ -84,6 +97,7 @@ async fn lose(scene: &Scene<'_>, fault: &str) -> Result<Seen> {
     let ground = scene.ground;
     sleep(DRILL_WARM_UP).await;
     scene.sells().await.context("before the loss")?;
+    let epoch = ground.sources.redis().snapshot(scene.live).await?.epoch;
     let dir = ground.stage.dir().join("redis");
     let port = ground.stage.redis().port();
     match fault {
@@ -102,7 +116,7 @@ async fn lose(scene: &Scene<'_>, fault: &str) -> Result<Seen> {
         }
         _ => restore_what_was(scene, &dir).await?,
     }
-    watch(scene, clock::instant()).await
+    watch(scene, clock::instant(), epoch).await
 }
 
 /// A copy of the file is taken, units are sold, and the copy is put back: yesterday's backup.
@@ -133,17 +147,13 @@ fn copy_dir(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Waits for the alarm or the next sale, whatever comes first; after an alarm nothing is sold.
-async fn watch(scene: &Scene<'_>, since: Instant) -> Result<Seen> {
+async fn watch(scene: &Scene<'_>, since: Instant, epoch: u32) -> Result<Seen> {
     let before = scene.accepted();
     // Answers that were on their way count for nothing yet.
     while since.elapsed() < DRILL_NOTICE_BOUND {
         if scene.ground.alarms("rewind")? > 0 {
             scene.recovered(Goal::Noticed, since.elapsed());
-            let fenced = scene.sells_nothing(DRILL_FENCED).await;
-            scene.check(fenced, || {
-                "units were sold after the loss was noticed".into()
-            });
-            return Ok(Seen::Fenced);
+            return Ok(after_the_alarm(scene, epoch).await);
         }
         if scene.accepted() > before + 100 {
             return Ok(Seen::Sells);
@@ -151,6 +161,23 @@ async fn watch(scene: &Scene<'_>, since: Instant) -> Result<Seen> {
         sleep(POLL_STEP).await;
     }
     anyhow::bail!("neither an alarm nor a sale within {DRILL_NOTICE_BOUND:?}")
+}
+
+/// Whether anything is sold while an engine's word is out that Redis has lost it: only in a new generation.
+async fn after_the_alarm(scene: &Scene<'_>, epoch: u32) -> Seen {
+    let since = clock::instant();
+    while since.elapsed() < DRILL_FENCED {
+        if scene.sells_nothing(POLL_STEP).await {
+            continue;
+        }
+        let snapshot = scene.ground.sources.redis().snapshot(scene.live).await;
+        if snapshot.is_ok_and(|now| now.epoch > epoch) {
+            return Seen::Rebuilt;
+        }
+        scene.broken("units were sold after the loss was noticed".into());
+        return Seen::Sells;
+    }
+    Seen::Fenced
 }
 
 /// The last event that Redis has; 0 where the sale is gone.

@@ -108,6 +108,7 @@ async fn drill_all(args: &DrillArgs, faults: &[&'static Fault]) -> Result<Report
         .map(|hours| clock::instant() + Duration::from_secs_f64(hours * 3_600.0));
     let mut report = Report { faults: Vec::new() };
     let mut next_seed = seed;
+    let mut ground = None;
     loop {
         for fault in faults {
             let mut series = Series {
@@ -115,9 +116,10 @@ async fn drill_all(args: &DrillArgs, faults: &[&'static Fault]) -> Result<Report
                 args,
                 row: Row::new(fault, next_seed),
                 until,
-                ground: None,
+                ground,
             };
-            next_seed = series.drill(next_seed).await?;
+            next_seed = series.drill(next_seed).await;
+            ground = series.ground;
             report.faults.push(series.row);
         }
         if until.is_none_or(|until| clock::instant() >= until) {
@@ -138,7 +140,7 @@ struct Series<'a> {
 
 impl Series<'_> {
     /// Holds rounds until there are as many cycles as asked for; returns the seed after the last.
-    async fn drill(&mut self, mut seed: u64) -> Result<u64> {
+    async fn drill(&mut self, mut seed: u64) -> u64 {
         let cycles = self.args.cycles.unwrap_or(self.fault.cycles);
         let mut done = 0;
         while done < cycles && self.until.is_none_or(|until| clock::instant() < until) {
@@ -166,7 +168,7 @@ impl Series<'_> {
             done += strikes;
             seed = seed.wrapping_add(1);
         }
-        Ok(seed)
+        seed
     }
 
     async fn round(&mut self, task: &Task) -> Result<Outcome> {

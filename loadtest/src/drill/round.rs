@@ -17,7 +17,7 @@ use super::scene::{Company, Notes, Recovery, Scene, some_ms};
 use super::strikes;
 use crate::audit::{self, Finding, Numbers};
 use crate::client::course::Market;
-use crate::crowd::{Behaviour, Mix};
+use crate::crowd::{Behaviour, Errand, Mix};
 use crate::history::{Broken, Client, Header, History, Seen};
 use crate::limits::{
     DRILL_CONNECTIONS, DRILL_DUPLICATES, DRILL_LAST_BUYERS, DRILL_LAST_UNITS, DRILL_PAUSE_MAX,
@@ -42,6 +42,13 @@ pub(super) struct Task {
     pub(super) rate: u32,
     /// The longest outage.
     pub(super) outage: Duration,
+}
+
+impl Task {
+    /// Where choices that go through all there is begin: rounds whose seeds follow each other miss none.
+    pub(super) fn turn(&self) -> u64 {
+        self.seed.wrapping_mul(self.fault.per_round.into())
+    }
 }
 
 /// What came of it.
@@ -142,7 +149,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         &plan.offer.live,
         &market,
         company,
-        (task.outage, task.seed),
+        (task.outage, task.turn()),
     );
     let stop = AtomicBool::new(false);
     let (clients, struck) = tokio::join!(rush::walk_all(&market, crowd.by_ref(), &stop), async {
@@ -151,13 +158,14 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         stop.store(true, Ordering::Relaxed);
         struck.and(healed)
     });
-    let mut clients = clients?;
+    let clients = clients?;
     if let Err(error) = struck {
         scene.broken(format!("{error:#}"));
     }
     let notes = scene.into_notes();
     let mut outcome = Outcome::default();
-    outcome.clients(&clients, notes.may_hang);
+    // Two outages in a row may outlast a client's wait.
+    outcome.clients(&clients, company == Company::Among);
     let named = faults.iter().map(|fault| fault.id).collect::<Vec<_>>();
     if named.len() > 1 && !notes.broken.is_empty() {
         outcome
@@ -165,15 +173,14 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
             .push(format!("while {} struck", named.join(", ")));
     }
     outcome.take(notes);
-    let last: Vec<_> = crowd.take(DRILL_LAST_BUYERS).collect();
-    match sell_out(ground, &plan.offer, &market, last, task.seed).await {
-        Ok(more) => {
-            outcome.clients(&more, false);
-            clients.extend(more);
-            judge(ground, &plan.offer, header, clients, &mut outcome).await?;
-        }
-        Err(error) => outcome.broken.push(format!("the last units: {error:#}")),
-    }
+    let sale = Sale {
+        ground,
+        offer: &plan.offer,
+        market: &market,
+        header,
+    };
+    let last = crowd.take(DRILL_LAST_BUYERS).collect();
+    sale.finish(clients, last, task.seed, &mut outcome).await?;
     Ok(outcome)
 }
 
@@ -198,7 +205,7 @@ fn drawn(fault: &'static Fault, rng: &mut StdRng) -> Vec<&'static Fault> {
             _ => [fault.part; 2],
         };
         let clash = |other: &&Fault| parts(other).iter().any(|part| parts(one).contains(part));
-        if !drawn.iter().any(|other| clash(&other)) {
+        if !drawn.iter().any(clash) {
             drawn.push(one);
         } else if drawn.len() >= 2 && rng.random_bool(0.2) {
             break;
@@ -233,59 +240,84 @@ async fn act(
     Ok(())
 }
 
-/// Leaves few units, and sends more buyers than there are.
-async fn sell_out(
-    ground: &Ground,
-    offer: &Offer,
-    market: &Arc<Market>,
-    mut last: Vec<(crate::crowd::Errand, String)>,
-    seed: u64,
-) -> Result<Vec<Client>> {
-    let snapshot = ground.sources.redis().snapshot(&offer.live).await?;
-    let left = snapshot.stock.get(&offer.sku).context("the sku")?.left;
-    let surplus = i64::try_from(left.saturating_sub(DRILL_LAST_UNITS))?;
-    if surplus > 0 {
-        setup::adjust(&ground.target, offer, -surplus, &format!("last-{seed}")).await?;
-    }
-    let now = clock::instant().saturating_duration_since(market.origin);
-    for (errand, _) in &mut last {
-        errand.due = now;
-        // Nobody gives anything back any more.
-        errand.behaviour = Behaviour::Plain;
-    }
-    rush::walk_all(market, last, &AtomicBool::new(false)).await
+/// A sale after its faults.
+pub(super) struct Sale<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) offer: &'a Offer,
+    pub(super) market: &'a Arc<Market>,
+    pub(super) header: Header,
 }
 
-async fn judge(
-    ground: &Ground,
-    offer: &Offer,
-    header: Header,
-    clients: Vec<Client>,
-    outcome: &mut Outcome,
-) -> Result<()> {
-    let unanswered = clients.iter().filter(|client| client.verdict().is_none());
-    let unanswered = unanswered.count();
-    if unanswered > 0 {
-        outcome
-            .broken
-            .push(format!("{unanswered} buyers gave up without an answer"));
+impl Sale<'_> {
+    /// Lets the last buyers come, and judges it all.
+    ///
+    /// # Errors
+    /// If the stores cannot be read.
+    pub(super) async fn finish(
+        self,
+        mut clients: Vec<Client>,
+        last: Vec<(Errand, String)>,
+        seed: u64,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        match self.sell_out(last, seed).await {
+            Ok(more) => {
+                outcome.clients(&more, false);
+                clients.extend(more);
+                self.judge(clients, outcome).await
+            }
+            Err(error) => {
+                outcome.broken.push(format!("the last units: {error:#}"));
+                Ok(())
+            }
+        }
     }
-    let settled = ground.sources.read(&offer.live).await?;
-    let history = History { header, clients };
-    let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
-    outcome.judged(verdict.numbers, &verdict.findings);
-    let left = settled.live.stock.get(&offer.sku).map(|stock| stock.left);
-    if left != Some(0) {
-        outcome
-            .broken
-            .push(format!("{left:?} units are left, and more were asked for"));
+
+    /// Leaves few units, and sends more buyers than there are.
+    async fn sell_out(&self, mut last: Vec<(Errand, String)>, seed: u64) -> Result<Vec<Client>> {
+        let (ground, offer) = (self.ground, self.offer);
+        let snapshot = ground.sources.redis().snapshot(&offer.live).await?;
+        let left = snapshot.stock.get(&offer.sku).context("the sku")?.left;
+        let surplus = i64::try_from(left.saturating_sub(DRILL_LAST_UNITS))?;
+        if surplus > 0 {
+            setup::adjust(&ground.target, offer, -surplus, &format!("last-{seed}")).await?;
+        }
+        let now = clock::instant().saturating_duration_since(self.market.origin);
+        for (errand, _) in &mut last {
+            errand.due = now;
+            // Nobody gives anything back any more.
+            errand.behaviour = Behaviour::Plain;
+        }
+        rush::walk_all(self.market, last, &AtomicBool::new(false)).await
     }
-    if ledger.expired > 0 {
-        outcome.broken.push(format!(
-            "{} holds expired before their time",
-            ledger.expired
-        ));
+
+    async fn judge(self, clients: Vec<Client>, outcome: &mut Outcome) -> Result<()> {
+        let unanswered = clients.iter().filter(|client| client.verdict().is_none());
+        let unanswered = unanswered.count();
+        if unanswered > 0 {
+            outcome
+                .broken
+                .push(format!("{unanswered} buyers gave up without an answer"));
+        }
+        let settled = self.ground.sources.read(&self.offer.live).await?;
+        let header = self.header;
+        let history = History { header, clients };
+        let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
+        outcome.judged(verdict.numbers, &verdict.findings);
+        let left = settled.live.stock.get(&self.offer.sku);
+        let left = left.map(|stock| stock.left);
+        if left != Some(0) {
+            outcome
+                .broken
+                .push(format!("{left:?} units are left, and more were asked for"));
+        }
+        if ledger.expired > 0 {
+            outcome.broken.push(format!(
+                "{} holds expired before their time",
+                ledger.expired
+            ));
+        }
+        outcome.broken.extend(self.ground.panics()?);
+        Ok(())
     }
-    outcome.broken.extend(ground.panics()?);
-    Ok(())
 }

@@ -68,8 +68,6 @@ pub(super) struct Notes {
     pub(super) recoveries: Vec<Recovery>,
     /// What did not hold, in words.
     pub(super) broken: Vec<String>,
-    /// Somebody may wait in vain: a part stood still for as long as a client waits.
-    pub(super) may_hang: bool,
 }
 
 /// Whether other faults strike at the same time.

@@ -1,4 +1,4 @@
-//! A storm of retries: Redis hangs while three times as many ask at once, and ask again. Afterwards as many as before are served.
+//! A storm of retries: Redis hangs while hundreds ask again the moment they are answered. Afterwards as many as before are served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,6 @@ use crate::setup;
 const CALM: Duration = Duration::from_secs(4);
 const STORM: Duration = Duration::from_secs(8);
 const AFTERWARDS: Duration = Duration::from_secs(14);
-/// How many times more ask in the storm.
-const TIMES: f64 = 3.0;
 /// Goodput is looked at over stretches of this length.
 const STRETCH: Duration = Duration::from_millis(500);
 const BUYERS: u32 = 20_000;
@@ -42,7 +40,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
     };
     setup::open(&ground.target, &offer, ground.sources.redis()).await?;
     let buyers = Arc::new(Buyers::new(&ground.target, "storm", BUYERS));
-    let rate = f64::from(task.rate);
+    let rate = Pace::PerSecond(task.rate.into());
     let mut volleys = Volleys {
         ground,
         offer: &offer,
@@ -51,7 +49,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
     };
     let calm = volleys.fire(rate, CALM).await?;
     let outage = Duration::from_millis(rng.random_range(3_000..=6_000));
-    let (storm, frozen) = tokio::join!(volleys.fire(TIMES * rate, STORM), async {
+    let (storm, frozen) = tokio::join!(volleys.fire(Pace::AsAnswered, STORM), async {
         sleep(Duration::from_secs(1)).await;
         ground.redis(|redis| redis.freeze()).await?;
         sleep(outage).await;
@@ -95,7 +93,7 @@ struct Volleys<'a> {
 }
 
 impl Volleys<'_> {
-    async fn fire(&mut self, rate: f64, lasting: Duration) -> Result<Fired> {
+    async fn fire(&mut self, pace: Pace, lasting: Duration) -> Result<Fired> {
         let engines = &self.ground.target.engines;
         let servers = engines.iter().map(|engine| {
             let requests = Requests::new(engine, &self.offer.live, &self.offer.lines());
@@ -104,7 +102,7 @@ impl Volleys<'_> {
         let fired = fire(Volley {
             servers: servers.collect(),
             buyers: Arc::clone(self.buyers),
-            pace: Pace::PerSecond(rate),
+            pace,
             wire: Wire::KeptAlive,
             connections: CONNECTIONS,
             first: self.first,
