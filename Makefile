@@ -8,11 +8,14 @@ SETUP := loadtest/stage/install-servers.sh
 # Cargo itself reads CARGO_TARGET_DIR.
 LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
 
+# An engine with crash points, beside the one that is shipped.
+DRILL_ENGINE := $(CARGO) build --release -p doorbuster-engine --features crash-points --bin doorbuster-engine-drill
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build setup fmt lint
+.PHONY: help demo test bench drill drill-programs build setup fmt lint
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup build ## install what is missing, build, start private servers, sell to a rush, audit, write a report
 	$(LOADTEST) demo $(ARGS)
@@ -21,13 +24,21 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(SETUP) fmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p doorbuster-engine --features crash-points --bins -- -D warnings
 	$(CARGO) build --release --workspace --bins
+	$(DRILL_ENGINE)
 	$(CARGO) test --release --workspace
 
 bench: setup build ## the parts (times, then instructions if valgrind is there), the goals, and the other ways to sell; half an hour
 	$(CARGO) bench --workspace --bench path
 	engine/benches/count.sh
 	$(LOADTEST) bench $(ARGS)
+
+drill: setup drill-programs ## break real processes under load, one fault after the other, then several at once; twenty minutes
+	$(LOADTEST) drill --all $(ARGS)
+
+drill-programs: build ## build what drills need beside the three programs: an engine with crash points
+	$(DRILL_ENGINE)
 
 build: ## build the three programs into target/release
 	$(CARGO) build --release --bins

@@ -279,3 +279,9 @@ fn check_url(name: &str, url: &str, schemes: &[&str]) -> Result<(), Refused> {
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+/// Where a drill arms crash points; see `crash`.
+#[cfg(feature = "crash-points")]
+pub(crate) fn crash_point_file() -> Option<std::path::PathBuf> {
+    variable("CRASH_POINT_FILE").map(Into::into)
+}

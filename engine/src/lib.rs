@@ -22,6 +22,9 @@ pub mod witness;
 pub mod writer;
 
 pub mod app;
+mod crash;
+mod program;
 mod run;
 
+pub use program::main;
 pub use run::run;

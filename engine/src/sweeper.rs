@@ -14,6 +14,7 @@ use doorbuster_core::ids::LiveId;
 use metrics::{counter, gauge};
 use tokio_util::sync::CancellationToken;
 
+use crate::crash;
 use crate::limits::{SWEEP_EVERY_MAX, SWEEP_EVERY_MIN};
 use crate::metrics as names;
 use crate::writer::roster::Roster;
@@ -46,8 +47,10 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
 /// Ends all that is due; returns how long nothing more will be.
 async fn sweep(gate: &Gate, live: &LiveId, backlog: &Backlog) -> Duration {
     loop {
+        crash::point("sweeper.before_sweep");
         match gate.sweep(live, backlog.epoch).await {
             Ok(Swept::Swept(swept)) => {
+                crash::point("sweeper.after_sweep");
                 if swept.released > 0 {
                     counter!(names::SWEPT).increment(swept.released);
                     let late_ms = swept.now_ms.saturating_sub(swept.oldest_ms);

@@ -13,6 +13,7 @@ use crate::audit::Numbers;
 use crate::bench;
 use crate::compare;
 use crate::demo;
+use crate::drill;
 use crate::history::History;
 use crate::knee;
 use crate::plan::{Plan, Scenario};
@@ -59,6 +60,7 @@ pub async fn run(command: Command) -> Result<Verdict> {
         Command::Bench(args) => bench::run(&args).await,
         Command::Knee(args) => knee::run(&args).await,
         Command::Baseline(args) => bench::baseline::run(&args).await,
+        Command::Drill(args) => drill::run(&args).await,
         Command::Audit(args) => audit(&args).await,
         Command::Report(args) => report_again(&args),
         Command::Rival(args) => {

@@ -3,7 +3,7 @@
 //! In reading order: what a run shall be ([`args`], [`plan`], [`crowd`], [`schedule`]), what it runs against ([`target`],
 //! [`setup`]), the clients ([`client`], [`history`]), the judgement ([`audit`]), and what is said about it ([`summary`],
 //! [`record`], [`report`]). [`rush`] puts them together; [`demo`] is a rush with a story. [`rivals`] are what ours is compared with,
-//! by [`compare`].
+//! by [`compare`]. [`drill`] breaks the programs while a crowd is there.
 
 pub mod args;
 pub mod config;
@@ -21,6 +21,7 @@ pub mod history;
 pub mod load;
 pub mod progress;
 pub mod tally;
+mod wire;
 
 pub mod audit;
 
@@ -33,6 +34,8 @@ pub mod knee;
 pub mod rivals;
 
 pub mod compare;
+
+pub mod drill;
 
 pub mod command;
 pub mod demo;

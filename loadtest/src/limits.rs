@@ -91,8 +91,10 @@ pub const KNEE_RATE_MAX: f64 = 100_000.0;
 pub const KNEE_HALVINGS: u32 = 3;
 pub const KNEE_CONNECTIONS_MAX: usize = 14_000;
 pub const KNEE_REST: Duration = Duration::from_secs(1);
-/// Chunks that the slow wire holds in one direction.
+/// Chunks that a wire holds in one direction.
 pub const PROXY_CHUNKS_MAX: usize = 1_024;
+/// After an accept that failed on a wire.
+pub const WIRE_RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// Between two looks at how far the books lag.
 pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Holds whose memory is measured, and their buyers, each with few enough to end.
@@ -114,6 +116,52 @@ pub const BENCH_BUYERS: u32 = 200_000;
 pub const LOAD_CODE_BYTES_MAX: usize = 32;
 /// Between two attempts of the light client to open a connection beforehand.
 pub const LOAD_OPENING_PAUSE: Duration = Duration::from_millis(50);
+
+/// Processes of a drill: two of each, so that one can be broken while the other goes on.
+pub const DRILL_FRONTS: usize = 2;
+pub const DRILL_WRITERS: usize = 2;
+/// Buyers a second, unless asked otherwise and at most; each is an errand of its own.
+pub const DRILL_RATE: u32 = 600;
+pub const DRILL_RATE_MAX: u32 = 5_000;
+/// Connections that they share.
+pub const DRILL_CONNECTIONS: usize = 200;
+/// The longest outage of a fault.
+pub const DRILL_OUTAGE_SECONDS: u64 = 60;
+/// How long buyers come in one round at most; the longest faults last a minute.
+pub const DRILL_ROUND_SECONDS_MAX: u32 = 150;
+/// Before the first fault of a round, so that there is something to lose; between two; and after the last.
+pub const DRILL_WARM_UP: Duration = Duration::from_millis(800);
+pub const DRILL_PAUSE_MAX: Duration = Duration::from_millis(800);
+pub const DRILL_TAIL: Duration = Duration::from_millis(500);
+/// Units left for the last buyers of a round, and those who come for them: more, so that the last unit is fought for.
+pub const DRILL_LAST_UNITS: u64 = 300;
+pub const DRILL_LAST_BUYERS: usize = 500;
+/// Acceptances by which it is known that a sale sells again.
+pub const DRILL_SELLS: u64 = 5;
+/// What is waited for before a fault counts as not healed; the goals are below it.
+pub const DRILL_HEALED_BOUND: Duration = Duration::from_secs(60);
+/// Until a program that was started or healed says that it is ready.
+pub const DRILL_READY_BOUND: Duration = Duration::from_secs(20);
+/// Until a crash point must have struck under load.
+pub const DRILL_CRASH_BOUND: Duration = Duration::from_secs(20);
+/// Until a loss must have been noticed, and for how long nothing may be sold after it, unless in a new generation.
+pub const DRILL_NOTICE_BOUND: Duration = Duration::from_secs(15);
+pub const DRILL_FENCED: Duration = Duration::from_secs(4);
+/// Rounds on one stage; then a fresh one, whose books are short.
+pub const DRILL_ROUNDS_PER_STAGE: u32 = 8;
+/// Cycles of one fault, and hours of a drill, that can be asked for.
+pub const DRILL_CYCLES_MAX: u32 = 100_000;
+pub const DRILL_HOURS_MAX: f64 = 240.0;
+/// Recovery goals: selling again after Redis is back; books complete after MySQL is back; a process that was told to stop has
+/// stopped; goodput after a retry storm.
+pub const DRILL_READMISSION: Duration = Duration::from_secs(5);
+pub const DRILL_DRAINED: Duration = Duration::from_secs(30);
+pub const DRILL_STOPPED: Duration = Duration::from_secs(10);
+pub const DRILL_GOODPUT: Duration = Duration::from_secs(10);
+/// Idle connections of a flood.
+pub const DRILL_IDLE_CONNECTIONS: usize = 500;
+/// Sends of each request where everything comes several times.
+pub const DRILL_DUPLICATES: u32 = 4;
 
 /// Life of the tokens of a run.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(6 * 3_600);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -89,7 +90,22 @@ pub fn say(text: &str) {
 
 /// Sends everyone; returns what they saw, and when the last answer came.
 async fn send(plan: &Plan, target: &Target, colour: Colour) -> Result<(History, Instant)> {
-    let crowd = tokens(plan, target);
+    let crowd: Vec<(Errand, String)> = crowd(plan, target).collect();
+    let (market, header) = market(plan, target).await?;
+    let goal = Goal {
+        errands: plan.errands() as u64,
+        stock: plan.offer.stock.into(),
+        quantity: plan.offer.quantity.into(),
+    };
+    let progress = Progress::start(Arc::clone(&market), goal, colour);
+    let clients = walk_all(&market, crowd, &AtomicBool::new(false)).await?;
+    progress.finish();
+    let last_answer = market.origin + Duration::from_micros(summary::last_answer_us(&clients));
+    Ok((History { header, clients }, last_answer))
+}
+
+/// Where the crowd of `plan` meets the engines, and the head of its history. Its time begins a moment from now.
+pub(crate) async fn market(plan: &Plan, target: &Target) -> Result<(Arc<Market>, Header)> {
     let pools = open_pools(plan, target).await?;
     let lines = plan.offer.lines();
     let requests = target
@@ -106,27 +122,19 @@ async fn send(plan: &Plan, target: &Target, colour: Colour) -> Result<(History, 
         losses,
         sends,
         origin,
+        over: AtomicBool::new(false),
         tally: Tally::default(),
     });
-    let goal = Goal {
-        errands: plan.errands() as u64,
-        stock: plan.offer.stock.into(),
-        quantity: plan.offer.quantity.into(),
-    };
-    let progress = Progress::start(Arc::clone(&market), goal, colour);
-    let clients = walk_all(&market, crowd).await?;
-    progress.finish();
-    let last_answer = origin + Duration::from_micros(summary::last_answer_us(&clients));
-    let header = header(plan, target, start_ms);
-    Ok((History { header, clients }, last_answer))
+    Ok((market, header(plan, target, start_ms)))
 }
 
-fn tokens(plan: &Plan, target: &Target) -> Vec<(Errand, String)> {
+/// The errands of `plan`, each with its user's token.
+pub(crate) fn crowd(plan: &Plan, target: &Target) -> impl Iterator<Item = (Errand, String)> {
     let with_token = |errand: Errand| {
         let token = target.token(errand.user.clone(), Role::Buyer);
         (errand, token)
     };
-    crowd::gather(plan).into_iter().map(with_token).collect()
+    crowd::gather(plan).into_iter().map(with_token)
 }
 
 async fn open_pools(plan: &Plan, target: &Target) -> Result<Vec<Pool>> {
@@ -143,12 +151,19 @@ async fn open_pools(plan: &Plan, target: &Target) -> Result<Vec<Pool>> {
     Ok(pools)
 }
 
-/// Sets everyone going at its due time, whatever came of those before it.
-async fn walk_all(market: &Arc<Market>, crowd: Vec<(Errand, String)>) -> Result<Vec<Client>> {
-    let mut clients = Vec::with_capacity(crowd.len());
+/// Sets everyone going at its due time, whatever came of those before it; nobody any more once they are told to `stop`.
+pub(crate) async fn walk_all(
+    market: &Arc<Market>,
+    crowd: impl IntoIterator<Item = (Errand, String)>,
+    stop: &AtomicBool,
+) -> Result<Vec<Client>> {
+    let mut clients = Vec::new();
     let mut under_way = JoinSet::new();
     let mut since_pause = 0;
     for (errand, token) in crowd {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         let due = market.origin + errand.due;
         if due > clock::instant() {
             sleep_until(due.into()).await;

@@ -28,6 +28,8 @@ pub struct Call<'a> {
     method: &'static str,
     path: String,
     token: &'a str,
+    /// Idempotency-Key, where the call needs one.
+    key: &'a str,
     body: Option<Value>,
 }
 
@@ -50,6 +52,7 @@ impl Call<'_> {
             method: "GET",
             path: path.to_owned(),
             token: "",
+            key: "",
             body: None,
         }
     }
@@ -68,8 +71,14 @@ impl Call<'_> {
             method,
             path,
             token,
+            key,
             ..
         } = self;
+        let key = if key.is_empty() {
+            String::new()
+        } else {
+            format!("Idempotency-Key: {key}\r\n")
+        };
         let token = if token.is_empty() {
             String::new()
         } else {
@@ -81,7 +90,7 @@ impl Call<'_> {
             "Content-Type: application/json\r\n"
         };
         let length = body.len();
-        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{token}{kind}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{token}{key}{kind}Content-Length: {length}\r\n\r\n{body}").into_bytes()
     }
 }
 
@@ -111,8 +120,7 @@ pub async fn call(endpoint: &Endpoint, call: &Call<'_>) -> Result<Reply> {
 /// # Errors
 /// If the back-office refuses, or the sale does not open in time.
 pub async fn open(target: &Target, offer: &Offer, reader: &Reader) -> Result<()> {
-    let operator = UserId::parse("loadtest-operator").context("a user id")?;
-    let token = target.token(operator, Role::Operator);
+    let token = operator(target)?;
     let (collection, id, body) = match &offer.live {
         LiveId::Sale(id) => ("sales", id.as_str(), sale(offer)),
         LiveId::Coupon(id) => ("coupons", id.as_str(), coupon(offer)),
@@ -121,22 +129,16 @@ pub async fn open(target: &Target, offer: &Offer, reader: &Reader) -> Result<()>
         (format!("/admin/v1/{collection}"), Some(body)),
         (format!("/admin/v1/{collection}/{id}/open"), None),
     ] {
-        let request = Call {
-            method: "POST",
-            path,
-            token: &token,
-            body,
-        };
-        let reply = call(&target.backoffice, &request).await?;
-        if !(200..300).contains(&reply.status) {
-            bail!(
-                "the back-office answers {} {} with {}: {}",
-                request.method,
-                request.path,
-                reply.status,
-                text(&reply.body)
-            );
-        }
+        order(
+            target,
+            &Call {
+                path,
+                token: &token,
+                body,
+                ..Call::post("")
+            },
+        )
+        .await?;
     }
     let waiting = async {
         wait_vouched(reader, &offer.live).await;
@@ -148,6 +150,41 @@ pub async fn open(target: &Target, offer: &Offer, reader: &Reader) -> Result<()>
     timeout(OPENING_BOUND, waiting)
         .await
         .with_context(|| format!("{} does not open within {OPENING_BOUND:?}", offer.live))?
+}
+
+/// Changes what is on offer by so many units, as an operator would; repeatable under its key.
+///
+/// # Errors
+/// If the back-office refuses.
+pub async fn adjust(target: &Target, offer: &Offer, by: i64, key: &str) -> Result<()> {
+    let token = operator(target)?;
+    let call = Call {
+        token: &token,
+        key,
+        body: Some(json!({"sku": offer.sku, "by": by, "reason": "load test"})),
+        ..Call::post(&format!("/admin/v1/sales/{}/adjust", offer.live.book_id()))
+    };
+    order(target, &call).await
+}
+
+fn operator(target: &Target) -> Result<String> {
+    let operator = UserId::parse("loadtest-operator").context("a user id")?;
+    Ok(target.token(operator, Role::Operator))
+}
+
+/// A call that the back-office must follow.
+async fn order(target: &Target, request: &Call<'_>) -> Result<()> {
+    let reply = call(&target.backoffice, request).await?;
+    if !(200..300).contains(&reply.status) {
+        bail!(
+            "the back-office answers {} {} with {}: {}",
+            request.method,
+            request.path,
+            reply.status,
+            text(&reply.body)
+        );
+    }
+    Ok(())
 }
 
 fn text(bytes: &[u8]) -> String {

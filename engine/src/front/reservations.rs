@@ -14,6 +14,7 @@ use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
 use super::{auth, receipts, request};
 use crate::app::App;
+use crate::crash;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
 
@@ -67,6 +68,7 @@ pub(super) async fn confirmed(
     if let Some(seq) = promised(&answered) {
         sale.confirmed(answered.epoch, seq).await?;
     }
+    crash::point("front.before_answer");
     answer(app, sale, reserve, answered)
 }
 

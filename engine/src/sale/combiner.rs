@@ -21,6 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::patience::Patience;
+use crate::crash;
 use crate::front::problem::{Refusal, UNKNOWN};
 use crate::limits::{CALL_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
 use crate::metrics as names;
@@ -180,7 +181,9 @@ impl<D: Decide> Combiner<D> {
         self.batch_requests
             .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         let requests: Vec<&D::Request> = batch.iter().map(|waiting| &*waiting.request).collect();
+        crash::point("front.before_call");
         let decided = tokio::time::timeout(CALL_TIMEOUT, self.decide.decide(&requests)).await;
+        crash::point("front.after_call");
         match decided {
             Ok(Ok(Verdict {
                 now_ms,

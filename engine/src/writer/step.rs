@@ -14,6 +14,7 @@ use sqlx::MySqlPool;
 use super::continuity::{self, Continuity};
 use super::store::{self, Cursor};
 use super::{apply, vouch};
+use crate::crash;
 use crate::limits::{
     DEAD_LETTERS_PER_MINUTE_MAX, WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX, WRITER_FIRST_ENTRIES,
     WRITER_REDIS_TIMEOUT,
@@ -66,7 +67,9 @@ impl Step<'_> {
         let known = store::journal_row(&mut transaction, &book_id, cursor.seq)
             .await
             .context("read the cursor's journal row")?;
+        crash::point("writer.before_read");
         let entries = self.read(&cursor.stream_id).await?;
+        crash::point("writer.after_read");
         let fresh = match continuity::check(&cursor, known.as_ref(), entries) {
             Continuity::Continues(fresh) => first_events(fresh),
             Continuity::Broken(why) => {
@@ -91,16 +94,20 @@ impl Step<'_> {
         let applied = apply::apply(&mut transaction, self.live, &fresh)
             .await
             .context("apply")?;
+        crash::point("writer.mid_transaction");
         if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
             return Ok(Stepped::Poisoned);
         }
         store::move_cursor(&mut transaction, &book_id, &moved)
             .await
             .context("move the cursor")?;
+        crash::point("writer.before_commit");
         transaction.commit().await.context("commit")?;
+        crash::point("writer.after_commit");
         histogram!(names::WRITER_TRANSACTION_SECONDS).record(started.elapsed().as_secs_f64());
         counter!(names::WRITER_EVENTS).increment(applied.events as u64);
         self.trim(&moved).await;
+        crash::point("writer.after_trim");
         Ok(Stepped::Wrote {
             dead_letters: applied.dead_letters,
         })

@@ -10,6 +10,7 @@ use sqlx::{MySql, Transaction};
 use super::rebuild;
 use super::step::{Step, Stepped};
 use super::store::{self, Cursor, Witness};
+use crate::crash;
 use crate::limits::WRITER_REDIS_TIMEOUT;
 
 /// Some engine gives signs of life and has not said what it saw before this Redis process.
@@ -72,9 +73,11 @@ pub(super) async fn vouch(
         entry_id: &cursor.stream_id,
         run_id: step.server,
     };
+    crash::point("writer.before_vouch");
     let vouched = tokio::time::timeout(WRITER_REDIS_TIMEOUT, step.gate.vouch(step.live, &vouch))
         .await
         .context("redis did not answer in time")?;
+    crash::point("writer.after_vouch");
     match vouched.context("vouch")? {
         Vouched::Vouched => Ok(Stepped::Vouched),
         Vouched::Already => Ok(Stepped::Waits("vouched for already")),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod drill;
 mod knee;
 mod plans;
 mod rival;
@@ -17,6 +18,7 @@ use crate::rush::Output;
 
 pub use bench::{BaselineArgs, BenchArgs};
 pub use compare::CompareArgs;
+pub use drill::DrillArgs;
 pub use knee::KneeArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
@@ -32,6 +34,7 @@ Examples:
   doorbuster-loadtest rush --users 20000 --stock 1000 --seconds 10 --cancel 0.1 --double-click 0.1
   doorbuster-loadtest coupon --users 10000 --coupons 100
   doorbuster-loadtest compare
+  doorbuster-loadtest drill F6
   doorbuster-loadtest audit --history target/report/rush-….jsonl
 ";
 
@@ -92,6 +95,9 @@ pub enum Command {
     /// A bare server with the same requests and answers: the yardstick.
     #[command(help_template = TEMPLATE)]
     Baseline(BaselineArgs),
+    /// Breaks real processes under a rush, and audits after each fault.
+    #[command(before_help = drill::EXAMPLES, help_template = TEMPLATE)]
+    Drill(DrillArgs),
     /// Holds a saved history against Redis and MySQL, where the sale must still be.
     #[command(before_help = AUDIT_EXAMPLES, help_template = TEMPLATE)]
     Audit(AuditArgs),

@@ -17,6 +17,7 @@ pub mod facts;
 
 pub mod ledger;
 
+mod alone;
 mod clients;
 mod stock;
 mod stores;
@@ -76,6 +77,17 @@ pub struct Verdict {
 impl Numbers {
     pub fn are_zero(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Those of another run as well.
+    pub fn add(&mut self, other: &Self) {
+        self.oversold += other.oversold;
+        self.undersold += other.undersold;
+        self.lost += other.lost;
+        self.phantom += other.phantom;
+        self.duplicated += other.duplicated;
+        self.limit_breaches += other.limit_breaches;
+        self.differences += other.differences;
     }
 
     /// With their names, in the contract's order.
@@ -164,6 +176,8 @@ pub fn judge(
     stock::undersold(history, &ledger, live, &mut verdict);
     Ok((verdict, ledger))
 }
+
+pub use alone::judge_books;
 
 /// Judges what Redis and MySQL say alone, where no client was told anything.
 pub fn judge_stores(live: &LiveState, books: &Books) -> Verdict {

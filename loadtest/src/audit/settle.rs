@@ -47,6 +47,14 @@ impl Sources {
         &self.redis
     }
 
+    /// The books alone, as they are now.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn books(&self, live: &LiveId) -> Result<Books> {
+        self.store.read(live).await
+    }
+
     /// How long after `since` the books had every event that Redis had at the first look. Holds that run out meanwhile
     /// are not waited for.
     ///

@@ -3,6 +3,7 @@
 //! Every exchange ends up in the user's history, whatever came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use doorbuster_core::clock;
@@ -33,6 +34,8 @@ pub struct Market {
     pub sends: u32,
     /// The start of the run.
     pub origin: Instant,
+    /// Nobody tries again any more: who has no final answer by now is left without one.
+    pub over: AtomicBool,
     pub tally: Tally,
 }
 
@@ -194,8 +197,10 @@ impl Buyer {
             }
             asks.push(ask);
             match next {
-                Next::AgainAfter(pause) => sleep(pause).await,
-                Next::Done | Next::GiveUp => break,
+                Next::AgainAfter(pause) if !self.market.over.load(Ordering::Relaxed) => {
+                    sleep(pause).await;
+                }
+                Next::AgainAfter(_) | Next::Done | Next::GiveUp => break,
             }
         }
         asks

@@ -1,7 +1,6 @@
 //! The knee: the highest arrival rate that is served within a bound on latency, and what becomes of twice and five times
 //! that. Open loop: buyers come when they come, whatever the engine does.
 
-mod proxy;
 mod step;
 
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::client::endpoint::{Endpoint, Reach};
 use crate::command::{self, Verdict};
 use crate::limits::{BENCH_BUYERS, KNEE_FIRST_RATE, KNEE_HALVINGS, KNEE_RATE_MAX};
 use crate::rush::{raise_file_limit, say};
-use proxy::Proxy;
+use crate::wire::{Toxic, Wire};
 use step::{Ground, Step};
 
 /// What was found; the last two rows are those past the knee.
@@ -51,7 +50,7 @@ pub(crate) async fn goals(args: &KneeArgs) -> Result<Vec<Goal>> {
 
 async fn find(args: &KneeArgs) -> Result<Found> {
     let delay = Duration::from_millis(args.redis_delay_ms);
-    let (arena, _proxy) = slowed(delay).await?;
+    let (arena, _wire) = slowed(delay).await?;
     let buyers = arena.buyers(BENCH_BUYERS);
     let mut ground = Ground::new(&arena, &buyers, args).await?;
     let mut steps = Vec::new();
@@ -110,14 +109,14 @@ async fn find(args: &KneeArgs) -> Result<Found> {
 }
 
 /// An engine whose way to Redis takes `delay` longer, so that its knee is one that the client can go five times past.
-async fn slowed(delay: Duration) -> Result<(Arena, Proxy)> {
+async fn slowed(delay: Duration) -> Result<(Arena, Wire)> {
     let stage = Arena::stage_without_engine().await?;
     let redis = stage.redis_url().replacen("redis://", "http://", 1);
     let to = Endpoint::resolve(&redis, Reach::LoopbackOnly)
         .await?
         .address;
-    let proxy = Proxy::start(to, delay)?;
-    let url = format!("redis://{}", proxy.address);
+    let wire = Wire::start(to, Toxic::Slow(delay))?;
+    let url = format!("redis://{}", wire.address);
     let stage = tokio::task::spawn_blocking(move || {
         stage.add_engine("all", &[("REDIS_URL", &url)])?;
         anyhow::Ok(stage)
@@ -126,5 +125,5 @@ async fn slowed(delay: Duration) -> Result<(Arena, Proxy)> {
     if stage.engine_count() != 1 {
         bail!("one engine was wanted");
     }
-    Ok((Arena::on(stage).await?, proxy))
+    Ok((Arena::on(stage).await?, wire))
 }

@@ -1,6 +1,7 @@
 //! What the client does with answers, lost answers and broken connections.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use doorbuster_core::clock;
@@ -53,6 +54,7 @@ fn market(shops: &[&Shop], visit: &Visit) -> Arc<Market> {
         losses: visit.losses,
         sends: visit.sends,
         origin: clock::instant(),
+        over: AtomicBool::new(false),
         tally: Tally::default(),
     })
 }

@@ -7,6 +7,7 @@
 
 mod client;
 mod compare;
+mod drill;
 mod faults;
 mod rivals;
 mod runs;

@@ -1,0 +1,323 @@
+//! One round: a sale, buyers who come and keep trying, faults in their midst; then everything heals, the last units are fought
+//! for, and the audit holds every answer against Redis and the books.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use doorbuster_core::clock;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::sleep;
+
+use super::faults::{FAULTS, Fault, Kind, Part};
+use super::ground::Ground;
+use super::scene::{Company, Notes, Recovery, Scene, some_ms};
+use super::strikes;
+use crate::audit::{self, Finding, Numbers};
+use crate::client::course::Market;
+use crate::crowd::{Behaviour, Errand, Mix};
+use crate::history::{Broken, Client, Header, History, Seen};
+use crate::limits::{
+    DRILL_CONNECTIONS, DRILL_DUPLICATES, DRILL_LAST_BUYERS, DRILL_LAST_UNITS, DRILL_PAUSE_MAX,
+    DRILL_ROUND_SECONDS_MAX, DRILL_TAIL, DRILL_WARM_UP,
+};
+use crate::plan::{Losses, Offer, Plan, Scenario};
+use crate::rush;
+use crate::schedule::Arrivals;
+use crate::setup;
+
+/// Faults that strike at the same time.
+const AT_ONCE_MAX: usize = 4;
+
+/// What a round is asked to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task {
+    pub(super) fault: &'static Fault,
+    pub(super) seed: u64,
+    /// Strikes of this round.
+    pub(super) strikes: u32,
+    /// Buyers a second.
+    pub(super) rate: u32,
+    /// The longest outage.
+    pub(super) outage: Duration,
+}
+
+impl Task {
+    /// Where choices that go through all there is begin: rounds whose seeds follow each other miss none.
+    pub(super) fn turn(&self) -> u64 {
+        self.seed.wrapping_mul(self.fault.per_round.into())
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) cycles: u32,
+    pub(super) acked: u64,
+    pub(super) recoveries: Vec<Recovery>,
+    pub(super) numbers: Numbers,
+    /// Acknowledged, lost with Redis, and known to be.
+    pub(super) listed: u64,
+    pub(super) broken: Vec<String>,
+}
+
+impl Outcome {
+    pub(super) fn holds(&self) -> bool {
+        self.numbers.are_zero() && self.broken.is_empty()
+    }
+
+    pub(super) fn take(&mut self, notes: Notes) {
+        self.cycles += notes.cycles;
+        self.recoveries.extend(notes.recoveries);
+        self.broken.extend(notes.broken);
+    }
+
+    pub(super) fn judged(&mut self, numbers: Numbers, findings: &[Finding]) {
+        self.numbers = numbers;
+        let words = findings.iter().take(5);
+        self.broken
+            .extend(words.map(|finding| format!("audit: {}", finding.text)));
+    }
+
+    /// Answers that no fault excuses.
+    pub(super) fn clients(&mut self, clients: &[Client], may_hang: bool) {
+        let accepted = clients.iter().filter_map(Client::verdict);
+        self.acked += accepted.filter(|answer| answer.is_acceptance()).count() as u64;
+        let asks = || clients.iter().flat_map(|client| &client.asks);
+        let failed = |seen: &Seen| matches!(seen, Seen::Answered(answer) if answer.status >= 500 && answer.status != 503);
+        let failures = asks().filter(|ask| failed(&ask.seen)).count();
+        let hung = asks().filter(|ask| ask.seen == Seen::Broken(Broken::Timeout));
+        let hung = hung.count();
+        if failures > 0 {
+            self.broken.push(format!("{failures} answers of 500 or so"));
+        }
+        if hung > 0 && !may_hang {
+            self.broken
+                .push(format!("{hung} clients waited in vain for an answer"));
+        }
+    }
+}
+
+pub(super) fn plan(task: &Task, name: &str) -> Plan {
+    Plan {
+        scenario: Scenario::Rush,
+        offer: Offer {
+            // More than can be asked for: until the end nobody shall be told that it is sold out.
+            stock: 2 * task.rate * DRILL_ROUND_SECONDS_MAX,
+            ..Offer::sale(name)
+        },
+        users: task.rate * DRILL_ROUND_SECONDS_MAX,
+        keys_per_user: 1,
+        arrivals: Arrivals::Even(Duration::from_secs(DRILL_ROUND_SECONDS_MAX.into())),
+        engines: crate::limits::DRILL_FRONTS,
+        connections: DRILL_CONNECTIONS,
+        mix: Mix {
+            double_click: 0.1,
+            retry: 0.1,
+            lose_answer: 0.05,
+            cancel: 0.05,
+            ..Mix::default()
+        },
+        sends: if task.fault.id == "F21" {
+            DRILL_DUPLICATES
+        } else {
+            1
+        },
+        losses: Losses::None,
+        seed: task.seed,
+    }
+}
+
+/// # Errors
+/// If the round cannot be held at all; what does not hold is in its outcome.
+pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Outcome> {
+    let mut rng = StdRng::seed_from_u64(task.seed);
+    let plan = plan(task, name);
+    setup::open(&ground.target, &plan.offer, ground.sources.redis()).await?;
+    let mut crowd = rush::crowd(&plan, &ground.target);
+    let (market, header) = rush::market(&plan, &ground.target).await?;
+    let faults = drawn(task.fault, &mut rng);
+    let company = if faults.len() > 1 {
+        Company::Among
+    } else {
+        Company::Alone
+    };
+    let scene = Scene::new(
+        ground,
+        &plan.offer.live,
+        &market,
+        company,
+        (task.outage, task.turn()),
+    );
+    let stop = AtomicBool::new(false);
+    let (clients, struck) = tokio::join!(rush::walk_all(&market, crowd.by_ref(), &stop), async {
+        let struck = act(&scene, &faults, task.strikes, &mut rng).await;
+        let healed = ground.heal().await;
+        stop.store(true, Ordering::Relaxed);
+        struck.and(healed)
+    });
+    let clients = clients?;
+    if let Err(error) = struck {
+        scene.broken(format!("{error:#}"));
+    }
+    let notes = scene.into_notes();
+    let mut outcome = Outcome::default();
+    // Two outages in a row may outlast a client's wait.
+    outcome.clients(&clients, company == Company::Among);
+    let named = faults.iter().map(|fault| fault.id).collect::<Vec<_>>();
+    if named.len() > 1 && !notes.broken.is_empty() {
+        outcome
+            .broken
+            .push(format!("while {} struck", named.join(", ")));
+    }
+    outcome.take(notes);
+    let sale = Sale {
+        ground,
+        offer: &plan.offer,
+        market: &market,
+        header,
+    };
+    let last = crowd.take(DRILL_LAST_BUYERS).collect();
+    sale.finish(clients, last, task.seed, &mut outcome).await?;
+    Ok(outcome)
+}
+
+/// The fault itself, or those that strike together.
+fn drawn(fault: &'static Fault, rng: &mut StdRng) -> Vec<&'static Fault> {
+    if fault.kind != Kind::Combined {
+        return vec![fault];
+    }
+    let wanted = rng.random_range(2..=AT_ONCE_MAX);
+    let mut drawn: Vec<&'static Fault> = Vec::new();
+    let all: Vec<&'static Fault> = FAULTS
+        .iter()
+        // Duplicates are a crowd of their own, and a database away for a minute is drilled alone.
+        .filter(|fault| fault.kind == Kind::Strike && !["F12", "F21"].contains(&fault.id))
+        .collect();
+    while drawn.len() < wanted {
+        let one = all[rng.random_range(0..all.len())];
+        // A rolling restart is of fronts and writers alike, and a writer's crash points need Redis now and then.
+        let parts = |fault: &Fault| match fault.id {
+            "F17" => [Part::Front, Part::Writer],
+            "F3" => [Part::Writer, Part::Redis],
+            _ => [fault.part; 2],
+        };
+        let clash = |other: &&Fault| parts(other).iter().any(|part| parts(one).contains(part));
+        if !drawn.iter().any(clash) {
+            drawn.push(one);
+        } else if drawn.len() >= 2 && rng.random_bool(0.2) {
+            break;
+        }
+    }
+    drawn
+}
+
+async fn act(
+    scene: &Scene<'_>,
+    faults: &[&'static Fault],
+    strikes: u32,
+    rng: &mut StdRng,
+) -> Result<()> {
+    sleep(DRILL_WARM_UP).await;
+    scene.sells().await.context("before any fault")?;
+    for _ in 0..strikes {
+        let seeds: [u64; AT_ONCE_MAX] = rng.random();
+        let one = async |i: usize| match faults.get(i) {
+            Some(fault) => {
+                let mut rng = StdRng::seed_from_u64(seeds[i]);
+                let struck = strikes::strike(fault, scene, &mut rng).await;
+                struck.context(fault.id)
+            }
+            None => Ok(()),
+        };
+        let (a, b, c, d) = tokio::join!(one(0), one(1), one(2), one(3));
+        a.and(b).and(c).and(d)?;
+        sleep(some_ms(rng, 100, DRILL_PAUSE_MAX.as_millis() as u64)).await;
+    }
+    sleep(DRILL_TAIL).await;
+    Ok(())
+}
+
+/// A sale after its faults.
+pub(super) struct Sale<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) offer: &'a Offer,
+    pub(super) market: &'a Arc<Market>,
+    pub(super) header: Header,
+}
+
+impl Sale<'_> {
+    /// Lets the last buyers come, and judges it all.
+    ///
+    /// # Errors
+    /// If the stores cannot be read.
+    pub(super) async fn finish(
+        self,
+        mut clients: Vec<Client>,
+        last: Vec<(Errand, String)>,
+        seed: u64,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        match self.sell_out(last, seed).await {
+            Ok(more) => {
+                outcome.clients(&more, false);
+                clients.extend(more);
+                self.judge(clients, outcome).await
+            }
+            Err(error) => {
+                outcome.broken.push(format!("the last units: {error:#}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves few units, and sends more buyers than there are.
+    async fn sell_out(&self, mut last: Vec<(Errand, String)>, seed: u64) -> Result<Vec<Client>> {
+        let (ground, offer) = (self.ground, self.offer);
+        let snapshot = ground.sources.redis().snapshot(&offer.live).await?;
+        let left = snapshot.stock.get(&offer.sku).context("the sku")?.left;
+        let surplus = i64::try_from(left.saturating_sub(DRILL_LAST_UNITS))?;
+        if surplus > 0 {
+            setup::adjust(&ground.target, offer, -surplus, &format!("last-{seed}")).await?;
+        }
+        let now = clock::instant().saturating_duration_since(self.market.origin);
+        for (errand, _) in &mut last {
+            errand.due = now;
+            // Nobody gives anything back any more.
+            errand.behaviour = Behaviour::Plain;
+        }
+        rush::walk_all(self.market, last, &AtomicBool::new(false)).await
+    }
+
+    async fn judge(self, clients: Vec<Client>, outcome: &mut Outcome) -> Result<()> {
+        let unanswered = clients.iter().filter(|client| client.verdict().is_none());
+        let unanswered = unanswered.count();
+        if unanswered > 0 {
+            outcome
+                .broken
+                .push(format!("{unanswered} buyers gave up without an answer"));
+        }
+        let settled = self.ground.sources.read(&self.offer.live).await?;
+        let header = self.header;
+        let history = History { header, clients };
+        let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
+        outcome.judged(verdict.numbers, &verdict.findings);
+        let left = settled.live.stock.get(&self.offer.sku);
+        let left = left.map(|stock| stock.left);
+        if left != Some(0) {
+            outcome
+                .broken
+                .push(format!("{left:?} units are left, and more were asked for"));
+        }
+        if ledger.expired > 0 {
+            outcome.broken.push(format!(
+                "{} holds expired before their time",
+                ledger.expired
+            ));
+        }
+        outcome.broken.extend(self.ground.panics()?);
+        Ok(())
+    }
+}

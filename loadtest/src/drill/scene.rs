@@ -1,0 +1,204 @@
+//! One round as the faults see it: the ground, the sale, the crowd that is there, and what came of each strike.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use doorbuster_core::clock;
+use doorbuster_core::ids::LiveId;
+use rand::Rng;
+use rand::rngs::StdRng;
+use tokio::time::sleep;
+
+use super::ground::Ground;
+use crate::client::course::Market;
+use crate::limits::{
+    DRILL_DRAINED, DRILL_GOODPUT, DRILL_HEALED_BOUND, DRILL_READMISSION, DRILL_SELLS,
+    DRILL_STOPPED, POLL_STEP,
+};
+
+/// What is measured after a fault, each with its goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// From the moment when the fault was gone until units are sold.
+    Selling,
+    /// Until the books have all that Redis had then.
+    Drained,
+    /// From SIGTERM to the end of the process.
+    Stopped,
+    /// From the end of a storm until as many are served as before.
+    Goodput,
+    /// Until a loss was noticed.
+    Noticed,
+}
+
+impl Goal {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Goal::Selling => "selling",
+            Goal::Drained => "drained",
+            Goal::Stopped => "stopped",
+            Goal::Goodput => "goodput",
+            Goal::Noticed => "noticed",
+        }
+    }
+
+    pub(super) fn bound(self) -> Duration {
+        match self {
+            Goal::Selling | Goal::Noticed => DRILL_READMISSION,
+            Goal::Drained => DRILL_DRAINED,
+            Goal::Stopped => DRILL_STOPPED,
+            Goal::Goodput => DRILL_GOODPUT,
+        }
+    }
+}
+
+/// How long something took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recovery {
+    pub(super) goal: Goal,
+    pub(super) took: Duration,
+}
+
+/// What came of a round's strikes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes {
+    pub(super) cycles: u32,
+    pub(super) recoveries: Vec<Recovery>,
+    /// What did not hold, in words.
+    pub(super) broken: Vec<String>,
+}
+
+/// Whether other faults strike at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    Alone,
+    /// Then a fault's own goals are not held against it.
+    Among,
+}
+
+pub(super) struct Scene<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) live: &'a LiveId,
+    pub(super) market: &'a Arc<Market>,
+    pub(super) company: Company,
+    /// How long the longest outage lasts.
+    pub(super) outage: Duration,
+    notes: Mutex<Notes>,
+    /// For choices that go through all there is in turn.
+    turn: AtomicU64,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        ground: &'a Ground,
+        live: &'a LiveId,
+        market: &'a Arc<Market>,
+        company: Company,
+        (outage, turn): (Duration, u64),
+    ) -> Self {
+        Self {
+            ground,
+            live,
+            market,
+            company,
+            outage,
+            notes: Mutex::default(),
+            turn: AtomicU64::new(turn),
+        }
+    }
+
+    /// A number that is one higher each time; it begins somewhere else in every round.
+    pub(super) fn turn(&self) -> usize {
+        usize::try_from(self.turn.fetch_add(1, Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub(super) fn note(&self, change: impl FnOnce(&mut Notes)) {
+        change(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn into_notes(self) -> Notes {
+        self.notes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something that must hold and does not.
+    pub(super) fn broken(&self, text: String) {
+        self.note(|notes| notes.broken.push(text));
+    }
+
+    pub(super) fn check(&self, holds: bool, text: impl FnOnce() -> String) {
+        if !holds {
+            self.broken(text());
+        }
+    }
+
+    pub(super) fn recovered(&self, goal: Goal, took: Duration) {
+        self.note(|notes| notes.recoveries.push(Recovery { goal, took }));
+        if self.company == Company::Alone {
+            self.check(took <= goal.bound(), || {
+                format!(
+                    "{} after {:.1} s, not within {:.0} s",
+                    goal.as_str(),
+                    took.as_secs_f64(),
+                    goal.bound().as_secs_f64()
+                )
+            });
+        }
+    }
+
+    /// Errands that were told yes so far.
+    pub(super) fn accepted(&self) -> u64 {
+        self.market.tally.counts().accepted
+    }
+
+    /// Waits until units are sold again, which they could be since `since`.
+    ///
+    /// # Errors
+    /// If they are not, within a bound far above the goal.
+    pub(super) async fn selling_again(&self, since: Instant) -> Result<()> {
+        self.sells().await?;
+        self.recovered(Goal::Selling, since.elapsed());
+        Ok(())
+    }
+
+    /// Waits until a few more are told yes.
+    ///
+    /// # Errors
+    /// If they are not, within a bound.
+    pub(super) async fn sells(&self) -> Result<()> {
+        let began = clock::instant();
+        let before = self.accepted();
+        while self.accepted() < before + DRILL_SELLS {
+            if began.elapsed() > DRILL_HEALED_BOUND {
+                bail!("nothing was sold for {DRILL_HEALED_BOUND:?}");
+            }
+            sleep(POLL_STEP).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the books have all that Redis has now, since when they could.
+    ///
+    /// # Errors
+    /// If they do not get there.
+    pub(super) async fn drained(&self, since: Instant) -> Result<()> {
+        let took = self.ground.sources.wait_flushed(self.live, since).await?;
+        self.recovered(Goal::Drained, took);
+        Ok(())
+    }
+
+    /// Sells nothing for `time`, but for what was under way at its beginning; whether that was so.
+    pub(super) async fn sells_nothing(&self, time: Duration) -> bool {
+        let before = self.accepted();
+        sleep(time).await;
+        self.accepted() == before
+    }
+}
+
+/// From `from` to `to`, in milliseconds.
+pub(super) fn some_ms(rng: &mut StdRng, from: u64, to: u64) -> Duration {
+    Duration::from_millis(rng.random_range(from..=to))
+}

@@ -1,0 +1,60 @@
+//! A short drill: an engine and a writer killed at crash points, Redis killed and cut off, wires broken. `make drill` has all.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const LOADTEST: &str = env!("CARGO_BIN_EXE_doorbuster-loadtest");
+
+fn drill(args: &[&str]) -> Output {
+    Command::new(LOADTEST)
+        .arg("drill")
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn faults_of_every_kind_cost_nobody_anything() {
+    let faults = ["F1", "F3", "F5", "F6", "F14"];
+    let more = ["--cycles", "1", "--seed", "7", "--json"];
+    let output = drill(&[&faults[..], &more].concat());
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let object: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    let rows = object["faults"].as_array().unwrap();
+    assert_eq!(rows.len(), faults.len());
+    for (row, id) in rows.iter().zip(faults) {
+        assert_eq!((&row["id"], &row["cycles"]), (&id.into(), &1.into()));
+        assert!(row["acked"].as_u64() > Some(100), "{row}");
+    }
+}
+
+#[test]
+fn what_cannot_be_drilled_is_named() {
+    for args in [&["F99"][..], &[], &["--hours", "0"]] {
+        let output = drill(args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(output.stdout.is_empty());
+    }
+    let list = drill(&["--list"]);
+    assert!(list.status.success());
+    assert!(String::from_utf8_lossy(&list.stdout).contains("F14"));
+}
+
+#[test]
+fn the_engine_that_is_shipped_has_no_crash_points() {
+    let has = |program: &str| {
+        let path = Path::new(LOADTEST).with_file_name(program);
+        let bytes = std::fs::read(&path)
+            .unwrap_or_else(|_| panic!("{}: run: make drill-programs", path.display()));
+        let words = b"CRASH_POINT_FILE";
+        bytes.windows(words.len()).any(|window| window == words)
+    };
+    assert!(has("doorbuster-engine-drill"));
+    assert!(!has("doorbuster-engine"));
+}
