@@ -1,8 +1,8 @@
 //! What the levels rest on in Redis: its settings, its state, and for level `replica` what its replicas do.
 
 use doorbuster_core::gate::Gate;
-use doorbuster_core::gate::reads::ServerSettings;
 use doorbuster_core::gate::replicas::ReplicaHas;
+use doorbuster_core::gate::server::ServerSettings;
 
 use super::AckState;
 use crate::config::AckLevel;
@@ -122,7 +122,7 @@ pub(super) async fn try_replica(gate: &Gate) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use doorbuster_core::gate::reads::ReplicaState;
+    use doorbuster_core::gate::server::ReplicaState;
 
     use super::*;
 

@@ -11,6 +11,7 @@ mod remembered;
 pub mod replicas;
 pub mod reply;
 pub mod script;
+pub mod server;
 pub mod sightings;
 pub mod unflushed;
 
