@@ -74,7 +74,7 @@ fn way(row: &Row) -> WayRow {
             format!("{at_least}{}", short(row.shelf_ms.p50)),
             format!("{at_least}{}", short(row.shelf_ms.p99)),
             format!("{at_least}{}", short(row.shelf_ms.p999)),
-            short(row.coupons_last_s * 1_000.0),
+            short(row.scarce_last_s * 1_000.0),
             wrong(row.wrongs.map(|wrongs| wrongs.oversold)),
             wrong(row.wrongs.and_then(|wrongs| wrongs.undersold)),
             wrong(row.wrongs.map(|wrongs| wrongs.duplicates)),
@@ -97,8 +97,8 @@ fn round(round: &Round) -> Vec<String> {
         whole(round.shelf.goodput),
         short(round.shelf.latency_ms.p99),
         grouped(round.shelf.unsent),
-        short(round.coupons.last_answer_s * 1_000.0),
-        short(round.coupons.latency_ms.p99),
+        short(round.scarce.last_answer_s * 1_000.0),
+        short(round.scarce.latency_ms.p99),
     ]
 }
 

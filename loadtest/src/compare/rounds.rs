@@ -24,14 +24,14 @@ pub(super) struct Round {
     pub(super) rush: Rush,
     /// 10,000 orders on 10,000 units.
     pub(super) shelf: Crowd,
-    /// 10,000 users for 100 coupons.
-    pub(super) coupons: Crowd,
+    /// 10,000 users for 100 units.
+    pub(super) scarce: Crowd,
     pub(super) sold_out: SoldOut,
 }
 
 impl Round {
     pub(super) fn judged(&self) -> [Judged; 3] {
-        [self.rush.judged, self.shelf.judged, self.coupons.judged]
+        [self.rush.judged, self.shelf.judged, self.scarce.judged]
     }
 
     /// Audits of ours.
@@ -78,17 +78,17 @@ pub(super) async fn run(
         shelves.push(cells::shelf(ground, seller, plan.cut).await?);
     }
     for seller in turn() {
-        late.push(cells::coupons(ground, seller, plan.cut, plan.lasting / 2).await?);
+        late.push(cells::scarce(ground, seller, plan.cut, plan.lasting / 2).await?);
     }
     let cells = rushes.into_iter().zip(shelves).zip(late);
     let rounds = turn().zip(cells).map(|(seller, ((rush, shelf), late))| {
-        let (coupons, sold_out) = late;
+        let (scarce, sold_out) = late;
         Round {
             way: seller.way,
             round,
             rush,
             shelf,
-            coupons,
+            scarce,
             sold_out,
         }
     });

@@ -42,7 +42,7 @@ pub(super) fn text(outcome: &Outcome, verbosity: Verbosity) -> String {
     text += &laid_out(&table);
     text += "\ngoodput, cpu: a rush on plenty; refusals: nothing left; p50 to p99.9: 10,000 orders at once on 10,000 units, from when each was due;\n\
              over, under, dup, lost: the worst of all rounds and cells; cpu: front/Redis/MySQL per order, while buyers were there and with what was done later\n\n";
-    text += &laid_out(&coupons(outcome));
+    text += &laid_out(&scarce(outcome));
     for note in notes(outcome) {
         text += &format!("{note}\n");
     }
@@ -81,9 +81,9 @@ fn cells(row: &Row) -> [String; 15] {
 }
 
 /// The second classic case.
-fn coupons(outcome: &Outcome) -> Vec<[String; 5]> {
+fn scarce(outcome: &Outcome) -> Vec<[String; 5]> {
     let head = [
-        "10,000 users for 100 coupons",
+        "10,000 users for 100 units",
         "last answer ms",
         "p50 ms",
         "p99 ms",
@@ -92,10 +92,10 @@ fn coupons(outcome: &Outcome) -> Vec<[String; 5]> {
     let row = |row: &Row| {
         [
             row.way.as_str().to_owned(),
-            short(row.coupons_last_s * 1_000.0),
-            short(row.coupons_ms.p50),
-            short(row.coupons_ms.p99),
-            whole(row.coupons_refusals_per_s),
+            short(row.scarce_last_s * 1_000.0),
+            short(row.scarce_ms.p50),
+            short(row.scarce_ms.p99),
+            whole(row.scarce_refusals_per_s),
         ]
     };
     let mut table = vec![head.map(str::to_owned)];
@@ -163,8 +163,8 @@ fn every_round(outcome: &Outcome) -> Vec<[String; 11]> {
             whole(round.shelf.goodput),
             short(round.shelf.latency_ms.p99),
             grouped(round.shelf.unsent),
-            short(round.coupons.last_answer_s * 1_000.0),
-            short(round.coupons.latency_ms.p99),
+            short(round.scarce.last_answer_s * 1_000.0),
+            short(round.scarce.latency_ms.p99),
         ]
     };
     let mut table = vec![head.map(str::to_owned)];
