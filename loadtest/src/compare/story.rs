@@ -1,8 +1,8 @@
 //! What a comparison found, in one paragraph of plain words: on what, who was ahead by how much, and where ours was not.
 
 use super::Outcome;
+use super::columns::short;
 use super::figures::Row;
-use super::text::short;
 use super::way::{Decider, Way};
 use crate::report::number::{counted, grouped, ms, seconds};
 use crate::rivals::Name;
