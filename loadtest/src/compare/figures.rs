@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::beside;
 use super::correct::{Course, Wrongs};
 use super::rounds::Round;
 use super::stand::CpuUs;
@@ -108,28 +109,11 @@ pub(super) fn rows(ways: &[(Way, Option<u32>)], rounds: &[Round]) -> Vec<Row> {
 
 /// Of ours, all sales of all rounds together.
 pub(super) fn audit(rounds: &[Round]) -> Numbers {
-    let mut sum = Numbers::default();
-    for numbers in rounds.iter().flat_map(Round::audits) {
-        sum.oversold += numbers.oversold;
-        sum.undersold += numbers.undersold;
-        sum.lost += numbers.lost;
-        sum.phantom += numbers.phantom;
-        sum.duplicated += numbers.duplicated;
-        sum.limit_breaches += numbers.limit_breaches;
-        sum.differences += numbers.differences;
-    }
-    sum
+    rounds.iter().flat_map(Round::audits).sum()
 }
 
 fn ours_times(way: Way, rounds: &[Round]) -> Option<f64> {
-    let own = rounds.iter().filter(|round| round.way == way);
-    let ratios: Vec<f64> = own
-        .filter_map(|own| {
-            let is_beside = |round: &&Round| round.way == Way::Ours && round.round == own.round;
-            let ours = rounds.iter().find(is_beside)?;
-            (own.rush.goodput > 0.0).then(|| ours.rush.goodput / own.rush.goodput)
-        })
-        .collect();
+    let ratios = beside::ratios(rounds, |rival| rival == way, f64::max, beside::goodput);
     (!ratios.is_empty()).then(|| median(&ratios))
 }
 
