@@ -26,6 +26,9 @@ pub mod redis;
 pub mod settle;
 pub mod store;
 
+use std::iter::Sum;
+use std::ops::AddAssign;
+
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
@@ -113,6 +116,36 @@ impl Numbers {
             Wrong::LimitBreaches => &mut self.limit_breaches,
             Wrong::Differences => &mut self.differences,
         }
+    }
+}
+
+impl AddAssign for Numbers {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            oversold,
+            undersold,
+            lost,
+            phantom,
+            duplicated,
+            limit_breaches,
+            differences,
+        } = other;
+        self.oversold += oversold;
+        self.undersold += undersold;
+        self.lost += lost;
+        self.phantom += phantom;
+        self.duplicated += duplicated;
+        self.limit_breaches += limit_breaches;
+        self.differences += differences;
+    }
+}
+
+impl Sum for Numbers {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, numbers| {
+            sum += numbers;
+            sum
+        })
     }
 }
 

@@ -3,7 +3,6 @@
 use super::rounds::Round;
 use super::way::{Decider, Way};
 use crate::bench::goals::Goal;
-use crate::rivals::Name;
 
 /// None where ours did not take part, or nobody that decides in MySQL did.
 pub(super) fn goals(rounds: &[Round]) -> Vec<Goal> {
@@ -41,17 +40,17 @@ fn decides_in_mysql(way: Way) -> bool {
 }
 
 fn decides_order_by_order(way: Way) -> bool {
-    decides_in_mysql(way) && way != Way::Rival(Name::GuardedCombined)
+    way.is_safe() && way.decides_in_mysql_order_by_order()
 }
 
-fn goodput(round: &Round) -> f64 {
+pub(super) fn goodput(round: &Round) -> f64 {
     round.rush.goodput
 }
 
 /// Of each round, ours over the rival that `better` picks.
-fn ratios(
+pub(super) fn ratios(
     rounds: &[Round],
-    is_rival: fn(Way) -> bool,
+    is_rival: impl Fn(Way) -> bool,
     better: fn(f64, f64) -> f64,
     value: fn(&Round) -> f64,
 ) -> Vec<f64> {
@@ -70,6 +69,7 @@ fn ratios(
 mod tests {
     use super::super::figures::tests::{GUARDED, round};
     use super::*;
+    use crate::rivals::Name;
 
     const COMBINED: Way = Way::Rival(Name::GuardedCombined);
     const UNCONTROLLED: Way = Way::Rival(Name::Uncontrolled);

@@ -108,7 +108,7 @@ pub(super) async fn shelf(ground: &Ground, seller: &Seller, cut: Duration) -> Re
 ///
 /// # Errors
 /// As [`rush`].
-pub(super) async fn coupons(
+pub(super) async fn scarce(
     ground: &Ground,
     seller: &Seller,
     cut: Duration,

@@ -1,9 +1,9 @@
 //! The bars of a comparison's page: one chart per question, one bar per way. Called by `page`.
 
 use super::Outcome;
+use super::columns::{cpu, whole};
 use super::correct::Wrongs;
 use super::figures::Row;
-use super::text::{cpu, whole};
 use super::way::Way;
 use crate::report::number::{grouped, ms};
 

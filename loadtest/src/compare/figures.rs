@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::beside;
 use super::correct::{Course, Wrongs};
 use super::rounds::Round;
 use super::stand::CpuUs;
@@ -38,10 +39,10 @@ pub(super) struct Row {
     pub(super) shelf_cuts: usize,
     /// Of that crowd, told to ask again later.
     pub(super) shelf_put_off: f64,
-    /// 10,000 users for 100 coupons.
-    pub(super) coupons_last_s: f64,
-    pub(super) coupons_ms: Latency,
-    pub(super) coupons_refusals_per_s: f64,
+    /// 10,000 users for 100 units.
+    pub(super) scarce_last_s: f64,
+    pub(super) scarce_ms: Latency,
+    pub(super) scarce_refusals_per_s: f64,
     /// The worst of all rounds; `None` where nothing is sold.
     pub(super) wrongs: Option<Wrongs>,
     /// Per unit sold, while buyers were there.
@@ -89,10 +90,10 @@ pub(super) fn rows(ways: &[(Way, Option<u32>)], rounds: &[Round]) -> Vec<Row> {
                 .filter(|round| round.shelf.course() == Course::Cut)
                 .count(),
             shelf_put_off: of(|round| round.shelf.put_off as f64),
-            coupons_last_s: of(|round| round.coupons.last_answer_s),
-            coupons_ms: latency(&own, |round| round.coupons.latency_ms),
-            coupons_refusals_per_s: of(|round| {
-                round.coupons.sold_out as f64 / round.coupons.last_answer_s.max(1e-6)
+            scarce_last_s: of(|round| round.scarce.last_answer_s),
+            scarce_ms: latency(&own, |round| round.scarce.latency_ms),
+            scarce_refusals_per_s: of(|round| {
+                round.scarce.sold_out as f64 / round.scarce.last_answer_s.max(1e-6)
             }),
             wrongs,
             cpu_us: cpu(&own, |round| round.rush.cpu_us),
@@ -108,28 +109,11 @@ pub(super) fn rows(ways: &[(Way, Option<u32>)], rounds: &[Round]) -> Vec<Row> {
 
 /// Of ours, all sales of all rounds together.
 pub(super) fn audit(rounds: &[Round]) -> Numbers {
-    let mut sum = Numbers::default();
-    for numbers in rounds.iter().flat_map(Round::audits) {
-        sum.oversold += numbers.oversold;
-        sum.undersold += numbers.undersold;
-        sum.lost += numbers.lost;
-        sum.phantom += numbers.phantom;
-        sum.duplicated += numbers.duplicated;
-        sum.limit_breaches += numbers.limit_breaches;
-        sum.differences += numbers.differences;
-    }
-    sum
+    rounds.iter().flat_map(Round::audits).sum()
 }
 
 fn ours_times(way: Way, rounds: &[Round]) -> Option<f64> {
-    let own = rounds.iter().filter(|round| round.way == way);
-    let ratios: Vec<f64> = own
-        .filter_map(|own| {
-            let is_beside = |round: &&Round| round.way == Way::Ours && round.round == own.round;
-            let ours = rounds.iter().find(is_beside)?;
-            (own.rush.goodput > 0.0).then(|| ours.rush.goodput / own.rush.goodput)
-        })
-        .collect();
+    let ratios = beside::ratios(rounds, |rival| rival == way, f64::max, beside::goodput);
     (!ratios.is_empty()).then(|| median(&ratios))
 }
 
@@ -213,7 +197,7 @@ pub(super) mod tests {
                 judged,
             },
             shelf: crowd.clone(),
-            coupons: crowd,
+            scarce: crowd,
             sold_out: SoldOut {
                 refusals_per_s: 2.0 * goodput,
                 accepted: 0,
@@ -259,7 +243,7 @@ pub(super) mod tests {
             judged.audit.as_mut().unwrap().lost = 3;
         };
         lost(&mut rounds[0].shelf.judged);
-        lost(&mut rounds[1].coupons.judged);
+        lost(&mut rounds[1].scarce.judged);
         rounds[1].shelf.unsent = 1;
         let row = &rows(&[(Way::Ours, None)], &rounds)[0];
         assert_eq!((row.wrongs.unwrap().lost, row.shelf_cuts), (3, 1));

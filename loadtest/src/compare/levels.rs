@@ -128,16 +128,7 @@ fn row(level: &str, rushes: &[Rushed]) -> Row {
 }
 
 fn sum(rushes: &[Rushed]) -> Numbers {
-    let all = rushes.iter().map(|rushed| rushed.audit);
-    all.fold(Numbers::default(), |a, b| Numbers {
-        oversold: a.oversold + b.oversold,
-        undersold: a.undersold + b.undersold,
-        lost: a.lost + b.lost,
-        phantom: a.phantom + b.phantom,
-        duplicated: a.duplicated + b.duplicated,
-        limit_breaches: a.limit_breaches + b.limit_breaches,
-        differences: a.differences + b.differences,
-    })
+    rushes.iter().map(|rushed| rushed.audit).sum()
 }
 
 fn text(outcome: &Outcome) -> String {

@@ -1,7 +1,8 @@
 //! Ours beside the other ways to sell the last unit: on one stage, under one client, in alternating rounds, audited.
 //!
 //! In reading order: who takes part ([`way`], [`seller`]), where ([`ground`], [`stand`]), what is measured ([`cells`], [`correct`],
-//! [`sweep`], [`rounds`]), what it comes to ([`figures`], [`beside`]), and what is said about it ([`story`], [`text`], [`page`]).
+//! [`sweep`], [`rounds`]), what it comes to ([`figures`], [`beside`]), and what is said about it ([`story`], [`columns`],
+//! [`text`], [`page`]).
 //! Instead of all that, [`levels`] holds ours against itself, at each ack level.
 
 mod seller;
@@ -22,6 +23,7 @@ mod figures;
 pub mod levels;
 
 mod charts;
+mod columns;
 mod page;
 mod story;
 mod text;

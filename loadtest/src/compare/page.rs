@@ -6,11 +6,12 @@ use doorbuster_core::clock;
 
 use super::Outcome;
 use super::charts::{self, Chart};
+use super::columns::{
+    CPU, Column, MISCOUNTED, ROUND, SCARCE_LAST, SPEED, WAY, WRONGS, cells, heads, whole,
+};
 use super::figures::Row;
-use super::rounds::Round;
-use super::text::{cpu, short, whole};
 use super::way::Way;
-use crate::report::number::{grouped, seconds};
+use crate::report::number::seconds;
 
 #[derive(Template)]
 #[template(path = "compare.html")]
@@ -22,7 +23,9 @@ struct Page {
     audit_is_zero: Option<bool>,
     story: String,
     charts: Vec<Chart>,
+    way_heads: Vec<&'static str>,
     ways: Vec<WayRow>,
+    round_heads: Vec<&'static str>,
     rounds: Vec<Vec<String>>,
     settings: Vec<(&'static str, String)>,
 }
@@ -30,9 +33,8 @@ struct Page {
 struct WayRow {
     name: &'static str,
     said: &'static str,
-    ack: &'static str,
     class: &'static str,
-    numbers: Vec<String>,
+    cells: Vec<String>,
 }
 
 /// The page.
@@ -41,6 +43,7 @@ struct WayRow {
 /// If the template fails, which a bug would make it.
 pub(super) fn html(outcome: &Outcome) -> Result<String> {
     let has_ours = outcome.rows.iter().any(|row| row.way == Way::Ours);
+    let columns = [&WAY[..], &SPEED, &SCARCE_LAST, &WRONGS, &MISCOUNTED, &CPU].concat();
     let page = Page {
         title: format!("{} ways to sell the last unit", outcome.rows.len()),
         when: clock::from_ms(outcome.start_ms)
@@ -50,56 +53,26 @@ pub(super) fn html(outcome: &Outcome) -> Result<String> {
         audit_is_zero: has_ours.then(|| outcome.audit.are_zero()),
         story: outcome.story.clone(),
         charts: charts::charts(outcome),
-        ways: outcome.rows.iter().map(way).collect(),
-        rounds: outcome.rounds.iter().map(round).collect(),
+        way_heads: heads(&columns),
+        ways: outcome.rows.iter().map(|row| way(&columns, row)).collect(),
+        round_heads: heads(&ROUND),
+        rounds: outcome
+            .rounds
+            .iter()
+            .map(|round| cells(&ROUND, round))
+            .collect(),
         settings: settings(outcome),
     };
     page.render().context("the report's template")
 }
 
-/// In the order of the page's heads.
-fn way(row: &Row) -> WayRow {
-    let wrong = |count: Option<u64>| count.map_or("–".to_owned(), grouped);
-    let at_least = if row.shelf_cuts > 0 { "≥ " } else { "" };
+fn way(columns: &[Column<Row>], row: &Row) -> WayRow {
     WayRow {
         name: row.way.as_str(),
         said: row.way.said(),
-        ack: row.ack,
         class: if row.way == Way::Ours { "ours" } else { "" },
-        numbers: vec![
-            row.pool.map_or("–".to_owned(), |pool| pool.to_string()),
-            whole(row.goodput),
-            row.ours_times.map_or("–".to_owned(), short),
-            whole(row.refusals_per_s),
-            format!("{at_least}{}", short(row.shelf_ms.p50)),
-            format!("{at_least}{}", short(row.shelf_ms.p99)),
-            format!("{at_least}{}", short(row.shelf_ms.p999)),
-            short(row.coupons_last_s * 1_000.0),
-            wrong(row.wrongs.map(|wrongs| wrongs.oversold)),
-            wrong(row.wrongs.and_then(|wrongs| wrongs.undersold)),
-            wrong(row.wrongs.map(|wrongs| wrongs.duplicates)),
-            wrong(row.wrongs.map(|wrongs| wrongs.lost)),
-            wrong(row.wrongs.map(|wrongs| wrongs.miscounted)),
-            cpu(row.cpu_us),
-            cpu(row.cpu_with_books_us),
-        ],
+        cells: cells(columns, row),
     }
-}
-
-fn round(round: &Round) -> Vec<String> {
-    vec![
-        round.round.to_string(),
-        round.way.as_str().to_owned(),
-        whole(round.rush.goodput),
-        cpu(round.rush.cpu_us),
-        cpu(round.rush.cpu_with_books_us),
-        whole(round.sold_out.refusals_per_s),
-        whole(round.shelf.goodput),
-        short(round.shelf.latency_ms.p99),
-        grouped(round.shelf.unsent),
-        short(round.coupons.last_answer_s * 1_000.0),
-        short(round.coupons.latency_ms.p99),
-    ]
 }
 
 fn settings(outcome: &Outcome) -> Vec<(&'static str, String)> {
@@ -151,6 +124,8 @@ mod tests {
             "name=\"viewport\"",
             "audit of ours: all zero",
             "Who oversold",
+            "<tr class=\"ours\"><th scope=\"row\">ours</th><td class=\"t\">Redis fsync</td><td class=\"n\">-</td><td class=\"n\">9,000</td>",
+            "<th scope=\"col\">way</th><th scope=\"col\" class=\"t\">ack</th><th scope=\"col\" class=\"n\">conn</th>",
         ] {
             assert!(page.contains(part), "{part}");
         }

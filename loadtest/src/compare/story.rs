@@ -1,21 +1,18 @@
 //! What a comparison found, in one paragraph of plain words: on what, who was ahead by how much, and where ours was not.
 
+use std::cmp::Ordering;
+
 use super::Outcome;
+use super::columns::short;
 use super::figures::Row;
-use super::text::short;
 use super::way::{Decider, Way};
 use crate::report::number::{counted, grouped, ms, seconds};
-use crate::rivals::Name;
 
-/// The one that takes many orders in a transaction, as ours does in a script call.
-const COMBINED: Way = Way::Rival(Name::GuardedCombined);
+/// Puts the better of two values first.
+type Better = fn(&f64, &f64) -> Ordering;
 
-/// Whether more or less of something is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Better {
-    More,
-    Less,
-}
+const LESS: Better = f64::total_cmp;
+const MORE: Better = |one, other| other.total_cmp(one);
 
 /// Something in which ways are compared.
 struct Measure {
@@ -28,49 +25,49 @@ struct Measure {
 const MEASURES: [Measure; 9] = [
     Measure {
         name: "orders a second in a rush",
-        better: Better::More,
+        better: MORE,
         of: |row| row.goodput,
         shown: rate,
     },
     Measure {
         name: "answers a second once sold out",
-        better: Better::More,
+        better: MORE,
         of: |row| row.refusals_per_s,
         shown: rate,
     },
     Measure {
         name: "p50 of 10,000 on 10,000",
-        better: Better::Less,
+        better: LESS,
         of: |row| row.shelf_ms.p50,
         shown: ms,
     },
     Measure {
         name: "p99 of 10,000 on 10,000",
-        better: Better::Less,
+        better: LESS,
         of: |row| row.shelf_ms.p99,
         shown: ms,
     },
     Measure {
         name: "p99.9 of 10,000 on 10,000",
-        better: Better::Less,
+        better: LESS,
         of: |row| row.shelf_ms.p999,
         shown: ms,
     },
     Measure {
         name: "p99 of 10,000 for 100",
-        better: Better::Less,
-        of: |row| row.coupons_ms.p99,
+        better: LESS,
+        of: |row| row.scarce_ms.p99,
         shown: ms,
     },
     Measure {
         name: "CPU of the front per order, books included",
-        better: Better::Less,
+        better: LESS,
         of: |row| row.cpu_with_books_us.front,
         shown: us,
     },
     Measure {
         name: "CPU of Redis per order, among those who decide there",
-        better: Better::Less,
+        better: LESS,
         of: |row| match row.way.decider() {
             Decider::Redis => row.cpu_with_books_us.redis,
             Decider::MySql | Decider::Nobody => f64::INFINITY,
@@ -79,7 +76,7 @@ const MEASURES: [Measure; 9] = [
     },
     Measure {
         name: "CPU of all per order, books included",
-        better: Better::Less,
+        better: LESS,
         of: |row| row.cpu_with_books_us.all(),
         shown: us,
     },
@@ -158,8 +155,8 @@ fn second(outcome: &Outcome) -> Option<String> {
     } else {
         "Second came"
     };
-    let single = |way: Way| way.decider() == Decider::MySql && way != COMBINED;
-    let in_mysql = nearest(single).filter(|(row, _)| row.way != first.way);
+    let in_mysql = nearest(Way::decides_in_mysql_order_by_order);
+    let in_mysql = in_mysql.filter(|(row, _)| row.way != first.way);
     let in_mysql = in_mysql.map_or(String::new(), |(row, times)| {
         let beside = beside(row, times);
         format!("; the best that decides in MySQL order by order was {beside}")
@@ -189,18 +186,9 @@ fn not_ahead(ours: &Row, rows: &[Row]) -> String {
             let best = rows
                 .iter()
                 .filter(|row| row.way != Way::Ours && row.way.is_safe())
-                .min_by(|one, other| {
-                    let (one, other) = ((measure.of)(one), (measure.of)(other));
-                    match measure.better {
-                        Better::Less => one.total_cmp(&other),
-                        Better::More => other.total_cmp(&one),
-                    }
-                })?;
+                .min_by(|one, other| (measure.better)(&(measure.of)(one), &(measure.of)(other)))?;
             let theirs = (measure.of)(best);
-            let is_behind = match measure.better {
-                Better::Less => theirs < own,
-                Better::More => theirs > own,
-            };
+            let is_behind = (measure.better)(&theirs, &own) == Ordering::Less;
             let shown = measure.shown;
             is_behind.then(|| {
                 let (theirs, own) = (shown(theirs), shown(own));
@@ -269,6 +257,9 @@ pub(super) mod tests {
     use crate::compare::figures::tests::{GUARDED, round};
     use crate::compare::hardware::Hardware;
     use crate::compare::rounds::Round;
+    use crate::rivals::Name;
+
+    const COMBINED: Way = Way::Rival(Name::GuardedCombined);
 
     pub(in crate::compare) fn outcome(rounds: Vec<Round>) -> Outcome {
         let mut ways: Vec<(Way, Option<u32>)> = Vec::new();

@@ -1,31 +1,8 @@
 //! A comparison on a terminal: one row per way, notes where a figure needs one, and every round if that is wished.
 
-use super::figures::Row;
-use super::rounds::Round;
-use super::stand::CpuUs;
+use super::columns::{CPU, Column, ROUND, SCARCE, SPEED, WAY, WRONGS, cells, heads, whole};
 use super::{Outcome, Verbosity};
 use crate::report::number::{counted, grouped, seconds};
-
-const HEAD: [&str; 15] = [
-    "way",
-    "ack",
-    "conn",
-    "goodput/s",
-    "ours ×",
-    "refusals/s",
-    "p50 ms",
-    "p99 ms",
-    "p99.9 ms",
-    "over",
-    "under",
-    "dup",
-    "lost",
-    "cpu µs",
-    "with books",
-];
-
-/// Columns of words; the others are numbers.
-const WORDS: usize = 2;
 
 /// All of it.
 pub(super) fn text(outcome: &Outcome, verbosity: Verbosity) -> String {
@@ -37,69 +14,27 @@ pub(super) fn text(outcome: &Outcome, verbosity: Verbosity) -> String {
         counted(outcome.rounds_of_each.into(), "round", "rounds"),
         outcome.connections
     );
-    let mut table = vec![HEAD.map(str::to_owned)];
-    table.extend(outcome.rows.iter().map(cells));
-    text += &laid_out(&table);
+    let columns = [&WAY[..], &SPEED, &WRONGS, &CPU].concat();
+    text += &laid_out(&table(&columns, &outcome.rows), WAY.len());
     text += "\ngoodput, cpu: a rush on plenty; refusals: nothing left; p50 to p99.9: 10,000 orders at once on 10,000 units, from when each was due;\n\
-             over, under, dup, lost: the worst of all rounds and cells; cpu: front/Redis/MySQL per order, while buyers were there and with what was done later\n\n";
-    text += &laid_out(&coupons(outcome));
+             oversold, undersold, duplicates, lost: the worst of all rounds and cells; cpu: front/Redis/MySQL per order, while buyers were there and with what was done later\n\n";
+    text += &laid_out(&table(&SCARCE, &outcome.rows), 1);
     for note in notes(outcome) {
         text += &format!("{note}\n");
     }
     text += &format!("\n{}\n", outcome.story);
     if verbosity == Verbosity::EveryRound {
         text += "\n";
-        text += &laid_out(&every_round(outcome));
+        text += &laid_out(&table(&ROUND, &outcome.rounds), 2);
     }
     text
 }
 
-fn cells(row: &Row) -> [String; 15] {
-    let wrongs = row.wrongs;
-    let wrong = |count: Option<u64>| count.map_or("-".to_owned(), grouped);
-    let over = |value: f64| {
-        let at_least = if row.shelf_cuts > 0 { "≥" } else { "" };
-        format!("{at_least}{}", short(value))
-    };
-    [
-        row.way.as_str().to_owned(),
-        row.ack.to_owned(),
-        row.pool.map_or("-".to_owned(), |pool| pool.to_string()),
-        whole(row.goodput),
-        row.ours_times.map_or("-".to_owned(), short),
-        whole(row.refusals_per_s),
-        over(row.shelf_ms.p50),
-        over(row.shelf_ms.p99),
-        over(row.shelf_ms.p999),
-        wrong(wrongs.map(|wrongs| wrongs.oversold)),
-        wrong(wrongs.and_then(|wrongs| wrongs.undersold)),
-        wrong(wrongs.map(|wrongs| wrongs.duplicates)),
-        wrong(wrongs.map(|wrongs| wrongs.lost)),
-        cpu(row.cpu_us),
-        cpu(row.cpu_with_books_us),
-    ]
-}
-
-/// The second classic case.
-fn coupons(outcome: &Outcome) -> Vec<[String; 5]> {
-    let head = [
-        "10,000 users for 100 coupons",
-        "last answer ms",
-        "p50 ms",
-        "p99 ms",
-        "refusals/s",
-    ];
-    let row = |row: &Row| {
-        [
-            row.way.as_str().to_owned(),
-            short(row.coupons_last_s * 1_000.0),
-            short(row.coupons_ms.p50),
-            short(row.coupons_ms.p99),
-            whole(row.coupons_refusals_per_s),
-        ]
-    };
-    let mut table = vec![head.map(str::to_owned)];
-    table.extend(outcome.rows.iter().map(row));
+/// A row of heads, and one of each.
+fn table<T>(columns: &[Column<T>], of: &[T]) -> Vec<Vec<String>> {
+    let heads = heads(columns).into_iter().map(str::to_owned).collect();
+    let mut table = vec![heads];
+    table.extend(of.iter().map(|of| cells(columns, of)));
     table
 }
 
@@ -138,72 +73,20 @@ fn notes(outcome: &Outcome) -> Vec<String> {
     notes
 }
 
-fn every_round(outcome: &Outcome) -> Vec<[String; 11]> {
-    let head = [
-        "round",
-        "way",
-        "goodput/s",
-        "cpu µs",
-        "with books",
-        "refusals/s",
-        "10,000: /s",
-        "p99 ms",
-        "cut off",
-        "100: last ms",
-        "p99 ms",
-    ];
-    let row = |round: &Round| {
-        [
-            round.round.to_string(),
-            round.way.as_str().to_owned(),
-            whole(round.rush.goodput),
-            cpu(round.rush.cpu_us),
-            cpu(round.rush.cpu_with_books_us),
-            whole(round.sold_out.refusals_per_s),
-            whole(round.shelf.goodput),
-            short(round.shelf.latency_ms.p99),
-            grouped(round.shelf.unsent),
-            short(round.coupons.last_answer_s * 1_000.0),
-            short(round.coupons.latency_ms.p99),
-        ]
-    };
-    let mut table = vec![head.map(str::to_owned)];
-    table.extend(outcome.rounds.iter().map(row));
-    table
-}
-
-pub(super) fn whole(value: f64) -> String {
-    grouped(value.round() as u64)
-}
-
-/// As many digits as mean something.
-pub(super) fn short(value: f64) -> String {
-    if value >= 100.0 {
-        whole(value)
-    } else if value >= 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.2}")
-    }
-}
-
-pub(super) fn cpu(cpu: CpuUs) -> String {
-    format!("{:.1}/{:.1}/{:.1}", cpu.front, cpu.redis, cpu.mysql)
-}
-
-/// Columns as wide as their widest cell: words to the left, numbers to the right.
-fn laid_out<const N: usize>(table: &[[String; N]]) -> String {
+/// Columns as wide as their widest cell: the first are `words`, to the left; numbers go to the right.
+fn laid_out(table: &[Vec<String>], words: usize) -> String {
     let width = |column: usize| {
         let cells = table.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
     };
-    let widths: [usize; N] = std::array::from_fn(width);
+    let columns = table.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in table {
-        let cells = row.iter().zip(widths).enumerate();
+        let cells = row.iter().zip(&widths).enumerate();
         let line: Vec<String> = cells
-            .map(|(column, (cell, width))| {
-                if column < WORDS.min(N - 4) {
+            .map(|(column, (cell, &width))| {
+                if column < words {
                     format!("{cell:<width$}")
                 } else {
                     format!("{cell:>width$}")
@@ -252,13 +135,13 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let row = |cells: [&str; 6]| cells.map(str::to_owned);
+        let row = |cells: [&str; 6]| cells.map(str::to_owned).to_vec();
         let table = [
             row(["way", "ack", "a", "b", "c", "d"]),
             row(["ours", "x", "1,000", "é", "2", "3"]),
         ];
         assert_eq!(
-            laid_out(&table),
+            laid_out(&table, 2),
             "way   ack      a  b  c  d\nours  x    1,000  é  2  3\n"
         );
     }

@@ -80,6 +80,11 @@ impl Way {
         }
     }
 
+    /// Not many in one transaction, as the combined way does.
+    pub(super) fn decides_in_mysql_order_by_order(self) -> bool {
+        self.decider() == Decider::MySql && self != Way::Rival(Name::GuardedCombined)
+    }
+
     /// Whether it claims to sell every unit once.
     pub(super) fn is_safe(self) -> bool {
         match self {

@@ -24,9 +24,8 @@ mod tables;
 
 mod guarded;
 mod optimistic;
-mod row_lock;
+mod read_then_write;
 mod skip_locked;
-mod uncontrolled;
 
 mod batches;
 mod combined;

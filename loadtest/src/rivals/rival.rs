@@ -6,13 +6,12 @@ use clap::ValueEnum;
 use super::combined::Combined;
 use super::guarded::Guarded;
 use super::optimistic::Optimistic;
+use super::read_then_write::ReadThenWrite;
 use super::redis_lock::RedisLock;
 use super::redis_lua::RedisLua;
-use super::row_lock::RowLock;
 use super::shop::Shop;
 use super::skip_locked::SkipLocked;
 use super::tables;
-use super::uncontrolled::Uncontrolled;
 use super::way::{Bought, Order, State, Trouble, Way};
 
 /// The ways to sell, in the order in which a comparison shows them.
@@ -71,8 +70,8 @@ pub(crate) struct Stores<'a> {
 
 /// The way at work.
 pub(crate) enum Rival {
-    Uncontrolled(Shop<Uncontrolled>),
-    RowLock(Shop<RowLock>),
+    Uncontrolled(Shop<ReadThenWrite>),
+    RowLock(Shop<ReadThenWrite>),
     Optimistic(Shop<Optimistic>),
     Guarded(Shop<Guarded>),
     SkipLocked(Shop<SkipLocked>),
@@ -91,8 +90,10 @@ impl Rival {
         } = stores;
         let pool = tables::open(database_url, connections);
         Ok(Some(match name {
-            Name::Uncontrolled => Rival::Uncontrolled(Shop::new(Uncontrolled, pool.await?)),
-            Name::RowLock => Rival::RowLock(Shop::new(RowLock, pool.await?)),
+            Name::Uncontrolled => {
+                Rival::Uncontrolled(Shop::new(ReadThenWrite::uncontrolled(), pool.await?))
+            }
+            Name::RowLock => Rival::RowLock(Shop::new(ReadThenWrite::row_lock(), pool.await?)),
             Name::Optimistic => Rival::Optimistic(Shop::new(Optimistic, pool.await?)),
             Name::Guarded => Rival::Guarded(Shop::new(Guarded, pool.await?)),
             Name::SkipLocked => Rival::SkipLocked(Shop::new(SkipLocked::default(), pool.await?)),

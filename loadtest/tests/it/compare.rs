@@ -47,7 +47,7 @@ fn ways_are_compared_and_each_has_a_row() {
         "one round, one rival in MySQL"
     );
     assert_eq!(found["rounds"].as_array().unwrap().len(), 3);
-    assert!(stdout.contains("goodput/s") && stdout.contains("10,000 users for 100 coupons"));
+    assert!(stdout.contains("goodput/s") && stdout.contains("10,000 users for 100 units"));
     let page = std::fs::read_to_string(&report).unwrap();
     assert!(page.contains("Who oversold") && page.contains("audit of ours: all zero"));
 }
