@@ -21,7 +21,7 @@ use crate::limits::{
 };
 use crate::load::told;
 use crate::load::volley::Fired;
-use crate::load::{Buyers, Pace, Volley, Wire};
+use crate::load::{Buyers, Pace, Volley, Wire, fire};
 use crate::plan::{Offer, Scenario};
 use crate::rivals;
 use crate::rush::say;
@@ -210,6 +210,18 @@ impl Arena {
             servers: vec![(guest.endpoint.clone(), vec![requests])],
             ..volley
         }
+    }
+
+    /// What was measured, and beside it the yardstick: the mean of what the same volley came to right before and right after.
+    pub(crate) async fn beside<T>(
+        yardstick: Volley,
+        value: fn(&Fired) -> f64,
+        measured: impl Future<Output = Result<T>>,
+    ) -> Result<(T, f64)> {
+        let before = value(&fire(yardstick.clone()).await?);
+        let measured = measured.await?;
+        let after = value(&fire(yardstick).await?);
+        Ok((measured, f64::midpoint(before, after)))
     }
 
     /// A closed loop over kept-alive connections, to be changed by the caller.

@@ -9,6 +9,7 @@ use super::goals::Goal;
 use crate::args::BenchArgs;
 use crate::limits::{BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_STOCK};
 use crate::load::fire;
+use crate::load::volley::Fired;
 use crate::rivals::Name;
 use crate::rush::say;
 
@@ -20,17 +21,18 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
     for round in 1..=args.rounds {
         let offer = arena.offer(BENCH_STOCK).await?;
         let volley = arena.volley(&offer, &buyers, Duration::from_secs(args.seconds));
-        let mut beside = Arena::at_guest(volley.clone(), &bare, &offer);
-        beside.lasting = BENCH_BARE_SECONDS;
-        let before_bare = fire(beside.clone()).await?.rate();
-        let before = arena.spent();
-        let fired = fire(volley).await?;
-        let spent = arena.spent().since(before);
-        let drained = arena.drained(&offer.live, &fired).await?;
-        let whole = arena.spent().since(before);
-        let after_bare = fire(beside).await?.rate();
+        let mut alike = Arena::at_guest(volley.clone(), &bare, &offer);
+        alike.lasting = BENCH_BARE_SECONDS;
+        let ours = async {
+            let before = arena.spent();
+            let fired = fire(volley).await?;
+            let spent = arena.spent().since(before);
+            let drained = arena.drained(&offer.live, &fired).await?;
+            Ok((fired, spent, drained, arena.spent().since(before)))
+        };
+        let (ours, yardstick) = Arena::beside(alike, Fired::rate, ours).await?;
+        let (fired, spent, drained, whole) = ours;
         let (rate, accepted) = (fired.rate(), fired.accepted());
-        let yardstick = f64::midpoint(before_bare, after_bare);
         let latency = fired.latency(|_| true);
         say(&format!(
             "burst {round}: {rate:.0}/s beside {yardstick:.0}/s bare; p50 {} p99 {} µs; engine {:.1} redis {:.1} mariadb {:.1} µs each, with the books {:.1} {:.1} {:.1}; books complete after {:.1} s",

@@ -6,6 +6,7 @@ use super::arena::Arena;
 use super::goals::Goal;
 use crate::args::BenchArgs;
 use crate::limits::{BENCH_CROWD, BENCH_CROWD_STOCK, EXCHANGE_TIMEOUT};
+use crate::load::volley::Fired;
 use crate::load::{Pace, Wire, fire};
 use crate::rivals::Name;
 use crate::rush::say;
@@ -21,11 +22,10 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
         (volley.pace, volley.wire) = (Pace::AtOnce, Wire::Fresh);
         volley.connections = BENCH_CROWD as usize;
         volley.requests_max = BENCH_CROWD.into();
-        let beside = Arena::at_guest(volley.clone(), &bare, &offer);
-        let before = fire(beside.clone()).await?.elapsed.as_secs_f64();
-        let fired = fire(volley).await?;
-        let yardstick = f64::midpoint(before, fire(beside).await?.elapsed.as_secs_f64());
-        let took = fired.elapsed.as_secs_f64();
+        let alike = Arena::at_guest(volley.clone(), &bare, &offer);
+        let until_last = |fired: &Fired| fired.elapsed.as_secs_f64();
+        let (fired, yardstick) = Arena::beside(alike, until_last, fire(volley)).await?;
+        let took = until_last(&fired);
         say(&format!(
             "fresh {round}: last answer after {took:.3} s beside {yardstick:.3} s bare; {} accepted, {} broken",
             fired.accepted(),

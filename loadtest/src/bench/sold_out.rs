@@ -7,6 +7,7 @@ use super::goals::Goal;
 use crate::args::BenchArgs;
 use crate::limits::{BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_SMALL_STOCK};
 use crate::load::fire;
+use crate::load::volley::Fired;
 use crate::rivals::Name;
 use crate::rush::say;
 
@@ -22,12 +23,13 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
     (volley.first, volley.requests_max) = (volley.requests_max, u64::MAX);
     let mut ratios = vec![];
     for round in 1..=args.rounds {
-        let beside = Arena::at_guest(volley.clone(), &bare, &offer);
-        let before_bare = fire(beside.clone()).await?.rate();
-        let before = arena.spent();
-        let fired = fire(volley.clone()).await?;
-        let spent = arena.spent().since(before);
-        let yardstick = f64::midpoint(before_bare, fire(beside).await?.rate());
+        let alike = Arena::at_guest(volley.clone(), &bare, &offer);
+        let ours = async {
+            let before = arena.spent();
+            let fired = fire(volley.clone()).await?;
+            Ok((fired, arena.spent().since(before)))
+        };
+        let ((fired, spent), yardstick) = Arena::beside(alike, Fired::rate, ours).await?;
         if fired.refused("sold_out") != fired.shots.len() as u64 {
             bail!("something else than sold_out was answered");
         }

@@ -16,6 +16,7 @@ use crate::limits::{
     BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_STOCK, BENCH_SUSTAINED, LAG_LOOK_EVERY,
 };
 use crate::load::fire;
+use crate::load::volley::Fired;
 use crate::rivals::Name;
 use crate::rush::say;
 
@@ -25,13 +26,15 @@ pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
     let buyers = arena.buyers(BENCH_BUYERS);
     let offer = arena.offer(BENCH_STOCK).await?;
     let volley = arena.volley(&offer, &buyers, BENCH_SUSTAINED);
-    let mut beside = Arena::at_guest(volley.clone(), &bare, &offer);
-    beside.lasting = BENCH_BARE_SECONDS;
-    let before = fire(beside.clone()).await?.rate();
+    let mut alike = Arena::at_guest(volley.clone(), &bare, &offer);
+    alike.lasting = BENCH_BARE_SECONDS;
     let reader = arena.sources.redis();
-    let (fired, mut lags) = tokio::join!(fire(volley), lags(reader, &offer.live, BENCH_SUSTAINED));
-    let fired = fired?;
-    let yardstick = f64::midpoint(before, fire(beside).await?.rate());
+    let ours = async {
+        let lags = lags(reader, &offer.live, BENCH_SUSTAINED);
+        let (fired, lags) = tokio::join!(fire(volley), lags);
+        Ok((fired?, lags))
+    };
+    let ((fired, mut lags), yardstick) = Arena::beside(alike, Fired::rate, ours).await?;
     lags.sort_by(f64::total_cmp);
     let p99 = lags.get(lags.len() * 99 / 100).copied().unwrap_or(f64::MAX);
     let rate = fired.rate();
