@@ -91,6 +91,10 @@ pub const KNEE_RATE_MAX: f64 = 100_000.0;
 pub const KNEE_HALVINGS: u32 = 3;
 pub const KNEE_CONNECTIONS_MAX: usize = 14_000;
 pub const KNEE_REST: Duration = Duration::from_secs(1);
+/// The p99 within which a rate must be served, in ms: shorter is below the clock of a busy machine, and a request that takes
+/// longer than that is given up.
+pub const KNEE_BOUND_MS_MIN: f64 = 1.0;
+pub const KNEE_BOUND_MS_MAX: f64 = EXCHANGE_TIMEOUT.as_millis() as f64;
 /// Chunks that a wire holds in one direction.
 pub const PROXY_CHUNKS_MAX: usize = 1_024;
 /// After an accept that failed on a wire.
@@ -100,6 +104,16 @@ pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Holds whose memory is measured, and their buyers, each with few enough to end.
 pub const BENCH_MEMORY_HOLDS: u64 = 100_000;
 pub const BENCH_MEMORY_BUYERS: u32 = 25_000;
+/// Life of these holds, long enough that all are open when they are measured; how long they may take to be placed; and
+/// how long after that until all have ended: many times their life, for a machine that is slow to sweep.
+pub const BENCH_MEMORY_HOLD_LIFE: Duration = Duration::from_secs(8);
+pub const BENCH_MEMORY_PLACING_MAX: Duration = Duration::from_secs(60);
+pub const BENCH_MEMORY_ENDED_BOUND: Duration = Duration::from_secs(120);
+/// Of an engine that nobody asks: until what the opening of a sale set off is over, and how long it is watched then.
+pub const BENCH_IDLE_REST: Duration = Duration::from_secs(1);
+pub const BENCH_IDLE_LOOK: Duration = Duration::from_secs(5);
+/// Between two rounds beside one script call per request, so that what one left to do is not measured in the next.
+pub const BENCH_PER_CALL_REST: Duration = Duration::from_millis(200);
 /// Sales that are opened at once where many are wanted.
 pub const BENCH_OPENED_AT_ONCE: usize = 8;
 /// Live sales beside which one is measured, requests in each batch, batches of one measurement, its rounds at most, and
@@ -246,6 +260,7 @@ const _: () = {
     assert!(RETRY_AFTER_DEFAULT.as_millis() <= RETRY_AFTER_MAX.as_millis());
     assert!(TOKEN_LIFE.as_secs() < doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
     assert!(TOKEN_LIFE.as_secs() > ARRIVAL_SECONDS_MAX + PATIENCE.as_secs());
+    assert!(BENCH_MEMORY_HOLD_LIFE.as_secs() < BENCH_MEMORY_ENDED_BOUND.as_secs());
     assert!(
         RIVAL_ANSWER_TIMEOUT.as_secs() < EXCHANGE_TIMEOUT.as_secs(),
         "a client hears that the outcome is unknown before it gives up"

@@ -1,24 +1,20 @@
 //! An engine that nobody asks, with one sale at hand: memory, and time on a processor.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use tokio::time::sleep;
 
 use super::arena::Arena;
 use super::goals::Goal;
 use crate::args::BenchArgs;
-use crate::limits::BENCH_SMALL_STOCK;
-
-const LOOK: Duration = Duration::from_secs(5);
+use crate::limits::{BENCH_IDLE_LOOK, BENCH_IDLE_REST, BENCH_SMALL_STOCK};
 
 pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
     let arena = Arena::start(&[]).await?;
     arena.offer(BENCH_SMALL_STOCK).await?;
-    sleep(Duration::from_secs(1)).await;
+    sleep(BENCH_IDLE_REST).await;
     let before = arena.spent();
-    sleep(LOOK).await;
-    let spent = arena.spent().since(before).engine.as_secs_f64() / LOOK.as_secs_f64();
+    sleep(BENCH_IDLE_LOOK).await;
+    let spent = arena.spent().since(before).engine.as_secs_f64() / BENCH_IDLE_LOOK.as_secs_f64();
     let mib = arena.stage().engine(0).resident_bytes() as f64 / (1024.0 * 1024.0);
     Ok(vec![
         Goal::at_most("idle engine, memory", 30.0, &[mib], "MiB"),

@@ -1,32 +1,39 @@
 //! What Redis keeps for an open hold, and for one that has ended: all keys of the sale, over many reservations with churn.
 
-use std::time::Duration;
-
-use anyhow::Result;
+use anyhow::{Context, Result};
 use doorbuster_core::ids::LiveId;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::arena::Arena;
 use super::goals::Goal;
 use crate::args::BenchArgs;
 use crate::audit::redis::Reader;
-use crate::limits::{BENCH_MEMORY_BUYERS, BENCH_MEMORY_HOLDS, BENCH_STOCK, POLL_STEP};
+use crate::limits::{
+    BENCH_MEMORY_BUYERS, BENCH_MEMORY_ENDED_BOUND, BENCH_MEMORY_HOLD_LIFE, BENCH_MEMORY_HOLDS,
+    BENCH_MEMORY_PLACING_MAX, BENCH_STOCK, POLL_STEP,
+};
 use crate::load::fire;
 use crate::rush::say;
 
-async fn is_any_held(reader: &Reader, live: &LiveId) -> Result<bool> {
-    let snapshot = reader.snapshot(live).await?;
-    Ok(snapshot.stock.values().any(|stock| stock.held > 0))
+/// Returns once nothing is held any more.
+async fn all_ended(reader: &Reader, live: &LiveId) -> Result<()> {
+    loop {
+        let snapshot = reader.snapshot(live).await?;
+        if snapshot.stock.values().all(|stock| stock.held == 0) {
+            return Ok(());
+        }
+        sleep(POLL_STEP).await;
+    }
 }
 
 pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
     let arena = Arena::start(&[]).await?;
     let buyers = arena.buyers(BENCH_MEMORY_BUYERS);
     let (mut open, mut ended) = (vec![], vec![]);
-    let offer = arena.offer_for(BENCH_STOCK, Duration::from_secs(8)).await?;
+    let offer = arena.offer_for(BENCH_STOCK, BENCH_MEMORY_HOLD_LIFE).await?;
     let reader = arena.sources.redis();
     let empty = reader.bytes(&offer.live).await?;
-    let mut volley = arena.volley(&offer, &buyers, Duration::from_secs(60));
+    let mut volley = arena.volley(&offer, &buyers, BENCH_MEMORY_PLACING_MAX);
     volley.requests_max = BENCH_MEMORY_HOLDS;
     // Twice: what it costs must not grow with what has been there before.
     for _ in 0..2 {
@@ -34,9 +41,9 @@ pub(super) async fn run(_: &BenchArgs) -> Result<Vec<Goal>> {
         let fired = fire(volley.clone()).await?;
         arena.drained(&offer.live, &fired).await?;
         let held = reader.bytes(&offer.live).await?;
-        while is_any_held(reader, &offer.live).await? {
-            sleep(POLL_STEP).await;
-        }
+        timeout(BENCH_MEMORY_ENDED_BOUND, all_ended(reader, &offer.live))
+            .await
+            .context("holds that have run out do not end")??;
         arena.sources.wait_flushed(&offer.live, fired.start).await?;
         let after = reader.bytes(&offer.live).await?;
         let each = |bytes: u64, before: u64| {

@@ -1,13 +1,11 @@
 //! Ours beside one lean script call per request: throughput, and what Redis spends on a reservation.
 
-use std::time::Duration;
-
 use anyhow::{Result, bail};
 
 use super::arena::{Arena, us_each};
 use super::goals::Goal;
 use crate::args::BenchArgs;
-use crate::limits::{BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_STOCK};
+use crate::limits::{BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_PER_CALL_REST, BENCH_STOCK};
 use crate::load::fire;
 use crate::rivals::Name;
 use crate::rush::say;
@@ -39,7 +37,7 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
         cpu.push(our_redis / their_redis);
         arena.drained(&offer.live, &ours).await?;
         arena.audit(&offer, vec![ours], &buyers).await?;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(BENCH_PER_CALL_REST).await;
     }
     Ok(vec![
         Goal::at_least(
