@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorbuster_core::ids::ReservationId;
+use sqlx::mysql::MySqlConnection;
 
 use super::batches::{self, Done};
 use super::books::{self, Fault};
@@ -51,18 +52,19 @@ impl Way for Combined {
 
     async fn reset(&self, stock: u32) -> Result<(), Trouble> {
         let desk = &self.combiner.decide;
-        let mut lease = desk.pool.lease().await?;
-        let done = tables::reset(lease.connection(), Shelf::Counter, stock).await;
-        lease.give_back(&done).await;
+        let reset = async |connection: &mut MySqlConnection| {
+            tables::reset(connection, Shelf::Counter, stock).await
+        };
+        let done = desk.pool.run(reset).await;
         desk.looks_sold_out.store(false, Ordering::Relaxed);
         Ok(done?)
     }
 
     async fn state(&self) -> Result<State, Trouble> {
-        let mut lease = self.combiner.decide.pool.lease().await?;
-        let state = tables::state(lease.connection(), Shelf::Counter).await;
-        lease.give_back(&state).await;
-        Ok(state?)
+        let state = async |connection: &mut MySqlConnection| {
+            tables::state(connection, Shelf::Counter).await
+        };
+        Ok(self.combiner.decide.pool.run(state).await?)
     }
 }
 
@@ -133,10 +135,8 @@ impl Desk {
         open: &mut Vec<&Order>,
         outcomes: &mut Outcomes,
     ) -> Result<usize, Trouble> {
-        let mut lease = self.pool.lease().await?;
-        let seen = batches::look(lease.connection(), open).await;
-        lease.give_back(&seen).await;
-        let (left, standing) = seen?;
+        let look = async |connection: &mut MySqlConnection| batches::look(connection, open).await;
+        let (left, standing) = self.pool.run(look).await?;
         open.retain(|order| match standing.get(&order.id) {
             Some(standing) => {
                 outcomes.insert(order.id, standing.answer(order));
@@ -158,9 +158,9 @@ impl Desk {
     }
 
     async fn place(&self, orders: &[&Order]) -> Result<Done, Trouble> {
-        let mut lease = self.pool.lease().await?;
-        let done = batches::place(lease.connection(), orders).await;
-        lease.give_back(&done).await;
+        let place =
+            async |connection: &mut MySqlConnection| batches::place(connection, orders).await;
+        let done = self.pool.run(place).await;
         done.or_else(|error| match books::fault(&error) {
             Fault::Duplicate => Ok(Done::Unclear),
             Fault::Raced => Ok(Done::Raced),

@@ -43,8 +43,21 @@ impl Pool {
         })
     }
 
-    /// In the order of asking. [`sqlx::Error::PoolTimedOut`] where others hold all of them for too long.
-    pub(crate) async fn lease(&self) -> Result<Lease<'_>, sqlx::Error> {
+    /// Works on one connection, and gives it back. In the order of asking.
+    ///
+    /// # Errors
+    /// Of the work, or [`sqlx::Error::PoolTimedOut`] where others hold all of them for too long.
+    pub(crate) async fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut MySqlConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let mut lease = self.lease().await?;
+        let done = work(&mut lease.connection).await;
+        lease.give_back(&done).await;
+        done
+    }
+
+    async fn lease(&self) -> Result<Lease<'_>, sqlx::Error> {
         let permit = timeout(RIVAL_ACQUIRE_TIMEOUT, self.permits.acquire()).await;
         let permit = permit
             .map_err(|_| sqlx::Error::PoolTimedOut)?
@@ -67,19 +80,15 @@ impl Pool {
 }
 
 /// The right to one connection.
-pub(crate) struct Lease<'a> {
+struct Lease<'a> {
     pool: &'a Pool,
     connection: MySqlConnection,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Lease<'_> {
-    pub(crate) fn connection(&mut self) -> &mut MySqlConnection {
-        &mut self.connection
-    }
-
     /// Gives it back after work that ended as `done` says: after an error of a statement, once the server has rolled back.
-    pub(crate) async fn give_back<T>(mut self, done: &Result<T, sqlx::Error>) {
+    async fn give_back<T>(mut self, done: &Result<T, sqlx::Error>) {
         let is_usable = match done {
             Ok(_) => true,
             Err(sqlx::Error::Database(_)) => self.connection.ping().await.is_ok(),

@@ -62,9 +62,9 @@ impl<T: Taking> Shop<T> {
     }
 
     async fn take(&self, order: &Order) -> Result<Taken, Trouble> {
-        let mut lease = self.pool.lease().await?;
-        let taken = self.taking.take(lease.connection(), order).await;
-        lease.give_back(&taken).await;
+        let take =
+            async |connection: &mut MySqlConnection| self.taking.take(connection, order).await;
+        let taken = self.pool.run(take).await;
         taken.or_else(|error| match books::fault(&error) {
             // A look tells: that of the order's twin, or of one that was rolled back since.
             Fault::Duplicate => Ok(Taken::Nothing),
@@ -75,10 +75,9 @@ impl<T: Taking> Shop<T> {
 
     /// What can be said without a lock; `None` where it is worth a try.
     async fn look(&self, order: &Order) -> Result<Option<Bought>, Trouble> {
-        let mut lease = self.pool.lease().await?;
-        let seen = books::look(lease.connection(), T::SHELF, order).await;
-        lease.give_back(&seen).await;
-        let seen = seen?;
+        let look =
+            async |connection: &mut MySqlConnection| books::look(connection, T::SHELF, order).await;
+        let seen = self.pool.run(look).await?;
         let is_enough = seen.left >= order.units();
         self.looks_sold_out.store(!is_enough, Ordering::Relaxed);
         let before = seen.standing.map(|standing| standing.answer(order));
@@ -115,18 +114,18 @@ impl<T: Taking> Way for Shop<T> {
     }
 
     async fn reset(&self, stock: u32) -> Result<(), Trouble> {
-        let mut lease = self.pool.lease().await?;
-        let done = tables::reset(lease.connection(), T::SHELF, stock).await;
-        lease.give_back(&done).await;
+        let reset = async |connection: &mut MySqlConnection| {
+            tables::reset(connection, T::SHELF, stock).await
+        };
+        let done = self.pool.run(reset).await;
         self.looks_sold_out.store(false, Ordering::Relaxed);
         Ok(done?)
     }
 
     async fn state(&self) -> Result<State, Trouble> {
-        let mut lease = self.pool.lease().await?;
-        let state = tables::state(lease.connection(), T::SHELF).await;
-        lease.give_back(&state).await;
-        Ok(state?)
+        let state =
+            async |connection: &mut MySqlConnection| tables::state(connection, T::SHELF).await;
+        Ok(self.pool.run(state).await?)
     }
 }
 

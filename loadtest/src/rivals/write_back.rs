@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fred::interfaces::KeysInterface;
+use sqlx::mysql::MySqlConnection;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -39,12 +40,10 @@ impl WriteBack {
     pub(crate) async fn last(&self) -> Result<Option<i64>, Trouble> {
         let sql = "-- last
             select left_units from rival_written_back where shelf = 1";
-        let mut lease = self.books.lease().await?;
-        let read = sqlx::query_scalar(sql)
-            .fetch_optional(lease.connection())
-            .await;
-        lease.give_back(&read).await;
-        Ok(read?)
+        let read = async |connection: &mut MySqlConnection| {
+            sqlx::query_scalar(sql).fetch_optional(connection).await
+        };
+        Ok(self.books.run(read).await?)
     }
 }
 
@@ -77,11 +76,8 @@ async fn write_once(
 async fn put(books: &Pool, left: i64) -> Result<(), Trouble> {
     let sql = "-- put
         replace into rival_written_back (shelf, left_units) values (1, ?)";
-    let mut lease = books.lease().await?;
-    let done = sqlx::query(sql)
-        .bind(left)
-        .execute(lease.connection())
-        .await;
-    lease.give_back(&done).await;
-    Ok(done.map(drop)?)
+    let write = async |connection: &mut MySqlConnection| {
+        sqlx::query(sql).bind(left).execute(connection).await
+    };
+    Ok(books.run(write).await.map(drop)?)
 }
