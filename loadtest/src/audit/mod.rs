@@ -82,17 +82,6 @@ impl Numbers {
         *self == Self::default()
     }
 
-    /// Those of another run as well.
-    pub fn add(&mut self, other: &Self) {
-        self.oversold += other.oversold;
-        self.undersold += other.undersold;
-        self.lost += other.lost;
-        self.phantom += other.phantom;
-        self.duplicated += other.duplicated;
-        self.limit_breaches += other.limit_breaches;
-        self.differences += other.differences;
-    }
-
     /// With their names, in the contract's order.
     pub fn named(&self) -> [(&'static str, u64); 7] {
         [

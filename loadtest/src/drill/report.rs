@@ -63,7 +63,7 @@ impl Row {
         self.cycles += outcome.cycles;
         self.acked += outcome.acked;
         self.lost_and_listed += outcome.listed;
-        self.audit.add(&outcome.numbers);
+        self.audit += outcome.numbers;
         self.broken.extend(outcome.broken);
         let all = outcome.recoveries.into_iter().chain(self.worst);
         self.worst = all.max_by(|one, other| part(one).total_cmp(&part(other)));
