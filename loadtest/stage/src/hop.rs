@@ -37,15 +37,25 @@ struct Shared {
     links: Mutex<Vec<Arc<Link>>>,
     /// All bytes of requests, in the order of their arrival here.
     seen: Mutex<Vec<u8>>,
-    /// The request whose connection is to change, and how.
-    trap: Mutex<Option<(Vec<u8>, Passing)>>,
+    trap: Mutex<Option<Trap>>,
     is_over: AtomicBool,
+}
+
+/// The request whose connection is to change, and how.
+#[derive(Debug)]
+struct Trap {
+    request: Vec<u8>,
+    /// Only where this has come by before on the same connection.
+    after: Vec<u8>,
+    passing: Passing,
 }
 
 #[derive(Debug)]
 struct Link {
     client: TcpStream,
     server: TcpStream,
+    /// All bytes of its requests.
+    seen: Mutex<Vec<u8>>,
     passing: Mutex<Passing>,
 }
 
@@ -72,9 +82,19 @@ impl Hop {
         }
     }
 
-    /// The same for the connection on which the next request with these bytes comes by, from that request on.
-    pub fn pass_from(&self, request: &[u8], passing: Passing) {
-        *lock(&self.shared.trap) = Some((request.to_vec(), passing));
+    /// The same for the connection on which the next request with these bytes comes by, from that request on; of connections
+    /// on which `after` has come by before.
+    pub fn pass_from(&self, request: &[u8], after: &[u8], passing: Passing) {
+        *lock(&self.shared.trap) = Some(Trap {
+            request: request.to_vec(),
+            after: after.to_vec(),
+            passing,
+        });
+    }
+
+    /// Whether that request has come by.
+    pub fn has_passed(&self) -> bool {
+        lock(&self.shared.trap).is_none()
     }
 
     /// Ends the connections that there are.
@@ -107,18 +127,19 @@ impl Shared {
         lock(&self.links)
     }
 
-    fn note(&self, bytes: &[u8]) {
-        let mut seen = lock(&self.seen);
-        let room = HOP_SEEN_BYTES_MAX.saturating_sub(seen.len());
-        seen.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
     /// What is to become of the connection of these bytes, if they are those that were waited for.
-    fn trapped(&self, bytes: &[u8]) -> Option<Passing> {
+    fn trapped(&self, bytes: &[u8], before: &[u8]) -> Option<Passing> {
         let mut trap = lock(&self.trap);
-        let is_it = |(request, _): &mut (Vec<u8>, _)| found(bytes, request) > 0;
-        trap.take_if(is_it).map(|(_, passing)| passing)
+        let is_it =
+            |trap: &mut Trap| found(bytes, &trap.request) > 0 && found(before, &trap.after) > 0;
+        trap.take_if(is_it).map(|trap| trap.passing)
     }
+}
+
+fn note(seen: &Mutex<Vec<u8>>, bytes: &[u8]) {
+    let mut seen = lock(seen);
+    let room = HOP_SEEN_BYTES_MAX.saturating_sub(seen.len());
+    seen.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
 impl Link {
@@ -136,10 +157,11 @@ impl Link {
     /// Takes requests to the server until either side ends.
     fn ask(&self, shared: &Shared) {
         self.carry(&self.client, &self.server, |bytes| {
-            if let Some(passing) = shared.trapped(bytes) {
+            if let Some(passing) = shared.trapped(bytes, &lock(&self.seen)) {
                 *lock(&self.passing) = passing;
             }
-            shared.note(bytes);
+            note(&self.seen, bytes);
+            note(&shared.seen, bytes);
             self.passing() != Passing::NothingArrives
         });
     }
@@ -196,6 +218,7 @@ fn link(client: TcpStream, port: u16, shared: &Arc<Shared>) -> Result<()> {
     let link = Arc::new(Link {
         client,
         server,
+        seen: Mutex::default(),
         passing: Mutex::default(),
     });
     shared.links().push(Arc::clone(&link));

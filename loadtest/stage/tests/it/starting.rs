@@ -52,7 +52,12 @@ fn the_ack_level_decides_how_redis_syncs() -> Result<()> {
 #[test]
 fn a_replica_copies_what_its_primary_has() -> Result<()> {
     let stage = Stage::start(&StageOptions::redis_only().ack_level("replica"))?;
-    talk::redis(stage.redis().port(), "SET whose primary")?;
+    // Refused until the primary knows that its replica is there.
+    let written = eventually(Duration::from_secs(10), || {
+        let answer = talk::redis(stage.redis().port(), "SET whose primary").ok()?;
+        (answer == "+OK").then_some(())
+    });
+    assert!(written.is_some());
 
     let copied = eventually(Duration::from_secs(10), || {
         let answer = talk::lines(stage.replica().port(), "GET whose", 2).ok()?;
