@@ -146,3 +146,64 @@ async fn a_receipt_for_which_nothing_is_left_is_answered_honestly_and_counted() 
     );
     audit(&shop, &live).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_that_an_attempt_found_which_did_not_end_is_told_and_kept_for_by_the_next() {
+    let (shop, writer) = front_and_writer().await;
+    let live = shop.sale("s", &[("tee", 3, 0)], 300).await;
+    shop.until_booked(&live).await;
+    shop.stage.engine(writer).kill9().unwrap();
+    let ann = shop.reserve_one(0, "s", "ann", "k").await;
+    assert_eq!(ann.status, CREATED);
+    shop.stage.engine(0).kill9().unwrap();
+    // As its last note would have said it.
+    sqlx::query("insert into engine_sightings (engine_id, sale_id, epoch, seq) values (repeat('n', 16), 's', 1, 2)")
+        .execute(&shop.books)
+        .await
+        .unwrap();
+    raw(&shop, "FLUSHALL", &[]).await;
+
+    // What is offered is read only after the books are settled: there the attempt stands, and is killed.
+    let mut locks = shop.books.acquire().await.unwrap();
+    sqlx::raw_sql("lock tables sale_items write")
+        .execute(&mut *locks)
+        .await
+        .unwrap();
+    shop.stage.engine(writer).start().unwrap();
+    within(Duration::from_secs(20), "the books are settled", || async {
+        let sql = "select count(*) from journal where sale_id = 's' and kind = 'lost'";
+        let lost: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&shop.books)
+            .await
+            .unwrap();
+        (lost == 1).then_some(())
+    })
+    .await;
+    shop.stage.engine(writer).kill9().unwrap();
+    sqlx::raw_sql("unlock tables")
+        .execute(&mut *locks)
+        .await
+        .unwrap();
+    drop(locks);
+    shop.stage.engine(writer).start().unwrap();
+    shop.stage.engine(0).start().unwrap();
+
+    let report = rebuilt(&shop, "s", 3).await;
+    assert_eq!(
+        (&report["lost"], &report["lost_ranges"]),
+        (&json!(1), &json!([[2, 2]])),
+        "{report}"
+    );
+    assert_eq!(report["skus"]["tee"]["kept"], json!(1), "{report}");
+    let metrics = super::surface::metrics(&shop, writer).await;
+    assert!(
+        metrics.contains("doorbuster_lost_events_total 1"),
+        "{metrics}"
+    );
+    for (user, code) in [("eve", ""), ("fay", ""), ("gus", "sold_out")] {
+        assert_eq!(reserve(&shop, user, "k", 1).await.code(), code, "{user}");
+    }
+    let honoured = with_receipt(&shop, "ann", "k", &ann.body["receipt"]).await;
+    assert_eq!((honoured.status, honoured.id()), (CREATED, ann.id()));
+    audit(&shop, &live).await;
+}

@@ -38,6 +38,23 @@ pub(super) async fn last_at_ms(
     Ok(at.map_or(0, clock::to_ms))
 }
 
+/// Numbers marked lost in the generation that is to be loaded, whichever attempt marked them, in order: a swap ends with an event of its own.
+pub(super) async fn lost(tx: &mut Tx<'_>, sale_id: &str) -> Result<Vec<u64>, sqlx::Error> {
+    let sql = "-- lost
+        select cast(coalesce(max(seq), 0) as unsigned) from journal where sale_id = ? and kind = 'rebuilt'";
+    let began: u64 = sqlx::query_scalar(sql)
+        .bind(sale_id)
+        .fetch_one(&mut **tx)
+        .await?;
+    let sql = "-- lost
+        select seq from journal where sale_id = ? and seq > ? and kind = 'lost' order by seq";
+    sqlx::query_scalar(sql)
+        .bind(sale_id)
+        .bind(began)
+        .fetch_all(&mut **tx)
+        .await
+}
+
 /// Events of the sale itself, in order; those that cannot be read are left out.
 pub(super) async fn own_events(
     tx: &mut Tx<'_>,

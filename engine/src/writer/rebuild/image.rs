@@ -27,6 +27,8 @@ type Tx<'a> = Transaction<'a, MySql>;
 pub(super) struct Loaded {
     pub(super) counts: Counts,
     pub(super) skus: Vec<SwapSku>,
+    /// Numbers marked lost since the sale last sold, by this attempt or an earlier one that did not end.
+    pub(super) lost: Vec<u64>,
 }
 
 /// Tries of one call whose answer may have been lost.
@@ -58,7 +60,14 @@ pub(super) async fn load(
     if cursor.is_none_or(|cursor| (cursor.epoch, cursor.seq) != (settled.epoch, settled.seq)) {
         return overtaken();
     }
-    let image = Image { attempt, settled };
+    let lost = book_store::lost(&mut tx, &book_id)
+        .await
+        .context("read what is lost")?;
+    let image = Image {
+        attempt,
+        settled,
+        lost: lost.len() as u64,
+    };
     let mut sums = Sums::default();
     match attempt.live {
         LiveId::Sale(_) => image.reservations(&mut tx, &mut sums).await?,
@@ -97,6 +106,7 @@ pub(super) async fn load(
         Swapped::Swapped { .. } | Swapped::Already => Ok(Ok(Loaded {
             counts: sums.counts,
             skus,
+            lost,
         })),
         Swapped::Overtaken { .. } => overtaken(),
         Swapped::Fenced(fenced) => {
@@ -107,9 +117,9 @@ pub(super) async fn load(
 }
 
 /// As many of what is left as there are lost events: each may have been a hold of any sku. A claim has no receipt.
-fn kept(live: &LiveId, settled: &Settled, stock: &Stock) -> u64 {
+fn kept(live: &LiveId, lost: u64, stock: &Stock) -> u64 {
     match live {
-        LiveId::Sale(_) => stock.left.min(settled.replayed.lost.len() as u64),
+        LiveId::Sale(_) => stock.left.min(lost),
         LiveId::Coupon(_) => 0,
     }
 }
@@ -131,6 +141,8 @@ fn state(own: &[(RawEvent, Event)]) -> State {
 struct Image<'a> {
     attempt: &'a Attempt<'a>,
     settled: &'a Settled,
+    /// How many events are lost.
+    lost: u64,
 }
 
 impl Image<'_> {
@@ -225,7 +237,7 @@ impl Image<'_> {
                 limit_per_user: offer.limits.get(&sku).copied().unwrap_or(0),
                 restocked_seq: 0,
             };
-            let kept = kept(self.attempt.live, self.settled, &stock);
+            let kept = kept(self.attempt.live, self.lost, &stock);
             skus.push(SwapSku { sku, stock, kept });
         }
         skus.sort_by(|a, b| a.sku.cmp(&b.sku));

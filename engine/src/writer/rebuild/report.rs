@@ -23,11 +23,11 @@ pub(super) struct Report {
     pub(super) drained: u64,
     /// Events that live engines, or the audit log, knew of.
     pub(super) taken_over: u64,
-    /// Events that are proven to have been, and that nobody can tell.
+    /// Events that are proven to have been, and that nobody can tell; also what an earlier attempt marked so and did not end.
     pub(super) lost: u64,
     /// Their numbers, first and last of each range.
     pub(super) lost_ranges: Vec<(u64, u64)>,
-    /// Of the lost: reservations that an engine remembered, but that no unit was left for.
+    /// Of the lost of this attempt: reservations that an engine remembered, but that no unit was left for.
     pub(super) not_honoured: Vec<NotHonoured>,
     pub(super) skus: BTreeMap<String, Sku>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Sku {
 
 impl Report {
     pub(super) fn new(live: &LiveId, settled: &Settled, loaded: Loaded, seconds: f64) -> Self {
-        let mut lost_ranges = settled.replayed.lost_ranges();
+        let mut lost_ranges = ranges(&loaded.lost);
         lost_ranges.truncate(REPORT_ROWS_MAX);
         let mut not_honoured = settled.replayed.not_honoured.clone();
         not_honoured.truncate(REPORT_ROWS_MAX);
@@ -75,10 +75,33 @@ impl Report {
             open_holds: loaded.counts.order,
             drained: settled.drained,
             taken_over: settled.replayed.taken,
-            lost: settled.replayed.lost.len() as u64,
+            lost: loaded.lost.len() as u64,
             lost_ranges,
             not_honoured,
             skus: loaded.skus.iter().map(sku).collect(),
         }
+    }
+}
+
+/// First and last of each run of numbers.
+fn ranges(numbers: &[u64]) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == *number => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_one_after_the_other_are_one_range() {
+        assert_eq!(ranges(&[12, 13, 15]), [(12, 13), (15, 15)]);
+        assert!(ranges(&[]).is_empty());
     }
 }
