@@ -52,6 +52,13 @@ pub(crate) async fn watch(app: &App, stop: &CancellationToken) {
             .run_until_cancelled(tokio::time::sleep(WITNESS_EVERY))
             .await;
     }
+    // Everything has been decided by now. While a rebuild asks, this engine goes with its word given or, where it cannot be given in the
+    // time that is left, as one that died.
+    noted.note(app).await;
+    forget_what_the_books_have(app).await;
+    while !answer(app, &mut answered).await {
+        tokio::time::sleep(ASKS_EVERY).await;
+    }
     if let Err(e) = app.books.leave(app.engine_id).await {
         tracing::debug!(error = %e, "could not say that this engine leaves");
     }
@@ -136,15 +143,16 @@ async fn forget_what_the_books_have(app: &App) {
     gauge!(names::UNFLUSHED_FORGOTTEN).set(size.forgotten as f64);
 }
 
-/// Hands over to every rebuild that asks, once.
-async fn answer(app: &App, answered: &mut VecDeque<(LiveId, u32)>) {
+/// Hands over to every rebuild that asks, once; whether none still waits for it.
+async fn answer(app: &App, answered: &mut VecDeque<(LiveId, u32)>) -> bool {
     let asks = match app.books.open_asks().await {
         Ok(asks) => asks,
         Err(e) => {
             tracing::debug!(error = %e, "whether a rebuild asks could not be seen");
-            return;
+            return false;
         }
     };
+    let mut all = true;
     for (live, ask) in asks {
         if answered.contains(&(live.clone(), ask)) {
             continue;
@@ -161,8 +169,10 @@ async fn answer(app: &App, answered: &mut VecDeque<(LiveId, u32)>) {
                 }
             }
             Err(e) => {
-                tracing::warn!(sale = %live, ask, error = %e, "could not hand over; the rebuild waits for it")
+                all = false;
+                tracing::warn!(sale = %live, ask, error = %e, "could not hand over; the rebuild waits for it");
             }
         }
     }
+    all
 }

@@ -151,7 +151,7 @@ impl Books {
         Ok(rows.into_iter().filter_map(known).collect())
     }
 
-    /// Hands `parts` over, all or none.
+    /// Hands `parts` over, all or none, in the place of what it handed over of this sale before.
     ///
     /// # Errors
     /// Where MySQL does not answer; nothing is handed over then.
@@ -163,6 +163,7 @@ impl Books {
         parts: &[Vec<u8>],
     ) -> Result<(), sqlx::Error> {
         let mut transaction = self.witness.begin().await?;
+        store::drop_handover(&mut transaction, id, live, ask).await?;
         for (number, part) in (0..).zip(parts) {
             store::put_handover(&mut transaction, id, live, (ask, number), part).await?;
         }

@@ -114,6 +114,24 @@ pub(super) async fn open_asks(pool: &MySqlPool) -> Result<Vec<(String, u32)>, sq
     sqlx::query_as(sql).fetch_all(pool).await
 }
 
+/// What engine `id` handed over of this sale before it was asked for the `ask`th time.
+pub(super) async fn drop_handover(
+    transaction: &mut Transaction<'_, MySql>,
+    id: Uuid,
+    live: &LiveId,
+    ask: u32,
+) -> Result<(), sqlx::Error> {
+    let sql = "-- drop_handover
+        delete from handovers where sale_id = ? and engine_id = ? and ask < ?";
+    sqlx::query(sql)
+        .bind(live.book_id())
+        .bind(id)
+        .bind(ask)
+        .execute(&mut **transaction)
+        .await
+        .map(|_| ())
+}
+
 pub(super) async fn put_handover(
     transaction: &mut Transaction<'_, MySql>,
     id: Uuid,

@@ -19,6 +19,7 @@ mod dead_letters;
 mod drain;
 mod faults;
 mod fence;
+mod handover;
 mod holds;
 mod limits;
 mod loss;

@@ -44,19 +44,19 @@ pub(super) async fn wait_for_handovers(
     }
 }
 
-/// Everything after the cursor that anyone can tell, given that something up to `proven` has been.
+/// Everything after the cursor that anyone can tell, given that something up to `proven` has been. What an engine that is gone handed
+/// over to an earlier ask counts: it happened all the same.
 pub(super) async fn knowns(
     tx: &mut Tx<'_>,
     live: &LiveId,
-    ask: u32,
     cursor: &Cursor,
     proven: u64,
 ) -> anyhow::Result<Knowns> {
     let book_id = live.book_id();
     let mut knowns = Knowns::new();
-    for (engine, part) in store::handover_parts(tx, &book_id, ask).await? {
-        let events = store::handover_part(tx, &book_id, ask, (engine, part)).await?;
-        let entries = unpack(&events).with_context(|| format!("handover of engine {engine}"))?;
+    for part in store::handover_parts(tx, &book_id).await? {
+        let events = store::handover_part(tx, &book_id, part).await?;
+        let entries = unpack(&events).with_context(|| format!("handover of engine {}", part.1))?;
         let of_generation = entries
             .into_iter()
             .filter(|entry| entry.epoch == cursor.epoch);

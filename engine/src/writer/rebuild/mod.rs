@@ -220,7 +220,10 @@ impl Rebuilds {
             Ok(loaded) => loaded,
             Err(ended) => return Ok(ended),
         };
-        store::drop_handovers(&self.pool, &live.book_id()).await?;
+        // It is done all the same; the next rebuild drops them.
+        if let Err(e) = store::drop_handovers(&self.pool, &live.book_id()).await {
+            tracing::warn!(sale = %live, error = %e, "what was handed over to a rebuild could not be dropped");
+        }
         let seconds = started.elapsed().as_secs_f64();
         Ok(Ended::Done(Box::new(Report::new(
             live, &settled, loaded, seconds,

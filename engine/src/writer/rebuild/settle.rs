@@ -91,7 +91,7 @@ impl Attempt<'_> {
             left,
         };
         let proven = store::proven_seq(&mut tx, &book_id, cursor.epoch).await?;
-        let known = gather::knowns(&mut tx, self.live, ask, &cursor, proven).await?;
+        let known = gather::knowns(&mut tx, self.live, &cursor, proven).await?;
         let replayed = replay(before, known, proven);
         if !self.write(&mut tx, &replayed).await? {
             return Ok(Err(Ended::Waits(

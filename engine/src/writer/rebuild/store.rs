@@ -174,25 +174,20 @@ pub(super) async fn answered(
         .await
 }
 
+/// Ask, engine and number of each part that was handed over; also to earlier asks, by engines that may be gone since.
 pub(super) async fn handover_parts(
     tx: &mut Tx<'_>,
     sale_id: &str,
-    ask: u32,
-) -> Result<Vec<(Uuid, u32)>, sqlx::Error> {
+) -> Result<Vec<(u32, Uuid, u32)>, sqlx::Error> {
     let sql = "-- handover_parts
-        select engine_id, part from handovers where sale_id = ? and ask = ? order by engine_id, part";
-    sqlx::query_as(sql)
-        .bind(sale_id)
-        .bind(ask)
-        .fetch_all(&mut **tx)
-        .await
+        select ask, engine_id, part from handovers where sale_id = ? order by ask, engine_id, part";
+    sqlx::query_as(sql).bind(sale_id).fetch_all(&mut **tx).await
 }
 
 pub(super) async fn handover_part(
     tx: &mut Tx<'_>,
     sale_id: &str,
-    ask: u32,
-    (engine, part): (Uuid, u32),
+    (ask, engine, part): (u32, Uuid, u32),
 ) -> Result<Vec<u8>, sqlx::Error> {
     let sql = "-- handover_part
         select events from handovers where sale_id = ? and ask = ? and engine_id = ? and part = ?";
