@@ -191,6 +191,8 @@ pub const HANDOVER_POLL: Duration = Duration::from_millis(50);
 /// After a rebuild that could not be done; and after one that waits for a person.
 pub const REBUILD_RETRY_PAUSE: Duration = Duration::from_millis(500);
 pub const REBUILD_WAITS_PAUSE: Duration = Duration::from_secs(5);
+/// For MySQL to name what staff have requested, and to take what came of it, a connection included.
+pub const REQUESTS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two looks for rebuilds that staff have requested.
 pub const REQUESTS_EVERY: Duration = Duration::from_millis(500);
 /// Reservations read from the books at once.

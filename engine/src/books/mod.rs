@@ -105,7 +105,7 @@ impl Books {
     /// # Errors
     /// Where MySQL does not answer.
     pub async fn sign_of_life(&self, id: Uuid) -> Result<(), sqlx::Error> {
-        store::sign_of_life(&self.witness, id).await
+        in_time(store::sign_of_life(&self.witness, id)).await
     }
 
     /// Says how far engine `id` has seen each sale, up to the start of Redis process `run_id`.
@@ -118,12 +118,12 @@ impl Books {
         run_id: &str,
         sightings: &[(LiveId, u32, u64)],
     ) -> Result<(), sqlx::Error> {
-        let mut transaction = self.witness.begin().await?;
+        let mut transaction = in_time(self.witness.begin()).await?;
         for chunk in sightings.chunks(100) {
-            store::put_sightings(&mut transaction, id, chunk).await?;
+            in_time(store::put_sightings(&mut transaction, id, chunk)).await?;
         }
-        store::put_run_id(&mut transaction, id, run_id).await?;
-        transaction.commit().await
+        in_time(store::put_run_id(&mut transaction, id, run_id)).await?;
+        in_time(transaction.commit()).await
     }
 
     /// Says how far some engine has seen these sales by now, should it not live to testify. One row a sale, for all engines.
@@ -134,11 +134,11 @@ impl Books {
         &self,
         sightings: &[(LiveId, u32, u64)],
     ) -> Result<(), sqlx::Error> {
-        let mut transaction = self.witness.begin().await?;
+        let mut transaction = in_time(self.witness.begin()).await?;
         for chunk in sightings.chunks(100) {
-            store::raise_sightings(&mut transaction, chunk).await?;
+            in_time(store::raise_sightings(&mut transaction, chunk)).await?;
         }
-        transaction.commit().await
+        in_time(transaction.commit()).await
     }
 
     /// The rebuilds that wait for what engines remember, each with the number of its ask.
@@ -146,7 +146,7 @@ impl Books {
     /// # Errors
     /// Where MySQL does not answer.
     pub async fn open_asks(&self) -> Result<Vec<(LiveId, u32)>, sqlx::Error> {
-        let rows = store::open_asks(&self.witness).await?;
+        let rows = in_time(store::open_asks(&self.witness)).await?;
         let known = |(id, ask): (String, u32)| Some((LiveId::from_book_id(&id).ok()?, ask));
         Ok(rows.into_iter().filter_map(known).collect())
     }
@@ -162,12 +162,13 @@ impl Books {
         ask: u32,
         parts: &[Vec<u8>],
     ) -> Result<(), sqlx::Error> {
-        let mut transaction = self.witness.begin().await?;
-        store::drop_handover(&mut transaction, id, live, ask).await?;
+        let mut transaction = in_time(self.witness.begin()).await?;
+        in_time(store::drop_handover(&mut transaction, id, live, ask)).await?;
         for (number, part) in (0..).zip(parts) {
-            store::put_handover(&mut transaction, id, live, (ask, number), part).await?;
+            let put = store::put_handover(&mut transaction, id, live, (ask, number), part);
+            in_time(put).await?;
         }
-        transaction.commit().await
+        in_time(transaction.commit()).await
     }
 
     /// Says that engine `id` has left, so that nobody waits for its word.
@@ -175,7 +176,7 @@ impl Books {
     /// # Errors
     /// Where MySQL does not answer; its signs of life then run out by themselves.
     pub async fn leave(&self, id: Uuid) -> Result<(), sqlx::Error> {
-        store::leave(&self.witness, id).await
+        in_time(store::leave(&self.witness, id)).await
     }
 }
 

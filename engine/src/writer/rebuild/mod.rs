@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::limits::{
     ENGINE_LIFE, ENGINE_MEMORY, HEARTBEAT_EVERY, REBUILD_RETRY_PAUSE, REBUILD_TIMEOUT,
     REBUILD_WAIT_TIMEOUT_S, REBUILD_WAITS_PAUSE, REBUILDS_AT_ONCE, REQUESTS_EVERY,
+    REQUESTS_TIMEOUT,
 };
 use crate::metrics as names;
 use report::Report;
@@ -115,7 +116,7 @@ impl Rebuilds {
             .is_some()
         {
             let asked = clock::instant();
-            let requests = store::requests(&self.pool).await;
+            let requests = in_time(store::requests(&self.pool)).await;
             self.note_mysql(requests.is_ok() && asked.elapsed() < HEARTBEAT_EVERY);
             match requests {
                 Ok(sales) => sales
@@ -156,12 +157,13 @@ impl Rebuilds {
             _ => sales.insert(live.clone(), Now::UnderWay),
         };
         drop(sales);
-        let (me, live, why) = (Arc::clone(self), live.clone(), why.to_owned());
-        tokio::spawn(async move {
-            let pause = me.attempt(&live, &why, cause).await;
-            let until = clock::instant() + pause;
-            me.lock().insert(live, Now::Rests(until));
-        });
+        let mut under_way = UnderWay {
+            rebuilds: Arc::clone(self),
+            live: live.clone(),
+            pause: REBUILD_RETRY_PAUSE,
+        };
+        let why = why.to_owned();
+        tokio::spawn(async move { under_way.attempt(&why, cause).await });
     }
 
     /// One attempt; how long to rest after it.
@@ -175,6 +177,7 @@ impl Rebuilds {
             Ok(Ok(Ended::Done(report))) => {
                 self.told(live, "done", "", Some(&report)).await;
                 tell(live, &report);
+                self.drop_handovers(live).await;
                 REBUILD_RETRY_PAUSE
             }
             Ok(Ok(Ended::Waits(why))) => {
@@ -220,10 +223,6 @@ impl Rebuilds {
             Ok(loaded) => loaded,
             Err(ended) => return Ok(ended),
         };
-        // It is done all the same; the next rebuild drops them.
-        if let Err(e) = store::drop_handovers(&self.pool, &live.book_id()).await {
-            tracing::warn!(sale = %live, error = %e, "what was handed over to a rebuild could not be dropped");
-        }
         let seconds = started.elapsed().as_secs_f64();
         Ok(Ended::Done(Box::new(Report::new(
             live, &settled, loaded, seconds,
@@ -232,15 +231,53 @@ impl Rebuilds {
 
     /// Writes the outcome where staff look for it. Failing costs a request its answer, which the next attempt gives.
     async fn told(&self, live: &LiveId, state: &'static str, why: &str, report: Option<&Report>) {
-        let ended = store::end(&self.pool, &live.book_id(), state, why, report).await;
+        let book_id = live.book_id();
+        let ended = in_time(store::end(&self.pool, &book_id, state, why, report)).await;
         if let Err(e) = ended {
             tracing::warn!(sale = %live, error = %e, "what came of a rebuild could not be written down");
+        }
+    }
+
+    /// They are in the books. Failing leaves them to the next rebuild that is done.
+    async fn drop_handovers(&self, live: &LiveId) {
+        let dropped = in_time(store::drop_handovers(&self.pool, &live.book_id())).await;
+        if let Err(e) = dropped {
+            tracing::warn!(sale = %live, error = %e, "what was handed over to a rebuild could not be dropped");
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<LiveId, Now>> {
         self.sales.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends with the attempt, whichever way that ends.
+struct UnderWay {
+    rebuilds: Arc<Rebuilds>,
+    live: LiveId,
+    /// To rest after it.
+    pause: Duration,
+}
+
+impl UnderWay {
+    async fn attempt(&mut self, why: &str, cause: Cause) {
+        self.pause = self.rebuilds.attempt(&self.live, why, cause).await;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let until = clock::instant() + self.pause;
+        let live = self.live.clone();
+        self.rebuilds.lock().insert(live, Now::Rests(until));
+    }
+}
+
+/// The driver bounds the wait for a connection, not that for an answer on it.
+async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(REQUESTS_TIMEOUT, asked)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Logs and counts what came of it; a loss is an alarm.
