@@ -126,9 +126,8 @@ impl Roster {
                 .as_ref()
                 .is_none_or(|b| b.events() == 0 && b.run_id == **server);
             let rests = quiet && orders.get(live) == Some(&0);
-            if rests && known.seen.get(live).is_none_or(|seen| !seen.rests) {
-                gauge!(names::WRITER_LAG_EVENTS, "sale" => live.book_id()).set(0.0);
-                gauge!(names::WRITER_LAG_SECONDS, "sale" => live.book_id()).set(0.0);
+            if rests {
+                show_at_rest(live);
             }
             let wait = match (quiet, rests) {
                 (false, _) => Duration::ZERO,
@@ -168,6 +167,21 @@ impl Roster {
             Ok(Err(e)) => tracing::warn!(error = %e, "the published sales could not be read"),
             Err(_) => tracing::warn!("the published sales could not be read in time"),
         }
+    }
+}
+
+/// Nobody else sets them while it rests. With every look, for one who looked a moment ago may have set them since.
+fn show_at_rest(live: &LiveId) {
+    for name in [
+        names::RECOVERING,
+        names::VOUCH_UNHEARD_SECONDS,
+        names::BACKLOG_USED,
+        names::WRITER_LAG_EVENTS,
+        names::WRITER_LAG_SECONDS,
+        names::SWEEPER_LAG_SECONDS,
+        names::CLOCK_BEHIND_SECONDS,
+    ] {
+        gauge!(name, "sale" => live.book_id()).set(0.0);
     }
 }
 

@@ -77,4 +77,15 @@ async fn sales_that_are_over_cost_redis_nothing_and_sell_on_record_after_a_resta
         },
     )
     .await;
+    within(
+        Duration::from_secs(10),
+        "and none is shown as recovering",
+        || async {
+            let shown = super::surface::metrics(&shop, 0).await;
+            let is_well =
+                |i| shown.contains(&format!("doorbuster_sale_recovering{{sale=\"s{i}\"}} 0"));
+            (0..20).all(is_well).then_some(())
+        },
+    )
+    .await;
 }
