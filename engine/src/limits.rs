@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use doorbuster_core::limits::{BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, SCRIPT_TIMEOUT};
+use doorbuster_core::limits::{
+    BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, RECEIPT_GRACE, SCRIPT_TIMEOUT,
+};
 
 // ── One connection, one request ──────────────────────────────────────────────────────────────────────────────────
 
@@ -142,6 +144,8 @@ pub const LOOKS_PER_SECOND_MAX: u64 = 5_000;
 pub const REST_LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A window counts as over for so long after its end: more than any two clocks that scripts accept may differ by.
 pub const REST_AFTER: Duration = Duration::from_secs(120);
+/// A sale that has been rebuilt stays awake for so long, past any receipt's grace: whoever has one buys also from a sale that is over.
+pub const REST_AFTER_REBUILD: Duration = Duration::from_secs(90);
 /// Between two looks for newly published sales.
 pub const ROSTER_EVERY: Duration = Duration::from_millis(250);
 /// For MySQL to name them, a connection included.
@@ -265,6 +269,10 @@ const _: () = {
     assert!(
         WRITER_WAIT_TIMEOUT_S as u64 > WRITER_REDIS_TIMEOUT.as_secs(),
         "a live writer must not lose its own connection"
+    );
+    assert!(
+        REST_AFTER_REBUILD.as_millis() > RECEIPT_GRACE.as_millis() + ROSTER_TIMEOUT.as_millis(),
+        "a roster hears of a rebuild after its swap"
     );
     assert!(VOUCH_UNHEARD_ALARM.as_millis() > ENGINE_LIFE.as_millis());
     assert!(

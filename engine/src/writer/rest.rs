@@ -1,11 +1,11 @@
 //! How seldom a sale may be looked at: pure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::reads::Backlog;
 
-use crate::limits::{LOOKS_PER_SECOND_MAX, REST_AFTER};
+use crate::limits::{LOOKS_PER_SECOND_MAX, REST_AFTER, REST_AFTER_REBUILD};
 
 /// Whether nobody can buy any more: closed, or its window has ended by any clock. With nothing left to write and no hold left to end,
 /// only staff can still change it.
@@ -14,6 +14,16 @@ pub(super) fn is_over(backlog: &Backlog) -> bool {
         .closes_ms
         .saturating_add(REST_AFTER.as_millis() as u64);
     backlog.events() == 0 && (backlog.is_closed || clock::now_ms() > after_ms)
+}
+
+/// Until when a sale is not to rest for having been rebuilt: a generation that was not `before`, the last one seen with that time, is new,
+/// and only the first was not rebuilt.
+pub(super) fn awake_until(before: Option<(u32, Instant)>, epoch: u32, now: Instant) -> Instant {
+    match before {
+        Some((seen, until)) if seen == epoch => until,
+        _ if epoch > 1 => now + REST_AFTER_REBUILD,
+        _ => now,
+    }
 }
 
 /// Between two looks at a sale without backlog, where there are `sales`.
@@ -47,6 +57,17 @@ mod tests {
             "clocks differ"
         );
         assert!(is_over(&backlog(false, now_ms - 180_000, 5)));
+    }
+
+    #[test]
+    fn a_rebuilt_sale_stays_awake_for_its_receipts() {
+        let now = clock::instant();
+        let later = now + Duration::from_secs(1);
+        assert_eq!(awake_until(None, 1, now), now);
+        let until = now + REST_AFTER_REBUILD;
+        assert_eq!(awake_until(Some((1, now)), 2, now), until);
+        assert_eq!(awake_until(Some((2, until)), 2, later), until);
+        assert_eq!(awake_until(None, 3, now), until, "nobody knows since when");
     }
 
     #[test]

@@ -62,6 +62,7 @@ struct Seen {
     server: Arc<str>,
     booked: Booked,
     next: Instant,
+    awake_until: Instant,
     rests: bool,
 }
 
@@ -125,7 +126,8 @@ impl Roster {
             let quiet = backlog
                 .as_ref()
                 .is_none_or(|b| b.events() == 0 && b.run_id == **server);
-            let rests = quiet && orders.get(live) == Some(&0);
+            let awake_until = awake_until(known.seen.get(live), backlog.as_ref(), now);
+            let rests = quiet && awake_until <= now && orders.get(live) == Some(&0);
             if rests {
                 show_at_rest(live);
             }
@@ -139,6 +141,7 @@ impl Roster {
                 server: Arc::clone(server),
                 booked: *booked,
                 next: now + wait,
+                awake_until,
                 rests,
             };
             known.seen.insert(live.clone(), seen);
@@ -168,6 +171,11 @@ impl Roster {
             Err(_) => tracing::warn!("the published sales could not be read in time"),
         }
     }
+}
+
+fn awake_until(seen: Option<&Seen>, backlog: Option<&Backlog>, now: Instant) -> Instant {
+    let before = seen.and_then(|seen| Some((seen.backlog.as_ref()?.epoch, seen.awake_until)));
+    backlog.map_or(now, |backlog| rest::awake_until(before, backlog.epoch, now))
 }
 
 /// Nobody else sets them while it rests. With every look, for one who looked a moment ago may have set them since.
@@ -221,6 +229,7 @@ mod tests {
             server: "a".into(),
             booked,
             next: now + REST_LOOK_EVERY,
+            awake_until: now,
             rests: true,
         };
         assert!(!seen.is_due(now, booked, "a"));
