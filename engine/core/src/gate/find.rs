@@ -50,6 +50,7 @@ impl Gate {
         match reply.word() {
             "found" => {
                 let (now_ms, seq) = (reply.number()?, reply.number()?);
+                self.saw(live, epoch, seq);
                 let record = Record::parse(&reply.bytes()?).map_err(|e| reply.broken(e.0))?;
                 Ok(Found::Found {
                     now_ms,

@@ -94,6 +94,7 @@ impl Gate {
             }
             "repeat" => {
                 (now_ms, seq) = (reply.number()?, reply.number()?);
+                self.saw(live, epoch, seq);
                 let record = Record::parse(&reply.bytes()?).map_err(|e| reply.broken(e.0))?;
                 Reserved::Repeat(Box::new(record))
             }
