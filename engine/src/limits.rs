@@ -188,7 +188,7 @@ pub const REBUILDS_AT_ONCE: usize = 4;
 pub const REBUILD_WAIT_TIMEOUT_S: u32 = 30;
 /// A whole rebuild: a million reservations take a third of it.
 pub const REBUILD_TIMEOUT: Duration = Duration::from_secs(120);
-/// For every live engine to hand over what it remembers; an engine that dies meanwhile is not waited for (`ENGINE_LIFE`).
+/// For every live engine to hand over what it remembers, from the last part that arrived on; an engine that dies meanwhile is not waited for (`ENGINE_LIFE`).
 pub const HANDOVER_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks at who has.
 pub const HANDOVER_POLL: Duration = Duration::from_millis(50);

@@ -23,17 +23,17 @@ use crate::limits::{
 use crate::metrics as names;
 
 /// Watches Redis and testifies until told to stop, then leaves.
-pub(crate) async fn watch(app: &App, stop: &CancellationToken) {
+pub(crate) async fn watch(app: &'static App, stop: &CancellationToken) {
+    // Beside everything else: an engine with much to hand over is alive.
+    let goes = CancellationToken::new();
+    let signs = tokio::spawn(give_signs(app, goes.clone()));
     let mut testified_for = String::new();
-    let (mut signs, mut asks) = (Every::new(HEARTBEAT_EVERY), Every::new(ASKS_EVERY));
+    let (mut notes, mut asks) = (Every::new(HEARTBEAT_EVERY), Every::new(ASKS_EVERY));
     let mut noted = Noted::default();
     let mut answered = VecDeque::new();
     while !stop.is_cancelled() {
-        if signs.is_due() {
-            match app.books.sign_of_life(app.engine_id).await {
-                Ok(()) => signs.done(),
-                Err(e) => tracing::debug!(error = %e, "no sign of life could be given"),
-            }
+        if notes.is_due() {
+            notes.done();
             noted.note(app).await;
         }
         if let Ok(run_id) = app.gate.run_id().await
@@ -59,8 +59,24 @@ pub(crate) async fn watch(app: &App, stop: &CancellationToken) {
     while !answer(app, &mut answered).await {
         tokio::time::sleep(ASKS_EVERY).await;
     }
+    goes.cancel();
+    // A sign after it would bring this engine back.
+    let _ = signs.await;
     if let Err(e) = app.books.leave(app.engine_id).await {
         tracing::debug!(error = %e, "could not say that this engine leaves");
+    }
+}
+
+async fn give_signs(app: &App, goes: CancellationToken) {
+    while !goes.is_cancelled() {
+        let pause = match app.books.sign_of_life(app.engine_id).await {
+            Ok(()) => HEARTBEAT_EVERY,
+            Err(e) => {
+                tracing::debug!(error = %e, "no sign of life could be given");
+                WITNESS_EVERY
+            }
+        };
+        let _ = goes.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }
 
@@ -157,9 +173,15 @@ async fn answer(app: &App, answered: &mut VecDeque<(LiveId, u32)>) -> bool {
         if answered.contains(&(live.clone(), ask)) {
             continue;
         }
+        // From here on it is late, not dead.
+        let _ = app.books.sign_of_life(app.engine_id).await;
         let entries = app.gate.settled_unflushed(&live).await;
         let events: usize = entries.iter().map(|entry| entry.events.len()).sum();
-        let parts = handover::pack(&entries);
+        let packed = tokio::task::spawn_blocking(move || handover::pack(&entries));
+        let Ok(parts) = packed.await else {
+            all = false;
+            continue;
+        };
         match app.books.hand_over(app.engine_id, &live, ask, &parts).await {
             Ok(()) => {
                 tracing::info!(sale = %live, ask, events, "handed over to a rebuild");

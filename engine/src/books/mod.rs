@@ -21,7 +21,7 @@ const SCHEMA_VERSION: i64 = 16;
 #[derive(Debug, Clone)]
 pub struct Books {
     pool: MySqlPool,
-    /// Its own connection: a flood of look-ups must not silence this engine.
+    /// Its own connections, one of them for signs of life: neither a flood of look-ups nor a long handover must silence this engine.
     witness: MySqlPool,
 }
 
@@ -61,7 +61,7 @@ impl Books {
         };
         Ok(Self {
             pool: pool(FRONT_CONNECTIONS),
-            witness: pool(1),
+            witness: pool(2),
         })
     }
 
@@ -151,10 +151,11 @@ impl Books {
         Ok(rows.into_iter().filter_map(known).collect())
     }
 
-    /// Hands `parts` over, all or none, in the place of what it handed over of this sale before.
+    /// Hands `parts` over, in the place of what it handed over of this sale before. The first goes last: with it, all are there. Each is
+    /// seen at once, so that nobody gives up on one who has much to tell.
     ///
     /// # Errors
-    /// Where MySQL does not answer; nothing is handed over then.
+    /// Where MySQL does not answer; not all is handed over then.
     pub async fn hand_over(
         &self,
         id: Uuid,
@@ -162,10 +163,14 @@ impl Books {
         ask: u32,
         parts: &[Vec<u8>],
     ) -> Result<(), sqlx::Error> {
+        for (number, part) in (0..).zip(parts).skip(1) {
+            let place = (ask, number);
+            in_time(store::put_handover(&self.witness, id, live, place, part)).await?;
+        }
         let mut transaction = in_time(self.witness.begin()).await?;
         in_time(store::drop_handover(&mut transaction, id, live, ask)).await?;
-        for (number, part) in (0..).zip(parts) {
-            let put = store::put_handover(&mut transaction, id, live, (ask, number), part);
+        if let Some(first) = parts.first() {
+            let put = store::put_handover(&mut *transaction, id, live, (ask, 0), first);
             in_time(put).await?;
         }
         in_time(transaction.commit()).await

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::ids::LiveId;
-use sqlx::{MySql, MySqlPool, QueryBuilder, Transaction};
+use sqlx::{MySql, MySqlExecutor, MySqlPool, QueryBuilder, Transaction};
 use uuid::Uuid;
 
 use super::Durability;
@@ -133,7 +133,7 @@ pub(super) async fn drop_handover(
 }
 
 pub(super) async fn put_handover(
-    transaction: &mut Transaction<'_, MySql>,
+    executor: impl MySqlExecutor<'_>,
     id: Uuid,
     live: &LiveId,
     (ask, number): (u32, u32),
@@ -148,7 +148,7 @@ pub(super) async fn put_handover(
         .bind(id)
         .bind(number)
         .bind(part)
-        .execute(&mut **transaction)
+        .execute(executor)
         .await
         .map(|_| ())
 }

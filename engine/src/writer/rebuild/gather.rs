@@ -19,17 +19,23 @@ type Tx<'a> = Transaction<'a, MySql>;
 /// Whether every engine that is alive has handed over.
 ///
 /// Signs of life are told by MySQL, which may have been away itself: all engines are then silent alike. So one that was there of late
-/// counts as dead only once it has given no sign since the ask, for as long as engines are given.
+/// counts as dead only once it has given no sign since the ask, for as long as engines are given. While parts arrive they are waited for.
 pub(super) async fn wait_for_handovers(
     tx: &mut Tx<'_>,
     book_id: &str,
     ask: u32,
 ) -> anyhow::Result<bool> {
     let began = clock::instant();
+    let (mut got_on, mut parts) = (began, 0);
     loop {
         let engines = store::engines(tx, book_id, ENGINE_MEMORY).await?;
-        let answered = store::answered(tx, book_id, ask).await?;
-        let answered: HashSet<_> = answered.into_iter().collect();
+        let handing_over = store::handing_over(tx, book_id, ask).await?;
+        let arrived: i64 = handing_over.iter().map(|(_, _, parts)| parts).sum();
+        if arrived > parts {
+            (got_on, parts) = (clock::instant(), arrived);
+        }
+        let whole = handing_over.iter().filter(|(_, is_whole, _)| *is_whole);
+        let answered: HashSet<_> = whole.map(|(id, ..)| *id).collect();
         let is_given_up = |gave_a_sign: bool| !gave_a_sign && began.elapsed() > ENGINE_LIFE;
         if engines
             .iter()
@@ -37,7 +43,7 @@ pub(super) async fn wait_for_handovers(
         {
             return Ok(true);
         }
-        if began.elapsed() > HANDOVER_WAIT {
+        if got_on.elapsed() > HANDOVER_WAIT {
             return Ok(false);
         }
         tokio::time::sleep(HANDOVER_POLL).await;

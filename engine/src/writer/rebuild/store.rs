@@ -160,14 +160,15 @@ pub(super) async fn engines(
         .await
 }
 
-pub(super) async fn answered(
+/// Engines that hand over to this ask: whether it is all there, and how many parts are.
+pub(super) async fn handing_over(
     tx: &mut Tx<'_>,
     sale_id: &str,
     ask: u32,
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    let sql = "-- answered
-        select engine_id from handovers where sale_id = ? and ask = ? and part = 0";
-    sqlx::query_scalar(sql)
+) -> Result<Vec<(Uuid, bool, i64)>, sqlx::Error> {
+    let sql = "-- handing_over
+        select engine_id, min(part) = 0, count(*) from handovers where sale_id = ? and ask = ? group by engine_id";
+    sqlx::query_as(sql)
         .bind(sale_id)
         .bind(ask)
         .fetch_all(&mut **tx)
