@@ -229,7 +229,7 @@ impl Writer {
             live: &live,
             server,
             vouched,
-            engine_life: self.rebuilds.engine_life(),
+            rebuilds: &self.rebuilds,
         };
         match tokio::time::timeout(WRITER_TRANSACTION_TIMEOUT, step.run()).await {
             Ok(Ok(stepped)) => self.judge(live, stepped).await,

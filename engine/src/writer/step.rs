@@ -1,7 +1,5 @@
 //! One step for one sale: a transaction under the cursor's lock that either writes what is new, or vouches.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use doorbuster_core::clock;
 use doorbuster_core::gate::trim::Trimmed;
@@ -12,6 +10,7 @@ use metrics::{counter, histogram};
 use sqlx::MySqlPool;
 
 use super::continuity::{self, Continuity};
+use super::rebuild::Rebuilds;
 use super::store::{self, Cursor};
 use super::{apply, vouch};
 use crate::crash;
@@ -34,8 +33,8 @@ pub(super) struct Step<'a> {
     pub(super) server: &'a str,
     /// Whether the sale is vouched for on it.
     pub(super) vouched: bool,
-    /// How long an engine may be silent before its testimony is done without.
-    pub(super) engine_life: Duration,
+    /// Know for how long MySQL has answered.
+    pub(super) rebuilds: &'a Rebuilds,
 }
 
 /// What a step did.
@@ -79,7 +78,7 @@ impl Step<'_> {
         };
         let Some(last) = fresh.last() else {
             if !self.vouched {
-                return vouch::vouch(self, &mut transaction, &cursor).await;
+                return vouch::vouch(self, &mut transaction, &cursor, started).await;
             }
             // The last trim may not have come through.
             transaction.rollback().await.context("rollback")?;

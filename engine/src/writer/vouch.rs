@@ -2,6 +2,8 @@
 //!
 //! Runs under the cursor's lock with nothing left to write, so the books stand still and stand exactly at the cursor.
 
+use std::time::Instant;
+
 use anyhow::Context as _;
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::vouch::{Vouch, Vouched};
@@ -11,7 +13,7 @@ use super::rebuild;
 use super::step::{Step, Stepped};
 use super::store::{self, Cursor, Witness};
 use crate::crash;
-use crate::limits::WRITER_REDIS_TIMEOUT;
+use crate::limits::{ENGINE_MEMORY, HEARTBEAT_EVERY, WRITER_REDIS_TIMEOUT};
 
 /// Some engine gives signs of life and has not said what it saw before this Redis process.
 pub(super) const UNTESTIFIED: &str = "a live engine has not testified yet";
@@ -20,6 +22,7 @@ pub(super) async fn vouch(
     step: &Step<'_>,
     transaction: &mut Transaction<'_, MySql>,
     cursor: &Cursor,
+    began: Instant,
 ) -> anyhow::Result<Stepped> {
     if cursor.seq == 0 {
         return Ok(Stepped::Waits("the books have not seen it open"));
@@ -51,21 +54,8 @@ pub(super) async fn vouch(
             "stocked = left + held + sold does not hold for {sku}: {stock:?}"
         )));
     }
-    let witnesses = store::witnesses(transaction, &step.live.book_id(), step.engine_life)
-        .await
-        .context("read the engines' testimony")?;
-    if let Some(stepped) = judge(&witnesses, step.server, cursor) {
+    if let Some(stepped) = stands_against(step, transaction, cursor, began).await? {
         return Ok(stepped);
-    }
-    // Also one that is dead by now may have seen more, and have noted it.
-    let seen = rebuild::store::newest_sighting(transaction, &step.live.book_id())
-        .await
-        .context("read what engines noted")?;
-    if let Some((epoch, seq)) = seen.filter(|seen| *seen > (cursor.epoch, cursor.seq)) {
-        return Ok(Stepped::Rewound(format!(
-            "an engine noted epoch {epoch}, seq {seq}; redis is at seq {}",
-            cursor.seq
-        )));
     }
     let vouch = Vouch {
         epoch: cursor.epoch,
@@ -84,6 +74,42 @@ pub(super) async fn vouch(
         Vouched::Moved { .. } => Ok(Stepped::Waits("it moved meanwhile")),
         Vouched::Fenced(fenced) => Ok(Stepped::Rewound(format!("{fenced:?}"))),
     }
+}
+
+/// What engines saw.
+async fn stands_against(
+    step: &Step<'_>,
+    transaction: &mut Transaction<'_, MySql>,
+    cursor: &Cursor,
+    began: Instant,
+) -> anyhow::Result<Option<Stepped>> {
+    // Where MySQL has kept this step waiting, it has kept engines from their signs.
+    let is_slow = || began.elapsed() >= HEARTBEAT_EVERY;
+    let engine_life = if is_slow() {
+        ENGINE_MEMORY
+    } else {
+        step.rebuilds.engine_life()
+    };
+    let witnesses = store::witnesses(transaction, &step.live.book_id(), engine_life)
+        .await
+        .context("read the engines' testimony")?;
+    if engine_life < ENGINE_MEMORY && is_slow() {
+        return Ok(Some(Stepped::Waits("mysql was slow to answer")));
+    }
+    if let Some(stepped) = judge(&witnesses, step.server, cursor) {
+        return Ok(Some(stepped));
+    }
+    // Also one that is dead by now may have seen more, and have noted it.
+    let seen = rebuild::store::newest_sighting(transaction, &step.live.book_id())
+        .await
+        .context("read what engines noted")?;
+    let newer = seen.filter(|seen| *seen > (cursor.epoch, cursor.seq));
+    Ok(newer.map(|(epoch, seq)| {
+        Stepped::Rewound(format!(
+            "an engine noted epoch {epoch}, seq {seq}; redis is at seq {}",
+            cursor.seq
+        ))
+    }))
 }
 
 /// `None` if no witness stands against it.

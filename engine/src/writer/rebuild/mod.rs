@@ -45,8 +45,8 @@ pub(super) struct Rebuilds {
     permits: Semaphore,
     /// What is under way, and what is not tried again before a time.
     sales: Mutex<HashMap<LiveId, Now>>,
-    /// Since when MySQL has answered every look for requests at once.
-    steady_since: Mutex<Option<Instant>>,
+    /// Since when, and when last, MySQL has answered every look for requests at once.
+    steady: Mutex<Option<(Instant, Instant)>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ impl Rebuilds {
             gate,
             permits: Semaphore::new(REBUILDS_AT_ONCE),
             sales: Mutex::default(),
-            steady_since: Mutex::default(),
+            steady: Mutex::default(),
         })
     }
 
@@ -128,21 +128,19 @@ impl Rebuilds {
     }
 
     fn note_mysql(&self, answers: bool) {
-        let mut since = self
-            .steady_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *since = answers.then(|| since.unwrap_or_else(clock::instant));
+        let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::instant();
+        *steady = answers.then(|| (steady.map_or(now, |(since, _)| since), now));
     }
 
     /// How long an engine may be silent before it counts as dead. While MySQL was away all were silent, so until each has had the
     /// time for a sign of life again, none counts as dead that was there of late.
     pub(super) fn engine_life(&self) -> Duration {
-        let since = self
-            .steady_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if since.is_some_and(|since| since.elapsed() >= ENGINE_LIFE) {
+        let steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_steady = |(since, last): (Instant, Instant)| {
+            since.elapsed() >= ENGINE_LIFE && last.elapsed() < REQUESTS_EVERY + HEARTBEAT_EVERY
+        };
+        if steady.is_some_and(is_steady) {
             ENGINE_LIFE
         } else {
             ENGINE_MEMORY
