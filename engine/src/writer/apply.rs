@@ -9,7 +9,6 @@ use sqlx::{MySql, Transaction};
 
 use super::projection::{Numbered, number, project};
 use super::store;
-use crate::limits::DEAD_LETTERS_PER_MINUTE_MAX;
 
 /// What was done.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ impl From<JournalError> for Failed {
     }
 }
 
-/// Stops at once when there are more dead letters than a sale may have; the caller must then roll back.
+/// Stops at once when there are more than `letters_max` dead letters; the caller must then roll back.
 ///
 /// # Errors
 /// Those of the server; nothing may be committed then.
@@ -50,6 +49,7 @@ pub(super) async fn apply(
     transaction: &mut Transaction<'_, MySql>,
     live: &LiveId,
     entries: &[Entry],
+    letters_max: usize,
 ) -> Result<Applied, sqlx::Error> {
     let events = number(entries);
     let book_id = live.book_id();
@@ -70,7 +70,7 @@ pub(super) async fn apply(
                 if let [poison] = part {
                     store::insert_dead_letter(transaction, &book_id, poison, &why).await?;
                     applied.dead_letters += 1;
-                    if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
+                    if applied.dead_letters > letters_max {
                         return Ok(applied);
                     }
                 } else {

@@ -90,9 +90,14 @@ impl Step<'_> {
             seq: last.last_seq(),
             stream_id: last.id.clone(),
         };
-        let applied = apply::apply(&mut transaction, self.live, &fresh)
-            .await
-            .context("apply")?;
+        let applied = apply::apply(
+            &mut transaction,
+            self.live,
+            &fresh,
+            DEAD_LETTERS_PER_MINUTE_MAX,
+        )
+        .await
+        .context("apply")?;
         crash::point("writer.mid_transaction");
         if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
             return Ok(Stepped::Poisoned);

@@ -58,3 +58,37 @@ async fn an_engine_told_to_stop_while_a_rebuild_asks_gives_its_word_before_it_go
     .await;
     audit(&shop, &live).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mysql_refuses_of_a_handover_is_lost_and_named_and_the_rest_is_not() {
+    let (shop, writer) = front_and_writer().await;
+    let live = shop.sale("s", &[("tee", 4, 0)], 300).await;
+    shop.until_booked(&live).await;
+    shop.stage.engine(writer).kill9().unwrap();
+    for user in ["ann", "eve", "cat"] {
+        assert_eq!(shop.reserve_one(0, "s", user, "k").await.status, CREATED);
+    }
+    sqlx::query("alter table reservations add constraint no_eve check (user_id not like 'eve%')")
+        .execute(&shop.books)
+        .await
+        .unwrap();
+    raw(&shop, "FLUSHALL", &[]).await;
+    shop.stage.engine(writer).start().unwrap();
+    let report = rebuilt(&shop, "s", 2).await;
+    assert_eq!(
+        (&report["taken_over"], &report["lost_ranges"]),
+        (&json!(2), &json!([[3, 3]])),
+        "{report}"
+    );
+    assert_eq!(report["not_honoured"][0]["user"], json!("eve"), "{report}");
+    for user in ["ann", "cat"] {
+        assert_eq!(reserve(&shop, user, "k", 1).await.status, StatusCode::OK);
+    }
+    assert_eq!(shop.counts(&live).await, (2, 2, 0));
+    let letters: i64 = sqlx::query_scalar("select count(*) from dead_letters")
+        .fetch_one(&shop.books)
+        .await
+        .unwrap();
+    assert_eq!(letters, 0, "nothing is left for a person to settle");
+    audit(&shop, &live).await;
+}

@@ -166,6 +166,17 @@ fn push(entries: &mut Vec<Entry>, epoch: u32, at_ms: u64, event: RawEvent) {
     }
 }
 
+impl Replayed {
+    /// The books do not take event `number`.
+    pub(super) fn lose(&mut self, number: u64) {
+        let events = self.entries.iter().flat_map(|entry| &entry.events);
+        let event = events.into_iter().find(|event| event.seq == number);
+        self.not_honoured.extend(event.cloned().map(not_honoured));
+        self.taken = self.taken.saturating_sub(1);
+        self.lost.push(number);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

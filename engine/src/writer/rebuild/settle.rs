@@ -1,17 +1,19 @@
 //! The first transaction of a rebuild: the books get everything that anyone can still tell, and a new epoch.
 
+use std::collections::HashMap;
+
 use anyhow::Context as _;
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::stake::Staked;
 use doorbuster_core::gate::{Fenced, Gate};
-use doorbuster_core::ids::LiveId;
+use doorbuster_core::ids::{LiveId, SkuId};
 use sqlx::{MySql, MySqlPool, Transaction};
 
 use super::super::store::{self as books, Cursor};
 use super::super::{apply, continuity};
 use super::replay::{Before, Replayed, replay};
 use super::{Cause, Ended, book_store, gather, store};
-use crate::limits::{WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX};
+use crate::limits::{DEAD_LETTERS_PER_MINUTE_MAX, WRITER_ENTRIES_MAX, WRITER_EVENTS_MAX};
 
 type Tx<'a> = Transaction<'a, MySql>;
 
@@ -65,25 +67,23 @@ impl Attempt<'_> {
         if !gather::wait_for_handovers(&mut tx, &book_id, ask).await? {
             return Ok(Err(Ended::NotNow("a live engine has not handed over yet")));
         }
-        let Some(drained) = self.drain(&mut tx, &mut cursor).await? else {
-            return Ok(Err(Ended::Waits(
-                "mysql refuses events for what they say; see the writer's log".into(),
-            )));
+        let drained = match self.drain(&mut tx, &mut cursor).await? {
+            Drained::All(drained) => drained,
+            Drained::Refused { is_booked } => {
+                // With their letters, so that people can settle them.
+                if is_booked {
+                    books::move_cursor(&mut tx, &book_id, &cursor).await?;
+                    tx.commit().await.context("commit")?;
+                }
+                return Ok(Err(Ended::Waits(
+                    "mysql refuses events for what they say; see the dead letters, or the writer's log".into(),
+                )));
+            }
         };
-        let (count, last) = book_store::journal_sums(&mut tx, &book_id).await?;
-        if (count, last) != (cursor.seq, cursor.seq) {
-            return Ok(Err(Ended::Waits(format!(
-                "the books' journal has {count} events, the last is {last}, and their cursor is at {}",
-                cursor.seq
-            ))));
-        }
-        let left = book_store::left(&mut tx, self.live).await?;
-        if let Some((sku, units)) = left.iter().find(|(_, units)| **units < 0) {
-            return Ok(Err(Ended::Waits(format!(
-                "the books have {} units of {sku} more held and sold than stocked",
-                units.unsigned_abs()
-            ))));
-        }
+        let left = match self.left(&mut tx, &cursor).await? {
+            Ok(left) => left,
+            Err(ended) => return Ok(Err(ended)),
+        };
         let before = Before {
             epoch: cursor.epoch,
             seq: cursor.seq,
@@ -92,12 +92,8 @@ impl Attempt<'_> {
         };
         let proven = store::proven_seq(&mut tx, &book_id, cursor.epoch).await?;
         let known = gather::knowns(&mut tx, self.live, &cursor, proven).await?;
-        let replayed = replay(before, known, proven);
-        if !self.write(&mut tx, &replayed).await? {
-            return Ok(Err(Ended::Waits(
-                "mysql refuses events that were taken over; see the writer's log".into(),
-            )));
-        }
+        let mut replayed = replay(before, known, proven);
+        self.write(&mut tx, &mut replayed).await?;
         let seq = replayed.entries.last().map_or(cursor.seq, |e| e.last_seq());
         store::raise_epoch(&mut tx, &book_id, epoch, seq).await?;
         store::is_loading(&mut tx, &book_id).await?;
@@ -109,6 +105,29 @@ impl Attempt<'_> {
             drained,
             replayed,
         }))
+    }
+
+    /// Units of each sku that are neither held nor sold, if the books are whole and none has more taken than it has.
+    async fn left(
+        &self,
+        tx: &mut Tx<'_>,
+        cursor: &Cursor,
+    ) -> anyhow::Result<Result<HashMap<SkuId, i64>, Ended>> {
+        let (count, last) = book_store::journal_sums(tx, &self.live.book_id()).await?;
+        if (count, last) != (cursor.seq, cursor.seq) {
+            return Ok(Err(Ended::Waits(format!(
+                "the books' journal has {count} events, the last is {last}, and their cursor is at {}",
+                cursor.seq
+            ))));
+        }
+        let left = book_store::left(tx, self.live).await?;
+        if let Some((sku, units)) = left.iter().find(|(_, units)| **units < 0) {
+            return Ok(Err(Ended::Waits(format!(
+                "the books have {} units of {sku} more held and sold than stocked",
+                units.unsigned_abs()
+            ))));
+        }
+        Ok(Ok(left))
     }
 
     /// The cursor, locked, if there is something to rebuild and nothing stands against it.
@@ -156,8 +175,8 @@ impl Attempt<'_> {
         })
     }
 
-    /// Books what Redis still has that continues the books; `None` where MySQL refuses it for what it says.
-    async fn drain(&self, tx: &mut Tx<'_>, cursor: &mut Cursor) -> anyhow::Result<Option<u64>> {
+    /// Books what Redis still has that continues the books, up to the first of it that MySQL refuses for what it says.
+    async fn drain(&self, tx: &mut Tx<'_>, cursor: &mut Cursor) -> anyhow::Result<Drained> {
         let (book_id, mut drained) = (self.live.book_id(), 0);
         loop {
             let known = books::journal_row(tx, &book_id, cursor.seq).await?;
@@ -169,32 +188,53 @@ impl Attempt<'_> {
                 .context("read the journal")?;
             let fresh = continuity::continuing(cursor, known.as_ref(), entries);
             let Some(last) = fresh.last() else {
-                return Ok(Some(drained));
+                return Ok(Drained::All(drained));
             };
-            let applied = apply::apply(tx, self.live, &fresh).await.context("apply")?;
-            if applied.dead_letters > 0 {
-                return Ok(None);
-            }
+            let letters_max = DEAD_LETTERS_PER_MINUTE_MAX;
+            let applied = apply::apply(tx, self.live, &fresh, letters_max)
+                .await
+                .context("apply")?;
             drained += applied.events as u64;
             *cursor = Cursor {
                 epoch: cursor.epoch,
                 seq: last.last_seq(),
                 stream_id: last.id.clone(),
             };
+            if applied.dead_letters > 0 {
+                let is_booked = applied.dead_letters <= letters_max;
+                return Ok(Drained::Refused { is_booked });
+            }
         }
     }
 
-    /// Whether the books have taken all of it.
-    async fn write(&self, tx: &mut Tx<'_>, replayed: &Replayed) -> anyhow::Result<bool> {
+    /// Writes what was taken over. What MySQL refuses for what it says is lost, and named: no person could settle it while nothing of
+    /// the rebuild is committed.
+    async fn write(&self, tx: &mut Tx<'_>, replayed: &mut Replayed) -> anyhow::Result<()> {
+        let mut refused = 0;
         // Entries hold up to 1,000 events each.
         for entries in replayed.entries.chunks((WRITER_EVENTS_MAX / 1_000).max(1)) {
-            let applied = apply::apply(tx, self.live, entries)
+            let applied = apply::apply(tx, self.live, entries, WRITER_EVENTS_MAX)
                 .await
                 .context("write what was taken over")?;
-            if applied.dead_letters > 0 {
-                return Ok(false);
+            refused += applied.dead_letters;
+        }
+        if refused > 0 {
+            let letters = store::take_letters(tx, &self.live.book_id())
+                .await
+                .context("mark what was refused as lost")?;
+            for (seq, why) in letters {
+                tracing::error!(alarm = "rebuild", sale = %self.live, seq, why, "mysql refuses an event that was taken over: it is lost");
+                replayed.lose(seq);
             }
         }
-        Ok(true)
+        Ok(())
     }
+}
+
+/// How far what Redis still had was booked.
+enum Drained {
+    /// Whole: so many events.
+    All(u64),
+    /// MySQL refused events for what they say; `is_booked`: what was booked can be committed, with a letter for each.
+    Refused { is_booked: bool },
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::super::store::Cursor;
 use super::report::Report;
-use doorbuster_core::journal::StreamId;
+use doorbuster_core::journal::{RawEvent, StreamId};
 
 type Tx<'a> = Transaction<'a, MySql>;
 
@@ -59,6 +59,35 @@ pub(super) async fn dead_letters(tx: &mut Tx<'_>, sale_id: &str) -> Result<i64, 
         .bind(sale_id)
         .fetch_one(&mut **tx)
         .await
+}
+
+/// Takes the sale's dead letters, of which there were none before this transaction, and marks their events lost; numbers, and why each was
+/// refused.
+pub(super) async fn take_letters(
+    tx: &mut Tx<'_>,
+    sale_id: &str,
+) -> Result<Vec<(u64, String)>, sqlx::Error> {
+    let sql = "-- take_letters
+        select seq, error from dead_letters where sale_id = ? order by seq";
+    let letters: Vec<(u64, String)> = sqlx::query_as(sql)
+        .bind(sale_id)
+        .fetch_all(&mut **tx)
+        .await?;
+    for (seq, _) in &letters {
+        let sql = "-- take_letters
+            update journal set kind = 'lost', reservation_id = null, user_id = null, sku = null, quantity = null, raw = ?
+            where sale_id = ? and seq = ?";
+        sqlx::query(sql)
+            .bind(RawEvent::lost(*seq).raw())
+            .bind(sale_id)
+            .bind(seq)
+            .execute(&mut **tx)
+            .await?;
+    }
+    let sql = "-- take_letters
+        delete from dead_letters where sale_id = ?";
+    sqlx::query(sql).bind(sale_id).execute(&mut **tx).await?;
+    Ok(letters)
 }
 
 /// Sales whose rebuild staff have asked for.
