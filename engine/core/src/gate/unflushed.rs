@@ -62,20 +62,20 @@ impl Unflushed {
         let Kept { sales, size } = &mut *kept;
         size.events += batch.count as usize;
         size.bytes += batch.bytes();
+        let is_over = |size: &Size| size.events > self.events_max || size.bytes > self.bytes_max;
+        // It was within bounds before, so the sale that asks for room has enough to give up. No other is looked for: buyers wait.
         match sales.get_mut(live) {
-            Some(batches) => batches.push_back(batch),
+            Some(batches) => {
+                batches.push_back(batch);
+                while is_over(size) {
+                    let Some(oldest) = batches.pop_front() else {
+                        break;
+                    };
+                    size.forget(&oldest);
+                }
+            }
+            None if is_over(size) => size.forget(&batch),
             None => drop(sales.insert(live.clone(), VecDeque::from([batch]))),
-        }
-        while size.events > self.events_max || size.bytes > self.bytes_max {
-            // Whichever has most gives way.
-            let Some(batches) = sales.values_mut().max_by_key(|batches| batches.len()) else {
-                break;
-            };
-            let Some(oldest) = batches.pop_front() else {
-                break;
-            };
-            size.drop(&oldest);
-            size.forgotten += oldest.count;
         }
     }
 
@@ -100,6 +100,11 @@ impl Size {
     fn drop(&mut self, batch: &Remembered) {
         self.events -= batch.count as usize;
         self.bytes -= batch.bytes();
+    }
+
+    fn forget(&mut self, batch: &Remembered) {
+        self.drop(batch);
+        self.forgotten += batch.count;
     }
 }
 
@@ -187,5 +192,25 @@ mod tests {
             let first = unflushed.lock().sales[&sale("s")][0].first_seq;
             assert_eq!(first, size.forgotten + 1, "the oldest go first");
         }
+    }
+
+    #[test]
+    fn the_sale_that_asks_for_room_gives_way() {
+        let unflushed = Unflushed::new(10, usize::MAX);
+        (1..=8).for_each(|seq| unflushed.push(&sale("a"), batch(1, seq)));
+        (1..=5).for_each(|seq| unflushed.push(&sale("b"), batch(1, seq)));
+        let (a, b) = (sale("a"), sale("b"));
+        let kept = unflushed.lock();
+        assert_eq!((kept.sales[&a].len(), kept.sales[&b].len()), (8, 2));
+        assert_eq!(kept.sales[&b][0].first_seq, 4);
+        drop(kept);
+        (9..=10).for_each(|seq| unflushed.push(&a, batch(1, seq)));
+        unflushed.push(&sale("c"), batch(1, 1));
+        let kept = unflushed.lock();
+        assert_eq!((kept.size.events, kept.size.forgotten), (10, 6));
+        assert!(
+            !kept.sales.contains_key(&sale("c")),
+            "nothing of it is left"
+        );
     }
 }
