@@ -11,7 +11,7 @@ RETURNS decided <call> <now_ms> <seq> <deadline_ms> {sku left}.. {word ..}.. | u
         words: held <seq> <count> (so many requests in a row, numbered from seq on) | repeat <record> | mismatch | sold_out <sku> <left> | limit_reached <sku> <limit> | unknown_sku <sku> | not_open | paused | closed | backlog
 WRITES  sale, stock, users, records, order, journal     (only if some request is held)
 REPLAY  same id and body -> repeat with the record, no write; refusals are not stored
-COST    O(requests + lines): 5 reads, 6 writes a batch
+COST    O(requests + lines): 4 reads, INFO, TIME and 6 writes a batch
 ]]
 local sale_key, stock_key, users_key, records_key, order_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local call, epoch, caller_ms = ARGV[1], ARGV[2], ARGV[3]
