@@ -7,14 +7,12 @@ use doorbuster_core::ids::LiveId;
 use doorbuster_core::limits::FLUSHED_CHANNEL;
 use doorbuster_core::receipt::ReceiptKey;
 use doorbuster_stage::StageOptions;
-use fred::interfaces::ClientLike;
-use fred::prelude::{Builder, Config};
-use fred::types::{ClusterHash, CustomCommand, Value};
 use hyper::StatusCode;
 use sqlx::AssertSqlSafe;
 
 use super::claims;
 use super::harness::{Answer, Shop, started, within};
+use super::redis_of::raw;
 
 const STOCK: u32 = 50;
 
@@ -93,18 +91,6 @@ async fn says(shop: &Shop, answer: &Answer, level: &str) {
 async fn booked(shop: &Shop, sql: &'static str, user: &str) -> i64 {
     let query = sqlx::query_scalar(sql).bind(user);
     query.fetch_one(&shop.books).await.unwrap()
-}
-
-async fn redis(shop: &Shop, command: &'static str, args: &[&str]) -> Value {
-    let client = Builder::from_config(Config::from_url(shop.stage.redis_url()).unwrap())
-        .build()
-        .unwrap();
-    client.init().await.unwrap();
-    let command = CustomCommand::new_static(command, ClusterHash::Random, false);
-    let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-    let reply = client.custom(command, args).await.unwrap();
-    client.quit().await.unwrap();
-    reply
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +243,7 @@ async fn a_writer_that_is_gone_is_told_from_a_sale_that_sells() {
 async fn notices_that_are_lost_cost_no_answer() {
     let (shop, _) = selling_at("mysql").await;
     let heard = || async {
-        let listeners = redis(&shop, "PUBSUB", &["NUMSUB", FLUSHED_CHANNEL]).await;
+        let listeners = raw(&shop, "PUBSUB", &["NUMSUB", FLUSHED_CHANNEL]).await;
         listeners.into_array()[1].as_i64().unwrap() > 0
     };
     within(Duration::from_secs(5), "the engine listens", || async {
@@ -265,8 +251,8 @@ async fn notices_that_are_lost_cost_no_answer() {
     })
     .await;
     // Whoever listens is thrown out, and may not come in again: there is no notice any more.
-    redis(&shop, "ACL", &["SETUSER", "default", "-subscribe"]).await;
-    redis(&shop, "CLIENT", &["KILL", "TYPE", "pubsub"]).await;
+    raw(&shop, "ACL", &["SETUSER", "default", "-subscribe"]).await;
+    raw(&shop, "CLIENT", &["KILL", "TYPE", "pubsub"]).await;
     let since = started();
     for n in 0..20 {
         let answer = shop.reserve_one(0, "s", &format!("u{n}"), "k").await;
