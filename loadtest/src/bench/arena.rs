@@ -98,7 +98,7 @@ impl Arena {
 
     /// The same at another ack level.
     pub(crate) async fn start_at(level: &str, engine_env: &[(&str, &str)]) -> Result<Self> {
-        let mut options = StageOptions::whole(1).ack_level(level);
+        let mut options = StageOptions::whole(1).ack_level(level).large_database();
         for (name, value) in engine_env {
             options = options.engine_env(name, value);
         }
@@ -107,7 +107,7 @@ impl Arena {
 
     /// A stage whose engine is still to come.
     pub(crate) async fn stage_without_engine() -> Result<Stage> {
-        let options = StageOptions::whole(0).ack_level("fsync");
+        let options = StageOptions::whole(0).ack_level("fsync").large_database();
         let stage = tokio::task::spawn_blocking(move || Stage::start(&options));
         stage.await.context("the stage panicked")?
     }

@@ -15,9 +15,20 @@ use crate::programs::DatabaseProgram;
 use crate::recipe::Recipe;
 use crate::server::Server;
 
-pub(crate) fn start(ground: &Ground, program: &DatabaseProgram) -> Result<Server> {
+/// Room for what a test or a drill writes: many servers run beside each other.
+const SMALL: [&str; 1] = ["--innodb-buffer-pool-size=256M"];
+/// Room for millions of rows: ids are hashes, so an index of them that does not fit costs a page read and a page write a row. The size
+/// of the redo log has two names, and a server knows one of them.
+const LARGE: [&str; 3] = [
+    "--innodb-buffer-pool-size=2G",
+    "--loose-innodb-log-file-size=1G",
+    "--loose-innodb-redo-log-capacity=1G",
+];
+
+pub(crate) fn start(ground: &Ground, program: &DatabaseProgram, large: bool) -> Result<Server> {
     make_data(ground, program).context("the data directory of the database cannot be made")?;
-    Server::start_on_free_port(|port| recipe(ground, program, port))
+    let room: &[&str] = if large { &LARGE } else { &SMALL };
+    Server::start_on_free_port(|port| recipe(ground, program, port, room))
 }
 
 fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
@@ -43,8 +54,9 @@ fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
     job.run()?.success().map(drop)
 }
 
-fn recipe(ground: &Ground, program: &DatabaseProgram, port: u16) -> Recipe {
+fn recipe(ground: &Ground, program: &DatabaseProgram, port: u16, room: &[&str]) -> Recipe {
     let mut args = common_args(ground);
+    args.extend(room.iter().map(OsString::from));
     args.extend(server_args(ground.dir(), port));
     let server = match program {
         DatabaseProgram::Mariadb { server, .. } => server,
@@ -83,7 +95,6 @@ fn server_args(dir: &Path, port: u16) -> Vec<OsString> {
     let mut args: Vec<OsString> = [
         "--bind-address=127.0.0.1",
         "--skip-log-bin",
-        "--innodb-buffer-pool-size=256M",
         "--innodb-flush-log-at-trx-commit=1",
         "--max-connections=500",
         "--character-set-server=utf8mb4",

@@ -30,6 +30,8 @@ pub struct StageOptions {
     pub engine_env: Vec<(String, String)>,
     /// Further variables of every back-office and back-office command; they win over the stage's own.
     pub backoffice_env: Vec<(String, String)>,
+    /// Whether MariaDB has the memory and the redo log that a shop's has, and not those of one of many tests.
+    pub large_database: bool,
     /// Further variables of Redis (a drill may preload a library that shifts its clock).
     pub redis_env: Vec<(String, String)>,
     /// Where redis-server and mariadbd are looked for; `None` is this process's PATH and the usual sbin directories.
@@ -58,6 +60,7 @@ impl StageOptions {
             engine_role: "all".to_owned(),
             engine_env: Vec::new(),
             backoffice_env: Vec::new(),
+            large_database: false,
             redis_env: Vec::new(),
             search_path: None,
         }
@@ -82,6 +85,13 @@ impl StageOptions {
 
     pub(crate) fn has_replica(&self) -> bool {
         self.replica || self.ack_level == "replica"
+    }
+
+    /// The same with room in MariaDB for millions of rows.
+    #[must_use]
+    pub fn large_database(mut self) -> Self {
+        self.large_database = true;
+        self
     }
 
     /// The same with another role of every engine that starts with the stage.

@@ -49,7 +49,7 @@ impl Stage {
             let redis = scope.spawn(|| live::start(&ground, options, &redis_program));
             let mariadb = database_program
                 .as_ref()
-                .map(|program| books::start(&ground, program))
+                .map(|program| books::start(&ground, program, options.large_database))
                 .transpose();
             (joined(redis), mariadb)
         });
