@@ -29,8 +29,12 @@ impl Deferral {
         }
     }
 
-    /// Whether `events` of `live` may go on waiting at `now`.
-    pub(super) fn defers(&self, live: &LiveId, events: u64, now: Instant) -> bool {
+    /// Whether `events` of `live` may go on waiting at `now`, while the books lag by `lag`: those that lag too far from an earlier rush
+    /// are not let wait for the length of another.
+    pub(super) fn defers(&self, live: &LiveId, events: u64, lag: Duration, now: Instant) -> bool {
+        if lag > self.lag_max {
+            return false;
+        }
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         if self.lag_max.is_zero() || events == 0 || !self.pressure.is_high() {
             since.remove(live);
@@ -56,22 +60,34 @@ mod tests {
     use super::*;
     use crate::limits::PRESSED_BATCH_REQUESTS;
 
+    const NONE: Duration = Duration::ZERO;
+
     #[test]
     fn books_lag_under_pressure_for_a_time_and_a_number_of_events() {
         let (live, now) = (LiveId::Sale(SaleId::parse("s").unwrap()), clock::instant());
         let pressure = Arc::new(Pressure::default());
         let deferral = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5), u64::MAX);
-        assert!(!deferral.defers(&live, 9, now), "nobody is busy");
+        assert!(!deferral.defers(&live, 9, NONE, now), "nobody is busy");
         pressure.batch(PRESSED_BATCH_REQUESTS);
-        assert!(deferral.defers(&live, 9, now));
-        assert!(deferral.defers(&live, 9, now + Duration::from_secs(4)));
-        assert!(!deferral.defers(&live, 9, now + Duration::from_secs(5)));
-        assert!(!deferral.defers(&live, DEFERRED_EVENTS_MAX, now));
-        assert!(!deferral.defers(&live, 0, now), "nothing waits any more");
-        assert!(deferral.defers(&live, 9, now + Duration::from_secs(6)));
+        assert!(deferral.defers(&live, 9, NONE, now));
+        assert!(deferral.defers(&live, 9, NONE, now + Duration::from_secs(4)));
+        assert!(!deferral.defers(&live, 9, NONE, now + Duration::from_secs(5)));
+        assert!(!deferral.defers(&live, DEFERRED_EVENTS_MAX, NONE, now));
+        assert!(
+            !deferral.defers(&live, 9, Duration::from_secs(6), now),
+            "an earlier rush is not in the books yet"
+        );
+        assert!(
+            !deferral.defers(&live, 0, NONE, now),
+            "nothing waits any more"
+        );
+        assert!(deferral.defers(&live, 9, NONE, now + Duration::from_secs(6)));
         let small = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5), 18);
-        assert!(!small.defers(&live, 9, now), "half of what sheds buyers");
+        assert!(
+            !small.defers(&live, 9, NONE, now),
+            "half of what sheds buyers"
+        );
         let never = Deferral::new(pressure, Duration::ZERO, u64::MAX);
-        assert!(!never.defers(&live, 9, now));
+        assert!(!never.defers(&live, 9, NONE, now));
     }
 }

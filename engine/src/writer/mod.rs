@@ -183,9 +183,7 @@ impl Writer {
                 1.0
             });
             let waiting = backlog.events();
-            // Books that lag too far from an earlier rush are not let wait for the length of another.
-            let may_wait = lag <= self.pace.lag_max();
-            let rests = waiting == 0 || may_wait && self.deferral.defers(&live, waiting, now);
+            let rests = waiting == 0 || self.deferral.defers(&live, waiting, lag, now);
             let turn = self.stops.turn(&live, now);
             let idle = vouched && rests && turn != Turn::Tries;
             if idle || server.is_empty() || turn == Turn::Stands {
