@@ -77,6 +77,7 @@ fn plan(args: &DemoArgs) -> Result<Plan> {
         mix: Mix::REALISTIC,
         sends: 1,
         losses: Losses::None,
+        keeps_receipts: false,
         seed: args.seed,
     })
 }

@@ -140,6 +140,9 @@ pub struct Told {
     pub reason: Option<Reason>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// Where the plan keeps them; never saved.
+    #[serde(skip)]
+    pub receipt: Option<Box<str>>,
 }
 
 impl Answer {

@@ -158,9 +158,6 @@ pub const DRILL_HEALED_BOUND: Duration = Duration::from_secs(60);
 pub const DRILL_READY_BOUND: Duration = Duration::from_secs(20);
 /// Until a crash point must have struck under load.
 pub const DRILL_CRASH_BOUND: Duration = Duration::from_secs(20);
-/// Until a loss must have been noticed, and for how long nothing may be sold after it, unless in a new generation.
-pub const DRILL_NOTICE_BOUND: Duration = Duration::from_secs(15);
-pub const DRILL_FENCED: Duration = Duration::from_secs(4);
 /// Rounds on one stage; then a fresh one, whose books are short.
 pub const DRILL_ROUNDS_PER_STAGE: u32 = 8;
 /// Cycles of one fault, and hours of a drill, that can be asked for.
@@ -172,6 +169,8 @@ pub const DRILL_READMISSION: Duration = Duration::from_secs(5);
 pub const DRILL_DRAINED: Duration = Duration::from_secs(30);
 pub const DRILL_STOPPED: Duration = Duration::from_secs(10);
 pub const DRILL_GOODPUT: Duration = Duration::from_secs(10);
+/// And selling after a loss: a rebuild waits for three seconds where engines died with Redis.
+pub const DRILL_REBUILT: Duration = Duration::from_secs(10);
 /// Idle connections of a flood.
 pub const DRILL_IDLE_CONNECTIONS: usize = 500;
 /// Sends of each request where everything comes several times.

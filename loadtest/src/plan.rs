@@ -94,6 +94,8 @@ pub struct Plan {
     /// Times that each request is sent at once.
     pub sends: u32,
     pub losses: Losses,
+    /// Whether buyers keep their receipts, some 300 bytes each.
+    pub keeps_receipts: bool,
     pub seed: u64,
 }
 
@@ -128,6 +130,7 @@ pub(crate) mod tests {
             mix: Mix::default(),
             sends: 1,
             losses: Losses::None,
+            keeps_receipts: false,
             seed: 1,
         }
     }

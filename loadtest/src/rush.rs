@@ -115,12 +115,13 @@ pub(crate) async fn market(plan: &Plan, target: &Target) -> Result<(Arc<Market>,
         .collect();
     let origin = clock::instant() + RUN_UP;
     let start_ms = clock::now_ms() + RUN_UP.as_millis() as u64;
-    let (losses, sends) = (plan.losses, plan.sends);
+    let (losses, sends, keeps_receipts) = (plan.losses, plan.sends, plan.keeps_receipts);
     let market = Arc::new(Market {
         pools,
         requests,
         losses,
         sends,
+        keeps_receipts,
         origin,
         over: AtomicBool::new(false),
         tally: Tally::default(),

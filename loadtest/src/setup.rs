@@ -167,6 +167,28 @@ pub async fn adjust(target: &Target, offer: &Offer, by: i64, key: &str) -> Resul
     order(target, &call).await
 }
 
+/// What the back-office says of a sale's last rebuild; null where there was none.
+///
+/// # Errors
+/// If it does not answer, or does not know the sale.
+pub async fn rebuild(target: &Target, offer: &Offer) -> Result<Value> {
+    let token = operator(target)?;
+    let request = Call {
+        token: &token,
+        ..Call::get(&format!("/admin/v1/sales/{}", offer.live.book_id()))
+    };
+    let reply = call(&target.backoffice, &request).await?;
+    if reply.status != 200 {
+        bail!(
+            "the back-office shows no {}: {}",
+            offer.live,
+            text(&reply.body)
+        );
+    }
+    let mut sale: Value = serde_json::from_slice(&reply.body).context("the sale")?;
+    Ok(sale["rebuild"].take())
+}
+
 fn operator(target: &Target) -> Result<String> {
     let operator = UserId::parse("loadtest-operator").context("a user id")?;
     Ok(target.token(operator, Role::Operator))

@@ -43,6 +43,7 @@ pub(crate) enum Toxic {
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
     toxic: watch::Sender<Toxic>,
+    to: watch::Sender<SocketAddr>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -54,6 +55,7 @@ impl Wire {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (toxic, told) = watch::channel(toxic);
+        let (to, led) = watch::channel(to);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -64,13 +66,14 @@ impl Wire {
                 };
                 tokio::select! {
                     _ = stopped => {}
-                    () = forward_all(listener, to, told) => {}
+                    () = forward_all(listener, led, told) => {}
                 }
             });
         })?;
         Ok(Self {
             address,
             toxic,
+            to,
             _stop: stop,
         })
     }
@@ -80,22 +83,35 @@ impl Wire {
         self.toxic.send_replace(toxic);
     }
 
+    /// New connections go there from now on; those that are there now stay.
+    pub(crate) fn lead(&self, to: SocketAddr) {
+        self.to.send_replace(to);
+    }
+
     pub(crate) fn heal(&self) {
         self.set(Toxic::Nothing);
     }
 }
 
-async fn forward_all(listener: TcpListener, to: SocketAddr, toxic: watch::Receiver<Toxic>) {
+async fn forward_all(
+    listener: TcpListener,
+    to: watch::Receiver<SocketAddr>,
+    toxic: watch::Receiver<Toxic>,
+) {
     loop {
         match listener.accept().await {
-            Ok((near, _)) => drop(tokio::spawn(connect(near, to, toxic.clone()))),
+            Ok((near, _)) => drop(tokio::spawn(connect(near, to.clone(), toxic.clone()))),
             // Out of file descriptors, most likely.
             Err(_) => sleep(WIRE_RETRY_PAUSE).await,
         }
     }
 }
 
-async fn connect(near: TcpStream, to: SocketAddr, mut toxic: watch::Receiver<Toxic>) {
+async fn connect(
+    near: TcpStream,
+    to: watch::Receiver<SocketAddr>,
+    mut toxic: watch::Receiver<Toxic>,
+) {
     loop {
         match *toxic.borrow_and_update() {
             Toxic::Refuse => {
@@ -111,6 +127,7 @@ async fn connect(near: TcpStream, to: SocketAddr, mut toxic: watch::Receiver<Tox
     }
     // Not the toxic that is there already: only one that comes.
     let cut = toxic.clone();
+    let to = *to.borrow();
     let far = match TcpStream::connect(to).await {
         Ok(far) => far,
         Err(_) => {

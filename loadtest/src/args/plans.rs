@@ -163,6 +163,7 @@ impl CrowdArgs {
             connections: self.connections(engines)?,
             mix: draft.mix,
             sends: self.duplicate,
+            keeps_receipts: false,
             losses: if self.lose_every_answer {
                 Losses::EveryAcceptance
             } else {

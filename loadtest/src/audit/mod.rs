@@ -17,7 +17,6 @@ pub mod facts;
 
 pub mod ledger;
 
-mod alone;
 mod clients;
 mod stock;
 mod stores;
@@ -198,8 +197,6 @@ pub fn judge(
     stock::undersold(history, &ledger, live, &mut verdict);
     Ok((verdict, ledger))
 }
-
-pub use alone::judge_books;
 
 /// Judges what Redis and MySQL say alone, where no client was told anything.
 pub fn judge_stores(live: &LiveState, books: &Books) -> Verdict {

@@ -59,7 +59,18 @@ fn told(acceptance: Acceptance) -> Told {
         status: acceptance.status.unwrap_or_else(|| "claimed".to_owned()),
         reason: acceptance.reason,
         deadline_ms: acceptance.hold_expires_at.as_deref().and_then(milliseconds),
+        receipt: None,
     }
+}
+
+/// The receipt that comes with an accepted reservation. Most runs have no use for it, and leave it unread.
+pub fn receipt(response: &Response<'_>) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Receipted {
+        receipt: Box<str>,
+    }
+    let receipted: Receipted = serde_json::from_slice(response.body).ok()?;
+    Some(receipted.receipt)
 }
 
 fn milliseconds(date: &str) -> Option<u64> {

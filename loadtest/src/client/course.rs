@@ -32,6 +32,8 @@ pub struct Market {
     pub losses: Losses,
     /// Times that each request is sent at once.
     pub sends: u32,
+    /// Whether buyers keep their receipts.
+    pub keeps_receipts: bool,
     /// The start of the run.
     pub origin: Instant,
     /// Nobody tries again any more: who has no final answer by now is left without one.
@@ -72,12 +74,35 @@ pub async fn walk(market: Arc<Market>, errand: Errand, token: String) -> Client 
     client
 }
 
+/// Presents the receipt of an errand whose reservation was lost, until there is a final answer.
+pub async fn present(
+    market: Arc<Market>,
+    errand: Errand,
+    token: String,
+    receipt: &str,
+) -> Vec<Ask> {
+    let (engine, seed) = (errand.engine, errand.seed);
+    let buyer = Buyer {
+        market,
+        errand,
+        token,
+    };
+    let (token, key) = (&buyer.token, &buyer.errand.key);
+    buyer
+        .until_final(Verb::Take, engine, seed, |engine, _| {
+            let requests = &buyer.market.requests[engine];
+            (requests.present(token, key, receipt), Reading::Whole)
+        })
+        .await
+}
+
 impl Market {
     fn now(&self) -> Duration {
         clock::instant().saturating_duration_since(self.origin)
     }
 
-    fn now_us(&self) -> u64 {
+    /// Microseconds since the start of the run.
+    pub fn now_us(&self) -> u64 {
         u64::try_from(self.now().as_micros()).unwrap_or(u64::MAX)
     }
 }
@@ -213,7 +238,8 @@ impl Buyer {
             Err(broken) => Seen::Broken(broken),
             Ok(lease) => {
                 self.market.tally.count_sent();
-                let talked = timeout(EXCHANGE_TIMEOUT, talk(lease, request, reading)).await;
+                let talked = talk(lease, request, reading, self.market.keeps_receipts);
+                let talked = timeout(EXCHANGE_TIMEOUT, talked).await;
                 talked
                     .unwrap_or(Err(Broken::Timeout))
                     .unwrap_or_else(Seen::Broken)
@@ -230,7 +256,12 @@ impl Buyer {
 }
 
 /// One exchange on one connection, which is closed unless the answer was read to its end.
-async fn talk(mut lease: Lease<'_>, request: &[u8], reading: Reading) -> Result<Seen, Broken> {
+async fn talk(
+    mut lease: Lease<'_>,
+    request: &[u8],
+    reading: Reading,
+    keeps_receipts: bool,
+) -> Result<Seen, Broken> {
     lease.connection.send(request).await?;
     if reading == Reading::Nothing {
         return Ok(Seen::Lost);
@@ -239,7 +270,10 @@ async fn talk(mut lease: Lease<'_>, request: &[u8], reading: Reading) -> Result<
     if reading == Reading::AllButAcceptances && response.status == 201 {
         return Ok(Seen::Lost);
     }
-    let (answer, then) = (answer::understand(&response), response.then);
+    let (mut answer, then) = (answer::understand(&response), response.then);
+    if let Some(told) = answer.told.as_mut().filter(|_| keeps_receipts) {
+        told.receipt = answer::receipt(&response);
+    }
     lease.end(then);
     Ok(Seen::Answered(Box::new(answer)))
 }

@@ -51,6 +51,14 @@ impl Requests {
         parts.concat()
     }
 
+    /// The same request, with the receipt of what was acknowledged before.
+    pub fn present(&self, token: &str, key: &IdempotencyKey, receipt: &str) -> Vec<u8> {
+        let mut bytes = self.take(token, key);
+        let at = bytes.len() - self.take_tail.len();
+        bytes.splice(at..at, format!("\r\nReceipt: {receipt}").into_bytes());
+        bytes
+    }
+
     /// Cancels a hold.
     pub fn cancel(&self, token: &str, id: ReservationId) -> Vec<u8> {
         let mut bytes = self.cancel_head.clone();
@@ -109,6 +117,16 @@ mod tests {
                 &format!("Content-Length: {}", body.len()),
             ]
         );
+    }
+
+    #[test]
+    fn a_receipt_goes_with_the_same_request() {
+        let key = IdempotencyKey::parse("k-1").unwrap();
+        let requests = requests(&Offer::sale("drop-1"));
+        let plain = String::from_utf8(requests.take("tok", &key)).unwrap();
+        let sent = String::from_utf8(requests.present("tok", &key, "abc.def")).unwrap();
+        assert_eq!(sent.replace("Receipt: abc.def\r\n", ""), plain);
+        assert!(sent.contains("\r\nIdempotency-Key: k-1\r\nReceipt: abc.def\r\n"));
     }
 
     #[test]

@@ -127,6 +127,7 @@ mod tests {
                     status: "held".into(),
                     reason: None,
                     deadline_ms: None,
+                    receipt: None,
                 }),
                 ..Answer::default()
             },

@@ -109,16 +109,22 @@ pub(crate) const FAULTS: &[Fault] = &[
     loss(
         "F7",
         "power cut, everysec",
-        "the negative control: acknowledgements are lost, which must be noticed",
+        "the negative control: what Redis acknowledged is gone from it, which must be noticed",
         2,
     ),
-    loss("F8", "redis wiped", "its data directory is emptied", 1),
+    loss("F8", "redis wiped", "its data directory is emptied", 2),
     strike(
         "F9",
         Part::Redis,
         "torn file",
         "a power cut that leaves half a write, or a file with a bad byte, which Redis refuses until it is restored",
         [4, 2],
+    ),
+    loss(
+        "F10",
+        "failover",
+        "a replica is promoted: an up-to-date one keeps every acknowledgement, a stale one is noticed and never sold from",
+        4,
     ),
     strike(
         "F12",
@@ -210,8 +216,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     loss(
         "F27b",
         "operator error",
-        "FLUSHALL, or an append-only file of before restored: noticed, and nothing sold",
-        2,
+        "FLUSHALL, an append-only file of before restored, the stock's key deleted: noticed, and never sold from",
+        6,
     ),
     Fault {
         kind: Kind::Combined,

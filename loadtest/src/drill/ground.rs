@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::shim::{self, Shim};
 use super::store::Session;
+use super::talk;
 use crate::audit::settle::Sources;
 use crate::client::endpoint::{Endpoint, Reach};
 use crate::config::Secret;
@@ -35,6 +36,13 @@ pub(super) struct Member {
     crash_point: PathBuf,
 }
 
+/// Whether Redis has a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redises {
+    One,
+    WithReplica,
+}
+
 /// All of it. Dropped in this order: programs, then what they use.
 pub(super) struct Ground {
     pub(super) fronts: Vec<Member>,
@@ -44,6 +52,8 @@ pub(super) struct Ground {
     pub(super) target: Target,
     /// Around the wires, for the audit.
     pub(super) sources: Sources,
+    /// The audit's own, which is never broken: it leads to whatever Redis is the one.
+    audit: Wire,
     pub(super) shim: Shim,
     pub(super) stage: Arc<Stage>,
 }
@@ -58,9 +68,10 @@ pub(super) async fn blocking<T: Send + 'static>(
 impl Ground {
     /// # Errors
     /// If anything of it does not start.
-    pub(super) async fn start(ack_level: &str) -> Result<Self> {
+    pub(super) async fn start(ack_level: &str, company: Redises) -> Result<Self> {
         let library = shim::build().await?;
         let mut options = StageOptions::servers().ack_level(ack_level);
+        options.replica = company == Redises::WithReplica;
         options.redis_env = vec![
             ("LD_PRELOAD".into(), library.display().to_string()),
             ("DRILL_SHIM".into(), shim::REDIS.into()),
@@ -89,9 +100,12 @@ impl Ground {
             secret: Secret::new(stage.token_secret()),
             reach: Reach::LoopbackOnly,
         };
+        let audit = wire_to(stage.redis_url())?;
+        let redis_url = format!("redis://{}", audit.address);
         let ground = Self {
             target: Target::reach(&Wanted::Running(running)).await?,
-            sources: Sources::connect(stage.redis_url(), &stage.database_url()).await?,
+            sources: Sources::connect(&redis_url, &stage.database_url()).await?,
+            audit,
             shim: Shim::new(stage.dir()),
             fronts,
             writers,
@@ -123,6 +137,41 @@ impl Ground {
     ) -> Result<()> {
         let stage = Arc::clone(&self.stage);
         blocking(move || act(stage.redis())).await
+    }
+
+    /// The same to its replica.
+    pub(super) async fn replica(
+        &self,
+        act: impl FnOnce(&Server) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let stage = Arc::clone(&self.stage);
+        blocking(move || act(stage.replica())).await
+    }
+
+    /// The replica becomes the Redis of all, as a sentinel or a person would have it.
+    ///
+    /// # Errors
+    /// If it does not do so.
+    pub(super) async fn promote(&self) -> Result<()> {
+        let port = self.stage.replica().port();
+        talk::redis(port, &["REPLICAOF", "NO", "ONE"]).await?;
+        let wires = self.members().map(|member| &member.redis);
+        wires
+            .chain([&self.audit])
+            .for_each(|wire| wire.lead(([127, 0, 0, 1], port).into()));
+        Ok(())
+    }
+
+    /// The Redis of before starts again, and copies what the promoted one has.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub(super) async fn demote(&self) -> Result<()> {
+        self.redis(|redis| redis.start()).await?;
+        let to = self.stage.replica().port().to_string();
+        let port = self.stage.redis().port();
+        talk::redis(port, &["REPLICAOF", "127.0.0.1", &to]).await?;
+        Ok(())
     }
 
     /// The same to the database.

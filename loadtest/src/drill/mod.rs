@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs; [`scene`]
 //! is one round as faults see it, and [`strikes`] leads to them: [`processes`], [`disk`], [`books`], [`network`],
-//! [`settings`]; [`round`] holds a round and judges it, [`loss`] one in which Redis loses data, [`storm`] one of retries;
+//! [`settings`]; [`round`] holds a round and judges it, [`loss`] one in which Redis loses data, with [`lost`] for what that cost,
+//! [`storm`] one of retries;
 //! [`shim`] is loaded into Redis for its clock and its disk; [`report`] says what came of it.
 //!
 //! Everything that is drawn is drawn from a seed. Only processes of the stage are ever signalled.
@@ -22,6 +23,7 @@ mod processes;
 mod settings;
 
 mod loss;
+mod lost;
 mod round;
 mod storm;
 
@@ -40,7 +42,7 @@ use crate::command::{self, Verdict};
 use crate::limits::{DRILL_HOURS_MAX, DRILL_ROUNDS_PER_STAGE};
 use crate::rush::{raise_file_limit, say};
 use faults::{FAULTS, Fault, Kind};
-use ground::Ground;
+use ground::{Ground, Redises};
 use report::{Report, Row};
 use round::{Outcome, Task};
 
@@ -181,7 +183,7 @@ impl Series<'_> {
             Some((ground, rounds)) if rounds < DRILL_ROUNDS_PER_STAGE => (ground, rounds),
             used => {
                 drop(used);
-                (Ground::start("fsync").await?, 0)
+                (Ground::start("fsync", Redises::One).await?, 0)
             }
         };
         let (ground, _) = self.ground.insert((ground, rounds + 1));

@@ -52,7 +52,7 @@ pub(super) async fn front_killed(scene: &Scene<'_>, rng: &mut StdRng) -> Result<
     scene.selling_again(clock::instant()).await
 }
 
-async fn start_again(member: &Member) -> Result<()> {
+pub(super) async fn start_again(member: &Member) -> Result<()> {
     member.disarm();
     member
         .act(|server| {

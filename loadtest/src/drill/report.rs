@@ -22,6 +22,8 @@ pub(super) struct Row {
     recovery_of: &'static str,
     /// Acknowledged, lost with Redis, and known to be.
     lost_and_listed: u64,
+    /// Of those, given again to buyers who presented their receipts.
+    honoured: u64,
     /// What did not hold, in words.
     broken: Vec<String>,
     #[serde(skip)]
@@ -46,6 +48,7 @@ impl Row {
             audit: Numbers::default(),
             recovery_of: "",
             lost_and_listed: 0,
+            honoured: 0,
             broken: Vec::new(),
             worst: None,
         }
@@ -63,6 +66,7 @@ impl Row {
         self.cycles += outcome.cycles;
         self.acked += outcome.acked;
         self.lost_and_listed += outcome.listed;
+        self.honoured += outcome.honoured;
         self.audit += outcome.numbers;
         self.broken.extend(outcome.broken);
         let all = outcome.recoveries.into_iter().chain(self.worst);
@@ -127,7 +131,10 @@ impl Row {
         };
         let lost = match self.lost_and_listed {
             0 => String::new(),
-            lost => format!(" ({lost} lost and listed)"),
+            lost => format!(
+                " ({lost} lost and listed, {} honoured by receipt)",
+                self.honoured
+            ),
         };
         let verdict = if self.holds() { "holds" } else { "BROKEN" };
         format!(

@@ -60,6 +60,8 @@ pub(super) struct Outcome {
     pub(super) numbers: Numbers,
     /// Acknowledged, lost with Redis, and known to be.
     pub(super) listed: u64,
+    /// Of those, given again to buyers who presented their receipts.
+    pub(super) honoured: u64,
     pub(super) broken: Vec<String>,
 }
 
@@ -126,6 +128,7 @@ pub(super) fn plan(task: &Task, name: &str) -> Plan {
             1
         },
         losses: Losses::None,
+        keeps_receipts: task.fault.kind == Kind::Loss,
         seed: task.seed,
     }
 }

@@ -14,8 +14,8 @@ use tokio::time::sleep;
 use super::ground::Ground;
 use crate::client::course::Market;
 use crate::limits::{
-    DRILL_DRAINED, DRILL_GOODPUT, DRILL_HEALED_BOUND, DRILL_READMISSION, DRILL_SELLS,
-    DRILL_STOPPED, POLL_STEP,
+    DRILL_DRAINED, DRILL_GOODPUT, DRILL_HEALED_BOUND, DRILL_READMISSION, DRILL_REBUILT,
+    DRILL_SELLS, DRILL_STOPPED, POLL_STEP,
 };
 
 /// What is measured after a fault, each with its goal.
@@ -31,6 +31,8 @@ pub(super) enum Goal {
     Goodput,
     /// Until a loss was noticed.
     Noticed,
+    /// From the moment when Redis and the engines were back until units are sold again in a new generation.
+    Rebuilt,
 }
 
 impl Goal {
@@ -41,12 +43,14 @@ impl Goal {
             Goal::Stopped => "stopped",
             Goal::Goodput => "goodput",
             Goal::Noticed => "noticed",
+            Goal::Rebuilt => "rebuilt",
         }
     }
 
     pub(super) fn bound(self) -> Duration {
         match self {
             Goal::Selling | Goal::Noticed => DRILL_READMISSION,
+            Goal::Rebuilt => DRILL_REBUILT,
             Goal::Drained => DRILL_DRAINED,
             Goal::Stopped => DRILL_STOPPED,
             Goal::Goodput => DRILL_GOODPUT,

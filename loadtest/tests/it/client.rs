@@ -53,6 +53,7 @@ fn market(shops: &[&Shop], visit: &Visit) -> Arc<Market> {
             .collect(),
         losses: visit.losses,
         sends: visit.sends,
+        keeps_receipts: false,
         origin: clock::instant(),
         over: AtomicBool::new(false),
         tally: Tally::default(),

@@ -34,6 +34,7 @@ fn plan(name: &str) -> Plan {
         },
         sends: 1,
         losses: Losses::None,
+        keeps_receipts: false,
         seed: 7,
     }
 }

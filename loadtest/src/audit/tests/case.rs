@@ -247,6 +247,7 @@ impl Case {
             status: "held".into(),
             reason: None,
             deadline_ms: Some(holding.at_ms),
+            receipt: None,
         };
         Answer {
             status: 201,
