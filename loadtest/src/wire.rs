@@ -326,6 +326,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_wire_can_be_led_elsewhere() {
+        let wire = echo(Toxic::Nothing).await;
+        let mut before = TcpStream::connect(wire.address).await.unwrap();
+        assert_eq!(&says(&mut before).await.unwrap(), b"abc");
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        wire.lead(elsewhere.local_addr().unwrap());
+        let mut after = TcpStream::connect(wire.address).await.unwrap();
+        after.write_all(b"abc").await.unwrap();
+        let (mut there, _) = elsewhere.accept().await.unwrap();
+        assert_eq!(&hears(&mut there).await.unwrap(), b"abc");
+        assert_eq!(&says(&mut before).await.unwrap(), b"abc", "stays");
+    }
+
+    #[tokio::test]
     async fn a_reset_ends_what_is_there_and_a_refusal_what_comes() {
         let wire = echo(Toxic::Nothing).await;
         let mut stream = TcpStream::connect(wire.address).await.unwrap();

@@ -96,6 +96,22 @@ pub async fn present(
         .await
 }
 
+/// Cancels the hold of an errand, until there is a final answer.
+pub async fn cancel(
+    market: Arc<Market>,
+    errand: Errand,
+    token: String,
+    id: ReservationId,
+) -> Vec<Ask> {
+    let seed = errand.seed;
+    let buyer = Buyer {
+        market,
+        errand,
+        token,
+    };
+    buyer.cancel(id, seed).await
+}
+
 impl Market {
     fn now(&self) -> Duration {
         clock::instant().saturating_duration_since(self.origin)

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use anyhow::Result;
 use doorbuster_core::clock;
-use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::time::sleep;
 
 use super::ground::Ground;
 use super::scene::{Scene, some_ms};
+use super::store::{CONNECTIONS_FEW, Session};
 use crate::wire::Toxic;
 
 /// How often all sessions are ended, one after the other.
 const CUTS: u32 = 5;
+/// Kinds of trouble.
+const TROUBLES: usize = 8;
+/// How often the journal's locks are taken the wrong way round.
+const CROSSINGS: u32 = 10;
 
 pub(super) async fn away(scene: &Scene<'_>) -> Result<()> {
     let ground = scene.ground;
@@ -31,37 +35,82 @@ pub(super) async fn away(scene: &Scene<'_>) -> Result<()> {
 pub(super) async fn in_trouble(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {
     let ground = scene.ground;
     let lasting = some_ms(rng, 2_000, 5_000);
-    match scene.turn() % 4 {
-        0 => {
-            let late = Toxic::Slow(some_ms(rng, 100, 1_000));
-            set_all(ground, late);
-            sleep(lasting).await;
-            set_all(ground, Toxic::Nothing);
-        }
-        1 => {
-            let mut person = ground.session().await?;
-            person.lock_cursor(scene.live).await?;
-            sleep(lasting).await;
-            person.end().await;
-        }
-        2 => {
-            let mut person = ground.session().await?;
-            person.stop_commits().await?;
-            sleep(lasting).await;
-            person.end().await;
-        }
-        _ => {
-            let mut person = ground.session().await?;
-            for _ in 0..CUTS {
-                person.end_others().await?;
-                sleep(Duration::from_millis(rng.random_range(50..=400))).await;
-            }
-            person.end().await;
-        }
+    let turn = scene.turn() % TROUBLES;
+    if turn == 0 {
+        set_all(ground, Toxic::Slow(some_ms(rng, 100, 1_000)));
+        sleep(lasting).await;
+        set_all(ground, Toxic::Nothing);
+    } else {
+        let mut person = ground.session().await?;
+        trouble(scene, &mut person, (turn, lasting), rng).await?;
+        person.end().await;
     }
     let since = clock::instant();
     scene.sells().await?;
     scene.drained(since).await
+}
+
+/// What a person with a session does to a database, on purpose or not.
+async fn trouble(
+    scene: &Scene<'_>,
+    person: &mut Session,
+    (which, lasting): (usize, Duration),
+    rng: &mut StdRng,
+) -> Result<()> {
+    match which {
+        1 => {
+            person.lock_cursor(scene.live).await?;
+            sleep(lasting).await;
+        }
+        2 => {
+            person.stop_commits().await?;
+            sleep(lasting).await;
+        }
+        3 => {
+            let before = person.deadlocks().await?;
+            for _ in 0..CROSSINGS {
+                person.cross_writers(scene.live).await?;
+                sleep(some_ms(rng, 20, 200)).await;
+            }
+            let after = person.deadlocks().await?;
+            scene.check(after.is_none() || after > before, || {
+                "no transaction was given up for a deadlock".into()
+            });
+        }
+        4 => {
+            person.stop_writes().await?;
+            sleep(lasting).await;
+            person.set_right().await?;
+        }
+        5 => {
+            let mut people = Vec::new();
+            for _ in 0..CONNECTIONS_FEW {
+                people.push(scene.ground.session().await?);
+            }
+            person.close_doors().await?;
+            person.end_others().await?;
+            sleep(lasting).await;
+            person.set_right().await?;
+            for one in people {
+                one.end().await;
+            }
+        }
+        6 => {
+            person.shrink_packets().await?;
+            person.end_others().await?;
+            sleep(lasting).await;
+            person.set_right().await?;
+            // A session keeps the bound with which it was opened.
+            person.end_others().await?;
+        }
+        _ => {
+            for _ in 0..CUTS {
+                person.end_others().await?;
+                sleep(some_ms(rng, 50, 400)).await;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn set_all(ground: &Ground, toxic: Toxic) {

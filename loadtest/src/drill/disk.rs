@@ -18,6 +18,9 @@ use super::shim::Knob;
 use super::talk;
 use crate::limits::{DRILL_CRASH_BOUND, POLL_STEP};
 
+/// A script that takes longer holds everybody up.
+const SLOW: Duration = Duration::from_millis(200);
+
 /// The beginning of a write that a power cut has parted.
 const TORN: &[u8] = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$4\r\nto";
 
@@ -98,6 +101,15 @@ pub(super) async fn full(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {
 pub(super) async fn slow(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {
     let ground = scene.ground;
     let port = ground.stage.redis().port();
+    if !scene.turn().is_multiple_of(2) {
+        // A script cannot tell the time, so it counts: for some seconds.
+        let script = "for i = 1, ARGV[1] do end return ARGV[1]";
+        let count = rng.random_range(100_000_000..=400_000_000).to_string();
+        let began = clock::instant();
+        talk::redis(port, &["EVAL", script, "0", &count]).await?;
+        ensure!(began.elapsed() >= SLOW, "the script was not slow");
+        return scene.selling_again(clock::instant()).await;
+    }
     ground
         .shim
         .turn(Knob::SyncMicros, rng.random_range(10_000..=60_000))?;

@@ -137,8 +137,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "F13",
         Part::Books,
         "mysql in trouble",
-        "slow wires, locks held by a person, commits that hang, every session ended in mid-air",
-        [4, 2],
+        "slow wires, locks held by a person, commits that hang, deadlocks, read-only, no connections, tiny packets, sessions ended",
+        [8, 4],
     ),
     strike(
         "F14",
@@ -158,8 +158,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "F16",
         Part::Redis,
         "clock jump",
-        "the clock of Redis jumps by hours or a day: forward it stops the sale and raises an alarm, backward nothing happens",
-        [4, 2],
+        "the clock of Redis jumps by hours or a day: forward it stops the sale, backward nothing happens; or an engine's is wrong",
+        [8, 2],
     ),
     strike(
         "F17",
@@ -203,7 +203,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         "F25",
         Part::Redis,
         "redis slow",
-        "every fsync takes longer, and the append-only file is rewritten meanwhile",
+        "every fsync takes longer while the file is rewritten, or a person's script runs for seconds",
         [2, 2],
     ),
     strike(

@@ -2,39 +2,22 @@
 //!
 //! Every process is one of the stage's, so that it ends with it, however the drill ends.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use doorbuster_core::clock;
-use doorbuster_stage::{Program, Server, Stage, StageOptions};
+use anyhow::{Context, Result};
+use doorbuster_stage::{Server, Stage, StageOptions};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
+use super::member::{self, Member, database_of, wire_to};
 use super::shim::{self, Shim};
 use super::store::Session;
 use super::talk;
 use crate::audit::settle::Sources;
-use crate::client::endpoint::{Endpoint, Reach};
+use crate::client::endpoint::Reach;
 use crate::config::Secret;
-use crate::limits::{DRILL_FRONTS, DRILL_READY_BOUND, DRILL_WRITERS, POLL_STEP};
-use crate::setup::{self, Call};
+use crate::limits::{DRILL_FRONTS, DRILL_WRITERS};
 use crate::target::{Running, Target, Wanted};
-use crate::wire::{Toxic, Wire};
-
-const ENGINE: &str = "doorbuster-engine-drill";
-const BACKOFFICE: &str = "doorbuster-backoffice";
-
-/// One program of ours with its wires.
-pub(super) struct Member {
-    pub(super) server: Arc<Server>,
-    /// From clients to it.
-    pub(super) clients: Wire,
-    pub(super) redis: Wire,
-    pub(super) books: Wire,
-    crash_point: PathBuf,
-}
+use crate::wire::Wire;
 
 /// Whether Redis has a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,26 +55,29 @@ impl Ground {
         let library = shim::build().await?;
         let mut options = StageOptions::servers().ack_level(ack_level);
         options.replica = company == Redises::WithReplica;
-        options.redis_env = vec![
-            ("LD_PRELOAD".into(), library.display().to_string()),
-            ("DRILL_SHIM".into(), shim::REDIS.into()),
-        ];
+        options.redis_env = Shim::env(&library, shim::REDIS).into();
         let stage = blocking(move || {
             let stage = Stage::start(&options)?;
             stage.run_backoffice(&["migrate"])?.success()?;
             Ok(Arc::new(stage))
         })
         .await?;
+        let mut operator = Session::open(&stage.database_url()).await?;
+        operator
+            .make_user(database_of(&stage.database_url()))
+            .await?;
+        operator.end().await;
         let mut fronts = Vec::new();
         for i in 0..DRILL_FRONTS {
-            fronts.push(engine(&stage, &format!("front-{i}"), "front", ack_level).await?);
+            let (name, clock) = (format!("front-{i}"), Some(&*library).filter(|_| i == 0));
+            fronts.push(member::engine(&stage, (&name, "front"), ack_level, clock).await?);
         }
         let mut writers = Vec::new();
         for i in 0..DRILL_WRITERS {
-            writers.push(engine(&stage, &format!("writer-{i}"), "writer", ack_level).await?);
+            let (name, clock) = (format!("writer-{i}"), Some(&*library).filter(|_| i == 0));
+            writers.push(member::engine(&stage, (&name, "writer"), ack_level, clock).await?);
         }
-        let listen = ("BACKOFFICE_LISTEN", "127.0.0.1:{port}");
-        let backoffice = member(&stage, "backoffice", BACKOFFICE, &["serve"], &[listen]).await?;
+        let backoffice = member::backoffice(&stage).await?;
         let running = Running {
             engine_urls: fronts.iter().map(|front| url_of(&front.clients)).collect(),
             backoffice_url: url_of(&backoffice.clients),
@@ -106,7 +92,7 @@ impl Ground {
             target: Target::reach(&Wanted::Running(running)).await?,
             sources: Sources::connect(&redis_url, &stage.database_url()).await?,
             audit,
-            shim: Shim::new(stage.dir()),
+            shim: Shim::of(stage.dir(), shim::REDIS),
             fronts,
             writers,
             backoffice,
@@ -194,6 +180,9 @@ impl Ground {
         }
         self.redis(run_again).await?;
         self.mariadb(run_again).await?;
+        let mut operator = self.session().await?;
+        operator.set_right().await?;
+        operator.end().await;
         self.ready().await
     }
 
@@ -228,146 +217,13 @@ impl Ground {
     }
 }
 
-fn run_again(server: &Server) -> Result<()> {
+pub(super) fn run_again(server: &Server) -> Result<()> {
     if server.is_running() {
         return server.thaw();
     }
     server.start()
 }
 
-impl Member {
-    /// Arms a crash point: the process ends when it comes there for the `times`th time.
-    pub(super) fn arm(&self, point: &str, times: u32) -> Result<()> {
-        // Written beside and moved, so that the process never reads half of it.
-        let draft = self.crash_point.with_extension("draft");
-        std::fs::write(&draft, format!("{point} {times}\n"))?;
-        Ok(std::fs::rename(draft, &self.crash_point)?)
-    }
-
-    pub(super) fn disarm(&self) {
-        // Gone already where it has struck.
-        let _ = std::fs::remove_file(&self.crash_point);
-    }
-
-    /// Does something that waits for the process.
-    pub(super) async fn act<T: Send + 'static>(
-        &self,
-        act: impl FnOnce(&Server) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let server = Arc::clone(&self.server);
-        blocking(move || act(&server)).await
-    }
-
-    /// Waits until it has ended by itself.
-    pub(super) async fn wait_exit(&self, bound: Duration) -> Result<()> {
-        self.act(move |server| server.wait_exit(bound).map(drop))
-            .await
-    }
-
-    pub(super) fn heal_wires(&self) {
-        [&self.clients, &self.redis, &self.books]
-            .into_iter()
-            .for_each(Wire::heal);
-    }
-
-    async fn heal(&self) -> Result<()> {
-        self.disarm();
-        self.heal_wires();
-        self.act(run_again).await
-    }
-
-    /// Waits until it says so itself; asked around the wires.
-    pub(super) async fn ready(&self) -> Result<()> {
-        let endpoint = Endpoint::resolve(self.server.url(), Reach::LoopbackOnly).await?;
-        let began = clock::instant();
-        loop {
-            let asked = setup::call(&endpoint, &Call::get("/readyz")).await;
-            match asked {
-                Ok(reply) if reply.status == 200 => return Ok(()),
-                _ if began.elapsed() < DRILL_READY_BOUND => sleep(POLL_STEP).await,
-                Ok(reply) => bail!(
-                    "{} is not ready: {}",
-                    self.server.name(),
-                    String::from_utf8_lossy(&reply.body)
-                ),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-async fn engine(stage: &Arc<Stage>, name: &str, role: &str, ack_level: &str) -> Result<Member> {
-    let crash_point = stage.dir().join(format!("{name}.crash-point"));
-    let crash_point = crash_point.display().to_string();
-    let env = [
-        ("ENGINE_LISTEN", "127.0.0.1:{port}"),
-        ("ACK_LEVEL", ack_level),
-        ("RATE_PER_USER", "0"),
-        ("CRASH_POINT_FILE", &crash_point),
-    ];
-    member(stage, name, ENGINE, &["serve", "--role", role], &env).await
-}
-
-async fn member(
-    stage: &Arc<Stage>,
-    name: &str,
-    program: &str,
-    args: &[&str],
-    env: &[(&str, &str)],
-) -> Result<Member> {
-    let books_url = stage.database_url();
-    let (redis, books) = (wire_to(stage.redis_url())?, wire_to(&books_url)?);
-    let redis_url = format!("redis://{}", redis.address);
-    let behind = books_url.rsplit_once('/').map_or("", |(_, name)| name);
-    let books_url = format!("mysql://root@{}/{behind}", books.address);
-    let mut all: Vec<(String, String)> = vec![
-        ("REDIS_URL".into(), redis_url),
-        ("DATABASE_URL".into(), books_url),
-        // Logs are read for alarms and panics.
-        ("NO_COLOR".into(), "1".into()),
-    ];
-    let owned = |text: &&str| (*text).to_owned();
-    all.extend(env.iter().map(|(name, value)| (owned(name), owned(value))));
-    let (stage_of, name_of) = (Arc::clone(stage), name.to_owned());
-    let path = program_path(program)?;
-    let args: Vec<String> = args.iter().map(owned).collect();
-    let server = blocking(move || {
-        let env: Vec<(&str, &str)> = all.iter().map(|(n, v)| (&**n, &**v)).collect();
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        stage_of.start_program(&Program {
-            name: &name_of,
-            path: &path,
-            args: &args,
-            env: &env,
-            port: None,
-        })
-    })
-    .await?;
-    Ok(Member {
-        clients: Wire::start(([127, 0, 0, 1], server.port()).into(), Toxic::Nothing)?,
-        crash_point: stage.dir().join(format!("{name}.crash-point")),
-        server: Arc::new(server),
-        redis,
-        books,
-    })
-}
-
-/// A wire to a server of the stage, named by its URL.
-fn wire_to(url: &str) -> Result<Wire> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let host = host.split('/').next().unwrap_or(host);
-    Wire::start(host.parse().context("an address")?, Toxic::Nothing)
-}
-
 fn url_of(wire: &Wire) -> String {
     format!("http://{}", wire.address)
-}
-
-/// A program of this project, beside this one or one level up.
-fn program_path(name: &str) -> Result<PathBuf> {
-    let here = std::env::current_exe().context("where this program lies cannot be told")?;
-    let mut dirs = here.ancestors().skip(1).take(2);
-    dirs.find_map(|dir| Some(dir.join(name)).filter(|path| path.is_file()))
-        .with_context(|| format!("{name} is missing: run: make drill-programs"))
 }

@@ -13,7 +13,7 @@ use doorbuster_core::receipt::ReceiptKey;
 use tokio::task::JoinSet;
 
 use super::round::{Outcome, Sale};
-use crate::audit::facts::Books;
+use crate::audit::facts::{Books, JournalRow};
 use crate::client::course;
 use crate::crowd::{Behaviour, Errand};
 use crate::history::{Answer, Ask, Client, Seen, Told, Verb};
@@ -46,6 +46,7 @@ struct Gone {
 }
 
 /// Lists what buyers were told and is gone, lets them present their receipts, and leaves in their histories what holds now.
+/// Returns how many events the books list as lost.
 ///
 /// # Errors
 /// If the books cannot be read.
@@ -54,7 +55,7 @@ pub(super) async fn give_again(
     loss: &Loss,
     clients: &mut [Client],
     outcome: &mut Outcome,
-) -> Result<()> {
+) -> Result<u64> {
     let (ground, live) = (sale.ground, &sale.offer.live);
     let since = clock::instant();
     ground.sources.wait_flushed(live, since).await?;
@@ -69,7 +70,8 @@ pub(super) async fn give_again(
     let buyers: HashSet<usize> = gone.iter().map(|gone| gone.client).collect();
     outcome.listed += buyers.len() as u64;
     outcome.honoured += present(sale, &gone, clients, outcome).await?;
-    Ok(())
+    let listed = books.journal.iter().filter(|row| is_lost(row)).count();
+    Ok(listed as u64)
 }
 
 /// What clients were told that is not in the books, or is there as something else.
@@ -92,6 +94,10 @@ fn gone(clients: &[Client], books: &Books, live: &LiveId) -> Result<Vec<Gone>> {
     Ok(gone)
 }
 
+fn is_lost(row: &JournalRow) -> bool {
+    row.event == Ok(Event::Lost)
+}
+
 /// What an ask was told, if that was yes.
 fn accepted(ask: &Ask) -> Option<&Told> {
     match &ask.seen {
@@ -105,12 +111,13 @@ fn accepted(ask: &Ask) -> Option<&Told> {
 /// What must not be gone, and what is and is not known to be.
 fn unexplained(gone: &[Gone], clients: &[Client], books: &Books, loss: &Loss) -> Vec<String> {
     let of_before = || books.journal.iter().filter(|row| row.epoch <= loss.epoch);
-    let lost = of_before().filter(|row| row.event == Ok(Event::Lost));
+    let lost = of_before().filter(|row| is_lost(row));
     let lost: HashSet<u64> = lost.map(|row| row.seq).collect();
     // What nobody noted is not even counted as lost: it lies beyond the end of its generation.
     let last = of_before().map(|row| row.seq).max().unwrap_or(0);
     let mut wrong = Vec::new();
-    if !gone.is_empty() && !(loss.may_lose && loss.is_rebuilt()) {
+    let may_be = loss.may_lose && loss.is_rebuilt();
+    if !may_be && !gone.is_empty() {
         wrong.push(format!(
             "{} acceptances are gone, and nothing may be: {:?}",
             gone.len(),
@@ -213,7 +220,6 @@ mod tests {
     use doorbuster_core::ids::UserId;
 
     use super::*;
-    use crate::audit::facts::JournalRow;
 
     fn client(seqs: &[(u64, u64)]) -> Client {
         let user = UserId::parse("ann").unwrap();

@@ -1,6 +1,6 @@
 //! Drills: real processes are broken while a crowd is there, and afterwards every audit number must still be zero.
 //!
-//! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs; [`scene`]
+//! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs, each of ours a [`member`]; [`scene`]
 //! is one round as faults see it, and [`strikes`] leads to them: [`processes`], [`disk`], [`books`], [`network`],
 //! [`settings`]; [`round`] holds a round and judges it, [`loss`] one in which Redis loses data, with [`lost`] for what that cost,
 //! [`storm`] one of retries;
@@ -12,6 +12,7 @@ mod faults;
 mod report;
 
 mod ground;
+mod member;
 mod scene;
 
 mod strikes;

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::time::{sleep, timeout};
 
-use super::ground::Member;
+use super::member::Member;
 use super::scene::{Company, Goal, Scene, some_ms};
 use crate::limits::{DRILL_CRASH_BOUND, DRILL_HEALED_BOUND, POLL_STEP};
 

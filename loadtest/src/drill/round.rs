@@ -161,11 +161,12 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         stop.store(true, Ordering::Relaxed);
         struck.and(healed)
     });
-    let clients = clients?;
+    let mut clients = clients?;
     if let Err(error) = struck {
         scene.broken(format!("{error:#}"));
     }
-    let notes = scene.into_notes();
+    let mut notes = scene.into_notes();
+    clients.append(&mut notes.guests);
     let mut outcome = Outcome::default();
     // Two outages in a row may outlast a client's wait.
     outcome.clients(&clients, company == Company::Among);
@@ -201,11 +202,12 @@ fn drawn(fault: &'static Fault, rng: &mut StdRng) -> Vec<&'static Fault> {
         .collect();
     while drawn.len() < wanted {
         let one = all[rng.random_range(0..all.len())];
-        // A rolling restart is of fronts and writers alike, and a writer's crash points need Redis now and then.
+        // A rolling restart is of fronts and writers alike, so are wrong clocks, and a writer's crash points need Redis now and then.
         let parts = |fault: &Fault| match fault.id {
-            "F17" => [Part::Front, Part::Writer],
-            "F3" => [Part::Writer, Part::Redis],
-            _ => [fault.part; 2],
+            "F17" => vec![Part::Front, Part::Writer],
+            "F3" => vec![Part::Writer, Part::Redis],
+            "F16" => vec![Part::Redis, Part::Front, Part::Writer],
+            _ => vec![fault.part],
         };
         let clash = |other: &&Fault| parts(other).iter().any(|part| parts(one).contains(part));
         if !drawn.iter().any(clash) {

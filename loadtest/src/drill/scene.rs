@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use doorbuster_core::claims::Role;
 use doorbuster_core::clock;
-use doorbuster_core::ids::LiveId;
+use doorbuster_core::ids::{IdempotencyKey, LiveId, ReservationId, UserId};
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::time::sleep;
 
 use super::ground::Ground;
-use crate::client::course::Market;
+use crate::client::course::{self, Market};
+use crate::crowd::{Behaviour, Errand};
+use crate::history::{Client, Verb};
 use crate::limits::{
     DRILL_DRAINED, DRILL_GOODPUT, DRILL_HEALED_BOUND, DRILL_READMISSION, DRILL_REBUILT,
     DRILL_SELLS, DRILL_STOPPED, POLL_STEP,
@@ -72,6 +75,8 @@ pub(super) struct Notes {
     pub(super) recoveries: Vec<Recovery>,
     /// What did not hold, in words.
     pub(super) broken: Vec<String>,
+    /// Buyers beside the crowd.
+    pub(super) guests: Vec<Client>,
 }
 
 /// Whether other faults strike at the same time.
@@ -80,6 +85,14 @@ pub(super) enum Company {
     Alone,
     /// Then a fault's own goals are not held against it.
     Among,
+}
+
+/// A buyer whom a fault brings along.
+pub(super) struct Guest {
+    client: Client,
+    errand: Errand,
+    token: String,
+    id: ReservationId,
 }
 
 pub(super) struct Scene<'a> {
@@ -192,6 +205,46 @@ impl<'a> Scene<'a> {
         let took = self.ground.sources.wait_flushed(self.live, since).await?;
         self.recovered(Goal::Drained, took);
         Ok(())
+    }
+
+    /// Someone comes beside the crowd, and gets a unit.
+    ///
+    /// # Errors
+    /// If that is not so.
+    pub(super) async fn guest(&self) -> Result<Guest> {
+        let number = self.turn();
+        let user = UserId::parse(format!("guest-{number}")).context("a user id")?;
+        let errand = Errand {
+            user: user.clone(),
+            key: IdempotencyKey::parse(format!("guest-{number}")).context("a key")?,
+            behaviour: Behaviour::Plain,
+            due: clock::instant().saturating_duration_since(self.market.origin),
+            engine: number,
+            seed: number as u64,
+        };
+        let token = self.ground.target.token(user, Role::Buyer);
+        let market = Arc::clone(self.market);
+        let client = course::walk(market, errand.clone(), token.clone()).await;
+        let told = client.verdict().and_then(|answer| answer.told.as_ref());
+        let id = told.context("a guest was not served")?.id;
+        Ok(Guest {
+            client,
+            errand,
+            token,
+            id,
+        })
+    }
+
+    /// A guest cancels its hold, and leaves; whether it was told yes.
+    pub(super) async fn cancels(&self, mut guest: Guest) -> bool {
+        let market = Arc::clone(self.market);
+        let asks = course::cancel(market, guest.errand, guest.token, guest.id).await;
+        guest.client.asks.extend(asks);
+        let mut answers = guest.client.answers(Verb::Cancel);
+        let cancelled = answers.any(|(_, answer)| answer.is_acceptance());
+        drop(answers);
+        self.note(|notes| notes.guests.push(guest.client));
+        cancelled
     }
 
     /// Sells nothing for `time`, but for what was under way at its beginning; whether that was so.

@@ -55,19 +55,31 @@ pub(super) async fn build() -> Result<PathBuf> {
     .context("the compiler's thread")?
 }
 
-/// The knobs of the Redis on the stage in `dir`.
+/// The knobs of one program on the stage in `dir`.
 #[derive(Debug, Clone)]
 pub(super) struct Shim {
     dir: PathBuf,
+    name: String,
 }
 
 impl Shim {
-    pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.into() }
+    /// What loads it into a program, under a name of its own.
+    pub(super) fn env(library: &Path, name: &str) -> [(String, String); 2] {
+        [
+            ("LD_PRELOAD".into(), library.display().to_string()),
+            ("DRILL_SHIM".into(), name.into()),
+        ]
+    }
+
+    pub(super) fn of(dir: &Path, name: &str) -> Self {
+        Self {
+            dir: dir.into(),
+            name: name.into(),
+        }
     }
 
     fn file(&self, ending: &str) -> PathBuf {
-        self.dir.join(format!("{REDIS}.{ending}"))
+        self.dir.join(format!("{}.{ending}", self.name))
     }
 
     /// Takes effect at once, in a server that runs and in those that are started later.
