@@ -1,4 +1,5 @@
-//! What each live sale looks like from outside: lag in events and the conservation law, once a second.
+//! What each live sale looks like from outside: lag in events and the conservation law, once a second. A sale whose stock is not what
+//! it must be decides nothing; its vouch is taken back here, so that it is found rewound and rebuilt.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -62,6 +63,10 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
                 );
             }
             gauge!(names::CONSERVATION, "sale" => sale.clone()).set(difference as f64);
+            if snapshot.is_vouched() && (difference != 0 || snapshot.stock.is_empty()) {
+                // Failing, it is done at the next look.
+                let _ = gate.withdraw(live).await;
+            }
             let behind_ms = snapshot.last_now_ms.saturating_sub(snapshot.now_ms);
             gauge!(names::CLOCK_BEHIND_SECONDS, "sale" => sale).set(behind_ms as f64 / 1_000.0);
         }

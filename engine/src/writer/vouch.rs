@@ -45,6 +45,9 @@ pub(super) async fn vouch(
             cursor.epoch, cursor.seq
         )));
     }
+    if snapshot.stock.is_empty() {
+        return Ok(Stepped::Rewound("the stock is not in redis".into()));
+    }
     if let Some((sku, stock)) = snapshot
         .stock
         .iter()

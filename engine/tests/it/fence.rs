@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use doorbuster_core::keys::Keys;
 use hyper::StatusCode;
 
 use super::harness::{Shop, within};
@@ -157,4 +158,26 @@ async fn an_engine_cut_off_from_redis_is_said_to_hold_up_the_vouch_until_it_goes
         (unheard().await == 0.0).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_whose_stock_is_deleted_or_edited_under_it_is_rebuilt_from_the_books() {
+    let (shop, writer) = front_and_writer().await;
+    let live = shop.sale("s", &[("tee", 10, 0)], 300).await;
+    let ann = shop.reserve_one(0, "s", "ann", "k").await;
+    assert_eq!(ann.status, StatusCode::CREATED);
+    shop.until_booked(&live).await;
+    let stock = Keys::of(&live).stock;
+    let edits: [(&'static str, &[&str]); 2] = [("DEL", &[]), ("HINCRBY", &["tee/left", "3"])];
+    for (i, (command, arguments)) in edits.into_iter().enumerate() {
+        let arguments = [&[&*stock], arguments].concat();
+        raw(&shop, command, &arguments).await;
+        let report = rebuilt(&shop, "s", i as u64 + 2).await;
+        assert_eq!(report["lost"], 0, "{command}: {report}");
+        assert_eq!(shop.counts(&live).await, (9, 1, 0), "{command}");
+    }
+    let again = reserve(&shop, "ann", "k", 1).await;
+    assert_eq!(again.body["id"], ann.body["id"]);
+    let log = shop.stage.engine(writer).log_tail(1_000);
+    assert!(log.contains("rewind"), "{log}");
 }
