@@ -38,7 +38,7 @@ pub(crate) async fn switch(
                 action: action(&subject.live, verb),
                 subject: subject.audit_name(),
                 before: before.map(|state| json!({"state": state})),
-                after: Some(json!({"state": after(verb), "seq": seq})),
+                after: Some(json!({"state": after(verb), "epoch": cursor.epoch, "seq": seq})),
             };
             audit_log::after_script(app, caller, change).await;
             Ok(true)

@@ -103,7 +103,12 @@ pub(crate) async fn adjust(
         .await?
     {
         Adjusted::Adjusted { seq, left } => {
-            audit_log::after_script(app, caller, change(subject, order, seq, left)).await;
+            audit_log::after_script(
+                app,
+                caller,
+                change(subject, order, (cursor.epoch, seq), left),
+            )
+            .await;
             (seq, left)
         }
         Adjusted::Repeat { seq, left } => (seq, left),
@@ -121,13 +126,13 @@ pub(crate) async fn adjust(
     })
 }
 
-fn change(subject: &Subject, order: &Order, seq: u64, left: u64) -> Change {
+fn change(subject: &Subject, order: &Order, (epoch, seq): (u32, u64), left: u64) -> Change {
     Change {
         action: "sale.adjust",
         subject: subject.audit_name(),
         before: Some(json!({"sku": order.sku, "left": left.cast_signed() - order.by})),
         after: Some(
-            json!({"sku": order.sku, "left": left, "by": order.by, "reason": order.reason, "key": order.key.as_str(), "seq": seq}),
+            json!({"sku": order.sku, "left": left, "by": order.by, "reason": order.reason, "key": order.key.as_str(), "epoch": epoch, "seq": seq}),
         ),
     }
 }

@@ -74,7 +74,7 @@ pub(super) async fn knowns(
         }
     }
     for told in store::audited(tx, &live.tag()).await? {
-        if let Some(known) = audited(&told) {
+        if let Some(known) = audited(&told, cursor.epoch) {
             add(&mut knowns, live, cursor, known);
         }
     }
@@ -110,9 +110,16 @@ fn add(knowns: &mut Knowns, live: &LiveId, cursor: &Cursor, known: Known) {
     knowns.insert(seq, known);
 }
 
-/// The event that a change by staff was, as the back-office wrote it down after the script.
-fn audited(told: &store::Audited) -> Option<Known> {
+/// The event of this generation that a change by staff was, as the back-office wrote it down after the script.
+fn audited(told: &store::Audited, epoch: u32) -> Option<Known> {
     let after: serde_json::Value = serde_json::from_str(&told.after).ok()?;
+    // Rows of before generations were written down may be of any.
+    let of = after
+        .get("epoch")
+        .map_or(Some(epoch.into()), serde_json::Value::as_u64);
+    if of != Some(epoch.into()) {
+        return None;
+    }
     let text = |name: &str| after.get(name)?.as_str().map(str::to_owned);
     let (letter, value) = match told.action.split_once('.')?.1 {
         "pause" => ("P", String::new()),
@@ -146,13 +153,15 @@ mod tests {
             after: after.into(),
             at: clock::from_ms(7),
         };
-        let adjust = r#"{"sku":"tee","left":4,"by":-3,"reason":"broken","key":"k|1","seq":9}"#;
-        let known = audited(&told("sale.adjust", adjust)).unwrap();
+        let adjust =
+            r#"{"sku":"tee","left":4,"by":-3,"reason":"broken","key":"k|1","epoch":2,"seq":9}"#;
+        let known = audited(&told("sale.adjust", adjust), 2).unwrap();
+        assert!(audited(&told("sale.adjust", adjust), 3).is_none());
         assert_eq!((known.event.seq, known.at_ms), (9, 7));
         assert_eq!(known.event.raw(), b"A tee|-3|k|1");
-        let pause = audited(&told("sale.pause", r#"{"state":"paused","seq":5}"#)).unwrap();
+        let pause = audited(&told("sale.pause", r#"{"state":"paused","seq":5}"#), 3).unwrap();
         assert_eq!(pause.event.decode().unwrap().kind(), "paused");
-        assert!(audited(&told("sale.open", r#"{"state":"published"}"#)).is_none());
-        assert!(audited(&told("sale.pause", "{}")).is_none());
+        assert!(audited(&told("sale.open", r#"{"state":"published"}"#), 1).is_none());
+        assert!(audited(&told("sale.pause", "{}"), 1).is_none());
     }
 }
