@@ -56,9 +56,12 @@ pub(super) async fn present(
             };
             reservations::confirmed(app, sale, &reserve, answered).await
         }
-        // Nothing of this generation has been lost: it is a request like any other.
+        // A request like any other. Records stay for the sale's life, so the one that this receipt proves went with something that
+        // nobody had noted, and so nobody missed.
         Honoured::NotLost => {
             count("not_lost");
+            let Proven { id, epoch, seq, .. } = &proven;
+            tracing::error!(alarm = "receipt", sale = %sale.live, %id, epoch, seq, "a receipt proves what redis has lost of the generation that it has");
             let reserve = std::sync::Arc::new(reserve);
             let answered = sale.reserve(std::sync::Arc::clone(&reserve)).await?;
             reservations::confirmed(app, sale, &reserve, answered).await
