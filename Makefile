@@ -8,8 +8,8 @@ SETUP := loadtest/stage/install-servers.sh
 # Cargo itself reads CARGO_TARGET_DIR.
 LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
 
-# An engine with crash points, beside the one that is shipped.
-DRILL_ENGINE := $(CARGO) build --release -p doorbuster-engine --features crash-points --bin doorbuster-engine-drill
+# An engine with crash points and planted bugs, beside the one that is shipped.
+DRILL_ENGINE := $(CARGO) build --release -p doorbuster-engine --features crash-points,planted-bugs --bin doorbuster-engine-drill
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench drill drill-programs build setup fmt lint
@@ -24,7 +24,7 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(SETUP) fmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy -p doorbuster-engine --features crash-points --bins -- -D warnings
+	$(CARGO) clippy -p doorbuster-engine --features crash-points,planted-bugs --bins -- -D warnings
 	$(CARGO) build --release --workspace --bins
 	$(DRILL_ENGINE)
 	$(CARGO) test --release --workspace
@@ -37,7 +37,7 @@ bench: setup build ## the parts (times, then instructions if valgrind is there),
 drill: setup drill-programs ## break real processes under load, one fault after the other, then several at once; twenty minutes
 	$(LOADTEST) drill --all $(ARGS)
 
-drill-programs: build ## build what drills need beside the three programs: an engine with crash points
+drill-programs: build ## build what drills need beside the three programs: an engine with crash points and planted bugs
 	$(DRILL_ENGINE)
 
 build: ## build the three programs into target/release

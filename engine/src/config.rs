@@ -285,3 +285,9 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn crash_point_file() -> Option<std::path::PathBuf> {
     variable("CRASH_POINT_FILE").map(Into::into)
 }
+
+/// The bug that a drill gives this process; see `doorbuster_core::planted`.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn planted_bug() -> Option<String> {
+    variable("PLANTED_BUG")
+}

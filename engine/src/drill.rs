@@ -1,4 +1,4 @@
-//! `doorbuster-engine-drill`: the engine with crash points, for `doorbuster-loadtest drill`. Never shipped.
+//! `doorbuster-engine-drill`: the engine with crash points and planted bugs, for `doorbuster-loadtest drill`. Never shipped.
 
 use std::process::ExitCode;
 

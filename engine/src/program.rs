@@ -18,6 +18,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
+    #[cfg(feature = "planted-bugs")]
+    if crate::config::planted_bug().is_some_and(|bug| !doorbuster_core::planted::arm(&bug)) {
+        eprintln!("doorbuster-engine: PLANTED_BUG names no bug");
+        return ExitCode::from(BAD_CONFIGURATION);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(config.log_filter())
         .with_writer(std::io::stderr)

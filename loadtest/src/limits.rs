@@ -163,6 +163,8 @@ pub const DRILL_ROUNDS_PER_STAGE: u32 = 8;
 /// Cycles of one fault, and hours of a drill, that can be asked for.
 pub const DRILL_CYCLES_MAX: u32 = 100_000;
 pub const DRILL_HOURS_MAX: f64 = 240.0;
+/// Until a round with a planted bug counts as one that the bug keeps from ending; without it the same round must end in time.
+pub const DRILL_PLANTED_BOUND: Duration = Duration::from_secs(60);
 /// Recovery goals: selling again after Redis is back; books complete after MySQL is back; a process that was told to stop has
 /// stopped; goodput after a retry storm.
 pub const DRILL_READMISSION: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 //!
 //! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`], [`handover`]), what
 //! bounds them ([`limits`], [`clock`]), who is asking ([`claims`], [`receipt`]), and the typed front of the scripts
-//! ([`keys`], [`gate`]).
+//! ([`keys`], [`gate`]); [`planted`] is for drills alone.
 
 pub mod handover;
 pub mod ids;
@@ -18,3 +18,5 @@ pub mod receipt;
 
 pub mod gate;
 pub mod keys;
+
+pub mod planted;

@@ -16,12 +16,16 @@ use doorbuster_core::clock;
 use doorbuster_core::gate::snapshot::{Snapped, Snapshot, State};
 use doorbuster_core::gate::{Gate, GateError};
 use doorbuster_core::ids::{LiveId, ReservationId, SkuId};
+use doorbuster_core::planted;
 use metrics::{Counter, counter};
 
 use crate::limits::{
     SHIELD_CHECK_EVERY, SHIELD_HOLDERS_MAX, SHIELD_IDLE, SHIELD_LIFE, SHIELD_SCAN_COUNT,
 };
 use crate::metrics as names;
+
+/// A planted bug of two lines.
+const UNCHECKED: &str = "shield-without-recheck";
 
 /// The shield of one sale, over as many of its skus as are sold out.
 #[derive(Debug)]
@@ -72,9 +76,9 @@ impl Shield {
         let up = self.up.load();
         let up = up
             .as_ref()
-            .filter(|up| up.checked.elapsed() < SHIELD_LIFE)?;
+            .filter(|up| up.checked.elapsed() < SHIELD_LIFE || planted::is(UNCHECKED))?;
         let sku = skus.into_iter().find(|sku| up.skus.contains_key(*sku))?;
-        if up.holders.contains(&fingerprint(id)) {
+        if up.holders.contains(&fingerprint(id)) && !planted::is("shield-without-holders") {
             return None;
         }
         up.used.store(true, Ordering::Relaxed);
@@ -112,6 +116,10 @@ impl Shield {
     async fn keep(&self) {
         let mut used = clock::instant();
         while used.elapsed() < SHIELD_IDLE {
+            if planted::is(UNCHECKED) && self.up.load().is_some() {
+                tokio::time::sleep(SHIELD_CHECK_EVERY).await;
+                continue;
+            }
             let Ok(found) = self.look().await else { return };
             let sold_out = found.as_ref().map(sold_out).unwrap_or_default();
             if sold_out.is_empty() {

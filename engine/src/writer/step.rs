@@ -6,6 +6,7 @@ use doorbuster_core::gate::trim::Trimmed;
 use doorbuster_core::gate::{Gate, GateError};
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::journal::{Entry, StreamId};
+use doorbuster_core::planted;
 use metrics::{counter, histogram};
 use sqlx::MySqlPool;
 
@@ -102,12 +103,22 @@ impl Step<'_> {
         if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
             return Ok(Stepped::Poisoned);
         }
-        store::move_cursor(&mut transaction, &book_id, &moved)
-            .await
-            .context("move the cursor")?;
+        if planted::is("trim-before-commit") {
+            self.trim(&moved).await;
+        }
+        if !planted::is("cursor-outside-transaction") {
+            store::move_cursor(&mut transaction, &book_id, &moved)
+                .await
+                .context("move the cursor")?;
+        }
         crash::point("writer.before_commit");
         transaction.commit().await.context("commit")?;
         crash::point("writer.after_commit");
+        if planted::is("cursor-outside-transaction") {
+            let mut second = self.pool.begin().await.context("begin")?;
+            store::move_cursor(&mut second, &book_id, &moved).await?;
+            second.commit().await.context("commit")?;
+        }
         histogram!(names::WRITER_TRANSACTION_SECONDS).record(started.elapsed().as_secs_f64());
         counter!(names::WRITER_EVENTS).increment(applied.events as u64);
         self.trim(&moved).await;

@@ -1,5 +1,7 @@
 //! Options of `drill`. Checked by `drill` itself, which knows the faults.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::limits::{
@@ -12,6 +14,7 @@ Examples:
   doorbuster-loadtest drill F6
   doorbuster-loadtest drill F5 F6 --cycles 100
   doorbuster-loadtest drill --all --seed 7
+  doorbuster-loadtest drill --planted                 gives engines one bug after the other: is each caught?
   doorbuster-loadtest drill --seed 7 --hours 2        two to four faults at once, drawn from the seed, for two hours
 ";
 
@@ -41,12 +44,20 @@ pub struct DrillArgs {
     /// Buyers a second while faults strike.
     #[arg(long, default_value_t = DRILL_RATE, value_parser = clap::value_parser!(u32).range(50..=i64::from(DRILL_RATE_MAX)))]
     pub rate: u32,
+    /// Gives engines the bugs of these names, or all that there are, one after the other: each must be caught.
+    #[arg(long, value_name = "BUG", num_args = 0.., conflicts_with_all = ["faults", "all", "seed", "hours", "cycles"])]
+    pub planted: Option<Vec<String>>,
     /// Ends with one JSON object on the last line of standard output.
     #[arg(long)]
     pub json: bool,
 }
 
 impl DrillArgs {
+    /// How long the database is away.
+    pub(crate) fn outage(&self) -> Duration {
+        Duration::from_secs(self.outage)
+    }
+
     /// Whether `hours` is a time to wait for.
     pub(crate) fn hours_fit(&self) -> bool {
         self.hours

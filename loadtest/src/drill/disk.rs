@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use tokio::time::{sleep, timeout};
 
 use super::ground::Ground;
-use super::scene::{Scene, some_ms};
+use super::scene::{Company, Scene, some_ms};
 use super::shim::Knob;
 use super::talk;
 use crate::limits::{DRILL_CRASH_BOUND, POLL_STEP};
@@ -42,7 +42,13 @@ pub(super) async fn power_cut(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()>
     ground.redis(|redis| redis.kill9()).await?;
     ground.shim.cut_power()?;
     sleep(some_ms(rng, 0, 500)).await;
-    back(scene, ground).await
+    back(scene, ground).await?;
+    // What engines remember would make good a loss: that there was none, the generation tells.
+    let epoch = ground.sources.redis().snapshot(scene.live).await?.epoch;
+    scene.check(epoch == 1 || scene.company == Company::Among, || {
+        format!("what was acknowledged was not on the disk: the sale is in generation {epoch}")
+    });
+    Ok(())
 }
 
 pub(super) async fn torn(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {

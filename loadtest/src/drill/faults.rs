@@ -231,6 +231,9 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
 ];
 
+/// No fault at all: what planted bugs that need none are caught by.
+pub(crate) static CALM: Fault = strike("calm", Part::Front, "calm", "buyers alone", [1, 1]);
+
 /// The fault of this name, whatever its case.
 pub(crate) fn named(id: &str) -> Option<&'static Fault> {
     FAULTS

@@ -49,9 +49,15 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 impl Ground {
+    /// With the planted bug of this name in its engines.
+    ///
     /// # Errors
     /// If anything of it does not start.
-    pub(super) async fn start(ack_level: &str, company: Redises) -> Result<Self> {
+    pub(super) async fn start(
+        ack_level: &str,
+        company: Redises,
+        planted: Option<&str>,
+    ) -> Result<Self> {
         let library = shim::build().await?;
         let mut options = StageOptions::servers().ack_level(ack_level);
         options.replica = company == Redises::WithReplica;
@@ -67,15 +73,18 @@ impl Ground {
             .make_user(database_of(&stage.database_url()))
             .await?;
         operator.end().await;
-        let mut fronts = Vec::new();
+        let (mut fronts, mut writers) = (Vec::new(), Vec::new());
+        let settings = [
+            ("ACK_LEVEL", ack_level),
+            ("PLANTED_BUG", planted.unwrap_or("")),
+        ];
         for i in 0..DRILL_FRONTS {
             let (name, clock) = (format!("front-{i}"), Some(&*library).filter(|_| i == 0));
-            fronts.push(member::engine(&stage, (&name, "front"), ack_level, clock).await?);
+            fronts.push(member::engine(&stage, (&name, "front"), settings, clock).await?);
         }
-        let mut writers = Vec::new();
         for i in 0..DRILL_WRITERS {
             let (name, clock) = (format!("writer-{i}"), Some(&*library).filter(|_| i == 0));
-            writers.push(member::engine(&stage, (&name, "writer"), ack_level, clock).await?);
+            writers.push(member::engine(&stage, (&name, "writer"), settings, clock).await?);
         }
         let backoffice = member::backoffice(&stage).await?;
         let running = Running {

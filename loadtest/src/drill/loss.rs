@@ -24,7 +24,7 @@ use super::processes;
 use super::round::{Outcome, Sale, Task, plan};
 use super::scene::{Company, Goal, Scene, some_ms};
 use super::talk;
-use crate::limits::{DRILL_LAST_BUYERS, DRILL_WARM_UP, POLL_STEP};
+use crate::limits::{DRILL_WARM_UP, POLL_STEP};
 use crate::plan::Offer;
 use crate::rush;
 use crate::setup;
@@ -101,7 +101,7 @@ pub(super) async fn round(task: &Task, name: &str) -> Result<Outcome> {
         Way::Promoted | Way::PromotedStale => Redises::WithReplica,
         _ => Redises::One,
     };
-    let ground = Ground::start(act.level(), redises).await?;
+    let ground = Ground::start(act.level(), redises, task.planted).await?;
     let mut plan = plan(task, name);
     if act.fronts_die {
         // A confirmed cancel may be lost too, and no receipt tells of it.
@@ -156,8 +156,7 @@ pub(super) async fn round(task: &Task, name: &str) -> Result<Outcome> {
         // As many units as were lost are for receipts alone for a while; the last buyers come after it.
         sleep(RECEIPT_GRACE.saturating_sub(began.elapsed())).await;
     }
-    let last = crowd.take(DRILL_LAST_BUYERS).collect();
-    sale.finish(clients, last, task.seed, &mut outcome).await?;
+    sale.finish(clients, &mut crowd, task, &mut outcome).await?;
     Ok(outcome)
 }
 
@@ -343,6 +342,7 @@ fn copy_dir(from: &Path, to: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::drill::faults::{FAULTS, Kind};
+    use crate::drill::round::Twist;
 
     #[test]
     fn the_cycles_of_a_fault_go_through_all_its_ways_with_fronts_that_live_and_that_die() {
@@ -356,6 +356,8 @@ mod tests {
                     strikes,
                     rate,
                     outage,
+                    twist: Twist::Nothing,
+                    planted: None,
                 });
                 (
                     ways(fault.id).iter().position(|way| *way == act.way),

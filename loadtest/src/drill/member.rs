@@ -98,14 +98,15 @@ impl Member {
 pub(super) async fn engine(
     stage: &Arc<Stage>,
     (name, role): (&str, &str),
-    ack_level: &str,
+    settings: [(&str, &str); 2],
     library: Option<&Path>,
 ) -> Result<Member> {
     let crash_point = stage.dir().join(format!("{name}.crash-point"));
     let crash_point = crash_point.display().to_string();
     let mut env = vec![
         ("ENGINE_LISTEN", "127.0.0.1:{port}"),
-        ("ACK_LEVEL", ack_level),
+        settings[0],
+        settings[1],
         ("RATE_PER_USER", "0"),
         ("CRASH_POINT_FILE", &crash_point),
     ];

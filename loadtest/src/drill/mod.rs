@@ -3,7 +3,7 @@
 //! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs, each of ours a [`member`]; [`scene`]
 //! is one round as faults see it, and [`strikes`] leads to them: [`processes`], [`disk`], [`books`], [`network`],
 //! [`settings`]; [`round`] holds a round and judges it, [`loss`] one in which Redis loses data, with [`lost`] for what that cost,
-//! [`storm`] one of retries;
+//! [`storm`] one of retries; [`planted`] holds rounds that must fail;
 //! [`shim`] is loaded into Redis for its clock and its disk; [`report`] says what came of it.
 //!
 //! Everything that is drawn is drawn from a seed. Only processes of the stage are ever signalled.
@@ -25,6 +25,7 @@ mod settings;
 
 mod loss;
 mod lost;
+mod planted;
 mod round;
 mod storm;
 
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use doorbuster_core::clock;
 use rand::Rng;
+use serde::Serialize;
 
 use crate::args::{BadConfig, DrillArgs};
 use crate::command::{self, Verdict};
@@ -45,7 +47,7 @@ use crate::rush::{raise_file_limit, say};
 use faults::{FAULTS, Fault, Kind};
 use ground::{Ground, Redises};
 use report::{Report, Row};
-use round::{Outcome, Task};
+use round::{Outcome, Task, Twist};
 
 /// Drills what the options say.
 ///
@@ -56,25 +58,40 @@ pub async fn run(args: &DrillArgs) -> Result<Verdict> {
         command::print(&report::list())?;
         return Ok(Verdict::Clean);
     }
-    let faults = wanted(args)?;
     raise_file_limit()?;
     let interrupted = async { tokio::signal::ctrl_c().await.context("Ctrl-C") };
-    let report = tokio::select! {
-        report = drill_all(args, &faults) => report?,
+    tokio::select! {
+        verdict = drill(args) => verdict,
         told = interrupted => {
             told?;
             anyhow::bail!("interrupted");
         }
-    };
-    command::print(&report.table())?;
-    if args.json {
-        command::print_json(&report)?;
     }
-    Ok(if report.holds() {
+}
+
+async fn drill(args: &DrillArgs) -> Result<Verdict> {
+    let holds = if let Some(names) = &args.planted {
+        let report = planted::run(args, names).await?;
+        say_all(args, &report.table(), &report)?;
+        report.all_caught()
+    } else {
+        let report = drill_all(args, &wanted(args)?).await?;
+        say_all(args, &report.table(), &report)?;
+        report.holds()
+    };
+    Ok(if holds {
         Verdict::Clean
     } else {
         Verdict::Wrong
     })
+}
+
+fn say_all(args: &DrillArgs, table: &str, report: &impl Serialize) -> Result<()> {
+    command::print(table)?;
+    if args.json {
+        command::print_json(report)?;
+    }
+    Ok(())
 }
 
 fn wanted(args: &DrillArgs) -> Result<Vec<&'static Fault>, BadConfig> {
@@ -153,7 +170,9 @@ impl Series<'_> {
                 seed,
                 strikes,
                 rate: self.args.rate,
-                outage: Duration::from_secs(self.args.outage),
+                outage: self.args.outage(),
+                twist: Twist::Nothing,
+                planted: None,
             };
             let outcome = match self.round(&task).await {
                 Ok(outcome) => outcome,
@@ -184,7 +203,7 @@ impl Series<'_> {
             Some((ground, rounds)) if rounds < DRILL_ROUNDS_PER_STAGE => (ground, rounds),
             used => {
                 drop(used);
-                (Ground::start("fsync", Redises::One).await?, 0)
+                (Ground::start("fsync", Redises::One, None).await?, 0)
             }
         };
         let (ground, _) = self.ground.insert((ground, rounds + 1));

@@ -27,6 +27,7 @@ use crate::plan::{Losses, Offer, Plan, Scenario};
 use crate::rush;
 use crate::schedule::Arrivals;
 use crate::setup;
+use crate::wire::Toxic;
 
 /// Faults that strike at the same time.
 const AT_ONCE_MAX: usize = 4;
@@ -42,6 +43,21 @@ pub(super) struct Task {
     pub(super) rate: u32,
     /// The longest outage.
     pub(super) outage: Duration,
+    pub(super) twist: Twist,
+    /// The bug that its engines have.
+    pub(super) planted: Option<&'static str>,
+}
+
+/// What a round does beside its fault, for planted bugs that no fault shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Twist {
+    Nothing,
+    /// Every buyer comes twice, to one front and the other, and may have one unit.
+    TwoKeys,
+    /// Units come back after the last, while no front hears of it.
+    Restock,
+    /// The last buyers ask once more after the last unit.
+    AskAgain,
 }
 
 impl Task {
@@ -103,6 +119,7 @@ impl Outcome {
 }
 
 pub(super) fn plan(task: &Task, name: &str) -> Plan {
+    let keys_per_user = keys_per_user(task.twist);
     Plan {
         scenario: Scenario::Rush,
         offer: Offer {
@@ -110,8 +127,8 @@ pub(super) fn plan(task: &Task, name: &str) -> Plan {
             stock: 2 * task.rate * DRILL_ROUND_SECONDS_MAX,
             ..Offer::sale(name)
         },
-        users: task.rate * DRILL_ROUND_SECONDS_MAX,
-        keys_per_user: 1,
+        users: task.rate * DRILL_ROUND_SECONDS_MAX / keys_per_user,
+        keys_per_user,
         arrivals: Arrivals::Even(Duration::from_secs(DRILL_ROUND_SECONDS_MAX.into())),
         engines: crate::limits::DRILL_FRONTS,
         connections: DRILL_CONNECTIONS,
@@ -131,6 +148,10 @@ pub(super) fn plan(task: &Task, name: &str) -> Plan {
         keeps_receipts: task.fault.kind == Kind::Loss,
         seed: task.seed,
     }
+}
+
+fn keys_per_user(twist: Twist) -> u32 {
+    if twist == Twist::TwoKeys { 2 } else { 1 }
 }
 
 /// # Errors
@@ -183,8 +204,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         market: &market,
         header,
     };
-    let last = crowd.take(DRILL_LAST_BUYERS).collect();
-    sale.finish(clients, last, task.seed, &mut outcome).await?;
+    sale.finish(clients, &mut crowd, task, &mut outcome).await?;
     Ok(outcome)
 }
 
@@ -261,25 +281,43 @@ impl Sale<'_> {
     pub(super) async fn finish(
         self,
         mut clients: Vec<Client>,
-        last: Vec<(Errand, String)>,
-        seed: u64,
+        crowd: &mut impl Iterator<Item = (Errand, String)>,
+        task: &Task,
         outcome: &mut Outcome,
     ) -> Result<()> {
-        match self.sell_out(last, seed).await {
+        let some = DRILL_LAST_BUYERS * keys_per_user(task.twist) as usize;
+        let buyers: Vec<(Errand, String)> = crowd.take(some).collect();
+        let mut last = self.sell_out(buyers.clone(), task.seed).await;
+        if let Ok(clients) = &mut last {
+            match task.twist {
+                Twist::Nothing | Twist::TwoKeys => {}
+                Twist::Restock => {
+                    let more = crowd.take(DRILL_LAST_BUYERS).collect();
+                    clients.extend(self.sell_what_came_back(more, task.seed).await?);
+                }
+                Twist::AskAgain => {
+                    for again in self.send(buyers).await? {
+                        let first = clients.iter_mut().find(|first| first.key == again.key);
+                        first.context("the same buyer")?.asks.extend(again.asks);
+                    }
+                }
+            }
+        }
+        match last {
             Ok(more) => {
                 outcome.clients(&more, false);
                 clients.extend(more);
-                self.judge(clients, outcome).await
+                if let Err(error) = self.judge(clients, outcome).await {
+                    outcome.broken.push(format!("the audit: {error:#}"));
+                }
             }
-            Err(error) => {
-                outcome.broken.push(format!("the last units: {error:#}"));
-                Ok(())
-            }
+            Err(error) => outcome.broken.push(format!("the last units: {error:#}")),
         }
+        Ok(())
     }
 
     /// Leaves few units, and sends more buyers than there are.
-    async fn sell_out(&self, mut last: Vec<(Errand, String)>, seed: u64) -> Result<Vec<Client>> {
+    async fn sell_out(&self, last: Vec<(Errand, String)>, seed: u64) -> Result<Vec<Client>> {
         let (ground, offer) = (self.ground, self.offer);
         let snapshot = ground.sources.redis().snapshot(&offer.live).await?;
         let left = snapshot.stock.get(&offer.sku).context("the sku")?.left;
@@ -287,6 +325,30 @@ impl Sale<'_> {
         if surplus > 0 {
             setup::adjust(&ground.target, offer, -surplus, &format!("last-{seed}")).await?;
         }
+        self.send(last).await
+    }
+
+    /// Units come back while no front is connected to Redis, so that no notice tells; as many buyers as before come for them.
+    async fn sell_what_came_back(
+        &self,
+        buyers: Vec<(Errand, String)>,
+        seed: u64,
+    ) -> Result<Vec<Client>> {
+        let (ground, by) = (self.ground, i64::try_from(DRILL_LAST_UNITS)?);
+        let fronts = || ground.fronts.iter();
+        fronts().for_each(|front| front.redis.set(Toxic::Refuse));
+        setup::adjust(&ground.target, self.offer, by, &format!("back-{seed}")).await?;
+        // What came back within the last second, nobody must know yet.
+        sleep(DRILL_WARM_UP + DRILL_TAIL).await;
+        fronts().for_each(|front| front.redis.heal());
+        for front in fronts() {
+            front.ready().await?;
+        }
+        self.send(buyers).await
+    }
+
+    /// All at once.
+    async fn send(&self, mut last: Vec<(Errand, String)>) -> Result<Vec<Client>> {
         let now = clock::instant().saturating_duration_since(self.market.origin);
         for (errand, _) in &mut last {
             errand.due = now;

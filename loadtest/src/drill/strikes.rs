@@ -13,6 +13,7 @@ use super::{books, disk, network, processes, settings};
 /// If the fault could not be made or healed.
 pub(super) async fn strike(fault: &Fault, scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {
     match fault.id {
+        "calm" => Ok(()),
         "F1" => processes::front_killed(scene, rng).await,
         "F2" => processes::front_frozen(scene, rng).await,
         "F3" => processes::writer_killed(scene, rng).await,

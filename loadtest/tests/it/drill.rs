@@ -35,8 +35,25 @@ fn faults_of_every_kind_cost_nobody_anything() {
 }
 
 #[test]
+fn bugs_that_are_planted_are_caught() {
+    let bugs = ["no-idempotency-record", "refusal-after-write"];
+    let output = drill(&[&["--planted"], &bugs[..], &["--json"]].concat());
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let object: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    let rows = object["bugs"].as_array().unwrap();
+    assert_eq!(rows.len(), bugs.len());
+    for (row, name) in rows.iter().zip(bugs) {
+        assert_eq!((&row["name"], &row["caught"]), (&name.into(), &true.into()));
+    }
+}
+
+#[test]
 fn what_cannot_be_drilled_is_named() {
-    for args in [&["F99"][..], &[], &["--hours", "0"]] {
+    for args in [&["F99"][..], &[], &["--hours", "0"], &["--planted", "x"]] {
         let output = drill(args);
         assert_eq!(output.status.code(), Some(64), "{args:?}");
         assert!(output.stdout.is_empty());
@@ -47,14 +64,15 @@ fn what_cannot_be_drilled_is_named() {
 }
 
 #[test]
-fn the_engine_that_is_shipped_has_no_crash_points() {
-    let has = |program: &str| {
+fn the_engine_that_is_shipped_has_neither_crash_points_nor_planted_bugs() {
+    let has = |program: &str, words: &[u8]| {
         let path = Path::new(LOADTEST).with_file_name(program);
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|_| panic!("{}: run: make drill-programs", path.display()));
-        let words = b"CRASH_POINT_FILE";
         bytes.windows(words.len()).any(|window| window == words)
     };
-    assert!(has("doorbuster-engine-drill"));
-    assert!(!has("doorbuster-engine"));
+    for words in [&b"CRASH_POINT_FILE"[..], b"PLANTED_BUG", b"no-run-id-check"] {
+        assert!(has("doorbuster-engine-drill", words));
+        assert!(!has("doorbuster-engine", words));
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::keys::Keys;
+use crate::planted;
 
 /// One file of `lua/`.
 #[derive(Debug)]
@@ -57,7 +58,11 @@ impl Script {
     pub fn loaded(&self) -> &Loaded {
         self.loaded.get_or_init(|| {
             let (shebang, body) = self.source.split_once('\n').unwrap_or((self.source, ""));
-            let source = format!("{shebang}\n{}\n{body}", FENCE.source);
+            let (fence, body) = (
+                planted::lua(FENCE.name, FENCE.source),
+                planted::lua(self.name, body),
+            );
+            let source = format!("{shebang}\n{fence}\n{body}");
             let sha1 = fred::util::sha1_hash(&source);
             Loaded { source, sha1 }
         })
