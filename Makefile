@@ -12,7 +12,7 @@ LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
 DRILL_ENGINE := $(CARGO) build --release -p doorbuster-engine --features crash-points,planted-bugs --bin doorbuster-engine-drill
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench drill drill-programs build setup fmt lint
+.PHONY: help demo test bench drill drill-long drill-programs build setup fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: setup build ## the parts (times, then instructions if valgrind is there),
 
 drill: setup drill-programs ## break real processes under load, one fault after the other, then several at once; twenty minutes
 	$(LOADTEST) drill --all $(ARGS)
+
+drill-long: setup drill-programs ## as many kills, power cuts and acknowledgements as RELIABILITY.md tells of; forty minutes
+	$(LOADTEST) drill --documented --json $(ARGS)
 
 drill-programs: build ## build what drills need beside the three programs: an engine with crash points and planted bugs
 	$(DRILL_ENGINE)

@@ -139,8 +139,9 @@ pub const DRILL_RATE: u32 = 600;
 pub const DRILL_RATE_MAX: u32 = 5_000;
 /// Connections that they share.
 pub const DRILL_CONNECTIONS: usize = 200;
-/// The longest outage of a fault.
+/// The longest outage of a fault, and one of those of which there are many.
 pub const DRILL_OUTAGE_SECONDS: u64 = 60;
+pub const DRILL_OUTAGE_SECONDS_SHORT: u64 = 2;
 /// How long buyers come in one round at most; the longest faults last a minute.
 pub const DRILL_ROUND_SECONDS_MAX: u32 = 150;
 /// Before the first fault of a round, so that there is something to lose; between two; and after the last.
@@ -162,9 +163,13 @@ pub const DRILL_CRASH_BOUND: Duration = Duration::from_secs(20);
 pub const DRILL_ROUNDS_PER_STAGE: u32 = 8;
 /// Cycles of one fault, and hours of a drill, that can be asked for.
 pub const DRILL_CYCLES_MAX: u32 = 100_000;
+/// Strikes of one round: its buyers last no longer.
+pub const DRILL_STRIKES_MAX: u32 = 50;
 pub const DRILL_HOURS_MAX: f64 = 240.0;
 /// Until a round with a planted bug counts as one that the bug keeps from ending; without it the same round must end in time.
 pub const DRILL_PLANTED_BOUND: Duration = Duration::from_secs(60);
+/// Until its books count as ones that the bug keeps from being complete.
+pub const DRILL_PLANTED_FLUSH: Duration = Duration::from_secs(15);
 /// Recovery goals: selling again after Redis is back; books complete after MySQL is back; a process that was told to stop has
 /// stopped; goodput after a retry storm.
 pub const DRILL_READMISSION: Duration = Duration::from_secs(5);

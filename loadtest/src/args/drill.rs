@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::limits::{
     DRILL_CYCLES_MAX, DRILL_HOURS_MAX, DRILL_OUTAGE_SECONDS, DRILL_RATE, DRILL_RATE_MAX,
+    DRILL_STRIKES_MAX,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -14,6 +15,7 @@ Examples:
   doorbuster-loadtest drill F6
   doorbuster-loadtest drill F5 F6 --cycles 100
   doorbuster-loadtest drill --all --seed 7
+  doorbuster-loadtest drill --documented --seed 7     as many kills and acknowledgements as RELIABILITY.md tells of
   doorbuster-loadtest drill --planted                 gives engines one bug after the other: is each caught?
   doorbuster-loadtest drill --seed 7 --hours 2        two to four faults at once, drawn from the seed, for two hours
 ";
@@ -38,6 +40,12 @@ pub struct DrillArgs {
     /// Times that each fault strikes; unless given, as often as its line in --list says.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(DRILL_CYCLES_MAX)))]
     pub cycles: Option<u32>,
+    /// Times that it strikes in one round; unless given, few.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(DRILL_STRIKES_MAX)))]
+    pub strikes: Option<u32>,
+    /// As many kills, power cuts and acknowledgements as RELIABILITY.md tells of, or the share of the faults named.
+    #[arg(long, conflicts_with_all = ["all", "hours", "cycles", "strikes", "rate"])]
+    pub documented: bool,
     /// How long the database is away in F12.
     #[arg(long, default_value_t = DRILL_OUTAGE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=DRILL_OUTAGE_SECONDS))]
     pub outage: u64,

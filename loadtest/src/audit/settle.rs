@@ -24,6 +24,8 @@ pub struct Settled {
 pub struct Sources {
     redis: Reader,
     store: Store,
+    /// How long the books are waited for.
+    flush_bound: Duration,
 }
 
 /// How far the books are.
@@ -39,7 +41,15 @@ impl Sources {
         Ok(Self {
             redis: Reader::connect(redis_url).await?,
             store: Store::connect(database_url).await?,
+            flush_bound: FLUSH_BOUND,
         })
+    }
+
+    /// The same, but the books are not waited for any longer than this.
+    #[must_use]
+    pub fn within(mut self, flush_bound: Duration) -> Self {
+        self.flush_bound = flush_bound;
+        self
     }
 
     /// The reader of the live sale.
@@ -61,18 +71,18 @@ impl Sources {
     /// # Errors
     /// If they do not get there within a bound.
     pub async fn wait_flushed(&self, live: &LiveId, since: Instant) -> Result<Duration> {
-        let began = clock::instant();
+        let (began, bound) = (clock::instant(), self.flush_bound);
         let mut target = None;
         loop {
             match self.look(live, &mut target).await {
                 Ok(Flush::Complete) => {
                     return Ok(clock::instant().saturating_duration_since(since));
                 }
-                Err(error) if error.is::<NotThere>() || began.elapsed() > FLUSH_BOUND => {
+                Err(error) if error.is::<NotThere>() || began.elapsed() > bound => {
                     return Err(error);
                 }
-                Ok(Flush::At(seq)) if began.elapsed() > FLUSH_BOUND => {
-                    bail!("the books are at event {seq} of {target:?} after {FLUSH_BOUND:?}")
+                Ok(Flush::At(seq)) if began.elapsed() > bound => {
+                    bail!("the books are at event {seq} of {target:?} after {bound:?}")
                 }
                 // A server that is just being started again is waited for.
                 Ok(Flush::At(_)) | Err(_) => sleep(POLL_STEP).await,
@@ -118,7 +128,10 @@ impl Sources {
     }
 
     /// What will not come to rest is read as it is; the judgement says what does not fit.
-    async fn read_restless(&self, live: &LiveId) -> Result<Settled> {
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn read_restless(&self, live: &LiveId) -> Result<Settled> {
         Ok(Settled {
             live: self.redis.read(live).await?,
             books: self.store.read(live).await?,

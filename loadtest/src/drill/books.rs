@@ -10,7 +10,12 @@ use tokio::time::sleep;
 use super::ground::Ground;
 use super::scene::{Scene, some_ms};
 use super::store::{CONNECTIONS_FEW, Session};
+use crate::limits::DRILL_OUTAGE_SECONDS;
 use crate::wire::Toxic;
+
+/// What is counted.
+pub(super) const KILLED: &str = "kill -9 of mariadb";
+pub(super) const LONG_AWAY: &str = "mariadb away for a minute, books complete in time";
 
 /// How often all sessions are ended, one after the other.
 const CUTS: u32 = 5;
@@ -22,6 +27,7 @@ const CROSSINGS: u32 = 10;
 pub(super) async fn away(scene: &Scene<'_>) -> Result<()> {
     let ground = scene.ground;
     ground.mariadb(|mariadb| mariadb.kill9()).await?;
+    scene.ended(KILLED);
     let began = clock::instant();
     while began.elapsed() < scene.outage {
         // The sale goes on without its books.
@@ -29,7 +35,11 @@ pub(super) async fn away(scene: &Scene<'_>) -> Result<()> {
         sleep(Duration::from_millis(500)).await;
     }
     ground.mariadb(|mariadb| mariadb.start()).await?;
-    scene.drained(clock::instant()).await
+    scene.drained(clock::instant()).await?;
+    if scene.outage.as_secs() >= DRILL_OUTAGE_SECONDS {
+        scene.ended(LONG_AWAY);
+    }
+    Ok(())
 }
 
 pub(super) async fn in_trouble(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {

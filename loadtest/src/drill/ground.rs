@@ -15,7 +15,7 @@ use super::talk;
 use crate::audit::settle::Sources;
 use crate::client::endpoint::Reach;
 use crate::config::Secret;
-use crate::limits::{DRILL_FRONTS, DRILL_WRITERS};
+use crate::limits::{DRILL_FRONTS, DRILL_PLANTED_FLUSH, DRILL_WRITERS};
 use crate::target::{Running, Target, Wanted};
 use crate::wire::Wire;
 
@@ -97,9 +97,13 @@ impl Ground {
         };
         let audit = wire_to(stage.redis_url())?;
         let redis_url = format!("redis://{}", audit.address);
+        let sources = Sources::connect(&redis_url, &stage.database_url()).await?;
         let ground = Self {
             target: Target::reach(&Wanted::Running(running)).await?,
-            sources: Sources::connect(&redis_url, &stage.database_url()).await?,
+            sources: match planted {
+                Some(_) => sources.within(DRILL_PLANTED_FLUSH),
+                None => sources,
+            },
             audit,
             shim: Shim::of(stage.dir(), shim::REDIS),
             fronts,
@@ -216,10 +220,15 @@ impl Ground {
 
     /// How often writers have raised this alarm.
     pub(super) fn alarms(&self, name: &str) -> Result<usize> {
+        self.alarms_of(&self.writers, name)
+    }
+
+    /// How often these have.
+    pub(super) fn alarms_of(&self, members: &[Member], name: &str) -> Result<usize> {
         let alarm = format!("alarm=\"{name}\"");
         let mut count = 0;
-        for writer in &self.writers {
-            let log = std::fs::read_to_string(writer.server.log_path())?;
+        for member in members {
+            let log = std::fs::read_to_string(member.server.log_path())?;
             count += log.matches(&alarm).count();
         }
         Ok(count)

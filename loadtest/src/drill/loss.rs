@@ -18,10 +18,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::sleep;
 
+use super::ending::Sale;
 use super::ground::{Ground, Redises, blocking};
 use super::lost::{self, Loss};
 use super::processes;
-use super::round::{Outcome, Sale, Task, plan};
+use super::round::{Outcome, Task, plan};
 use super::scene::{Company, Goal, Scene, some_ms};
 use super::talk;
 use crate::limits::{DRILL_WARM_UP, POLL_STEP};
@@ -122,6 +123,7 @@ pub(super) async fn round(task: &Task, name: &str) -> Result<Outcome> {
     });
     let (mut clients, mut outcome) = (clients?, Outcome::default());
     outcome.clients(&clients, true);
+    outcome.none_sold_out(&clients);
     scene.note(|notes| notes.cycles += 1);
     outcome.take(scene.into_notes());
     let loss = match lost {
@@ -142,6 +144,7 @@ pub(super) async fn round(task: &Task, name: &str) -> Result<Outcome> {
         offer: &plan.offer,
         market: &market,
         header,
+        epoch: loss.epoch_now,
     };
     let listed = lost::give_again(&sale, &loss, &mut clients, &mut outcome).await?;
     if listed != told || (told > 0) != (ground.alarms("lost")? > 0) {
@@ -203,7 +206,11 @@ async fn lose(scene: &Scene<'_>, act: Act, rng: &mut StdRng) -> Result<Loss> {
     }
     let noticed = ground.alarms("rewind")?;
     let at_us = take_away(scene, act).await?;
+    let mut noted = 0;
     if act.fronts_die {
+        let mut operator = ground.session().await?;
+        noted = operator.noted(scene.live, epoch).await?;
+        operator.end().await;
         for writer in &ground.writers {
             writer.act(|server| server.thaw()).await?;
         }
@@ -223,6 +230,7 @@ async fn lose(scene: &Scene<'_>, act: Act, rng: &mut StdRng) -> Result<Loss> {
         epoch_now,
         at_us,
         may_lose: act.may_lose(),
+        noted,
     })
 }
 

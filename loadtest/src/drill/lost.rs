@@ -12,7 +12,8 @@ use doorbuster_core::journal::Event;
 use doorbuster_core::receipt::ReceiptKey;
 use tokio::task::JoinSet;
 
-use super::round::{Outcome, Sale};
+use super::ending::Sale;
+use super::round::Outcome;
 use crate::audit::facts::{Books, JournalRow};
 use crate::client::course;
 use crate::crowd::{Behaviour, Errand};
@@ -28,6 +29,8 @@ pub(super) struct Loss {
     pub(super) at_us: u64,
     /// Whether something acknowledged may be gone.
     pub(super) may_lose: bool,
+    /// The last event that the books had, or an engine had noted there, when it was gone.
+    pub(super) noted: u64,
 }
 
 impl Loss {
@@ -70,6 +73,10 @@ pub(super) async fn give_again(
     let buyers: HashSet<usize> = gone.iter().map(|gone| gone.client).collect();
     outcome.listed += buyers.len() as u64;
     outcome.honoured += present(sale, &gone, clients, outcome).await?;
+    if !gone.is_empty() && !loss.is_rebuilt() && ground.alarms_of(&ground.fronts, "receipt")? == 0 {
+        let text = "receipts prove a loss that nobody had noticed, and there was no alarm";
+        outcome.broken.push(text.into());
+    }
     let listed = books.journal.iter().filter(|row| is_lost(row)).count();
     Ok(listed as u64)
 }
@@ -113,11 +120,14 @@ fn unexplained(gone: &[Gone], clients: &[Client], books: &Books, loss: &Loss) ->
     let of_before = || books.journal.iter().filter(|row| row.epoch <= loss.epoch);
     let lost = of_before().filter(|row| is_lost(row));
     let lost: HashSet<u64> = lost.map(|row| row.seq).collect();
-    // What nobody noted is not even counted as lost: it lies beyond the end of its generation.
-    let last = of_before().map(|row| row.seq).max().unwrap_or(0);
+    // What nobody noted is not even counted as lost: it lies beyond the end of its generation. If nobody noted any of it, that goes on.
+    let last = if loss.is_rebuilt() {
+        of_before().map(|row| row.seq).max().unwrap_or(0)
+    } else {
+        loss.noted
+    };
     let mut wrong = Vec::new();
-    let may_be = loss.may_lose && loss.is_rebuilt();
-    if !may_be && !gone.is_empty() {
+    if !loss.may_lose && !gone.is_empty() {
         wrong.push(format!(
             "{} acceptances are gone, and nothing may be: {:?}",
             gone.len(),
@@ -290,6 +300,7 @@ mod tests {
             epoch_now: 2,
             at_us: 100,
             may_lose: true,
+            noted: 0,
         };
         assert!(
             found(&[(50, 7), (50, 9)], &[7], loss).is_empty(),
@@ -297,17 +308,17 @@ mod tests {
         );
         assert!(found(&[(50, 6)], &[7], loss)[0].contains("not listed as lost: events [6]"));
         assert!(found(&[(101, 7)], &[7], loss)[0].contains("asked for after the loss"));
-        for kept in [
-            Loss {
-                may_lose: false,
-                ..loss
-            },
-            Loss {
-                epoch_now: 1,
-                ..loss
-            },
-        ] {
-            assert!(found(&[(50, 7)], &[7], kept)[0].contains("nothing may be"));
-        }
+        let kept = Loss {
+            may_lose: false,
+            ..loss
+        };
+        assert!(found(&[(50, 7)], &[7], kept)[0].contains("nothing may be"));
+        let unnoticed = |noted| Loss {
+            epoch_now: 1,
+            noted,
+            ..loss
+        };
+        assert!(found(&[(50, 7)], &[], unnoticed(6)).is_empty());
+        assert!(found(&[(50, 7)], &[], unnoticed(7))[0].contains("not listed"));
     }
 }

@@ -1,10 +1,10 @@
 //! Drills: real processes are broken while a crowd is there, and afterwards every audit number must still be zero.
 //!
-//! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs, each of ours a [`member`]; [`scene`]
-//! is one round as faults see it, and [`strikes`] leads to them: [`processes`], [`disk`], [`books`], [`network`],
-//! [`settings`]; [`round`] holds a round and judges it, [`loss`] one in which Redis loses data, with [`lost`] for what that cost,
-//! [`storm`] one of retries; [`planted`] holds rounds that must fail;
-//! [`shim`] is loaded into Redis for its clock and its disk; [`report`] says what came of it.
+//! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs, each of ours
+//! a [`member`]; [`scene`] is one round as faults see it, and [`strikes`] leads to them: [`processes`], [`disk`], [`books`],
+//! [`network`], [`settings`]; [`round`] holds a round, and [`ending`] judges it; [`loss`] holds one in which Redis loses data,
+//! with [`lost`] for what that cost, [`storm`] one of retries, [`planted`] those that must fail, [`documented`] as many as are
+//! promised; [`shim`] is loaded into Redis for its clock and its disk; [`report`] says what came of it.
 //!
 //! Everything that is drawn is drawn from a seed. Only processes of the stage are ever signalled.
 
@@ -23,6 +23,8 @@ mod network;
 mod processes;
 mod settings;
 
+mod documented;
+mod ending;
 mod loss;
 mod lost;
 mod planted;
@@ -75,7 +77,12 @@ async fn drill(args: &DrillArgs) -> Result<Verdict> {
         say_all(args, &report.table(), &report)?;
         report.all_caught()
     } else {
-        let report = drill_all(args, &wanted(args)?).await?;
+        let seed = args.seed.unwrap_or_else(|| rand::rng().random());
+        let report = if args.documented {
+            documented::run(args, seed, &documented::faults(&named(args)?)).await
+        } else {
+            drill_all(args, seed, &wanted(args)?).await
+        };
         say_all(args, &report.table(), &report)?;
         report.holds()
     };
@@ -114,63 +121,88 @@ fn wanted(args: &DrillArgs) -> Result<Vec<&'static Fault>, BadConfig> {
             ))
         };
     }
+    named(args)
+}
+
+fn named(args: &DrillArgs) -> Result<Vec<&'static Fault>, BadConfig> {
     let find = |id: &String| {
         faults::named(id).ok_or_else(|| BadConfig(format!("there is no fault {id}: see --list")))
     };
     args.faults.iter().map(find).collect()
 }
 
-async fn drill_all(args: &DrillArgs, faults: &[&'static Fault]) -> Result<Report> {
-    let seed = args.seed.unwrap_or_else(|| rand::rng().random());
-    say(&format!("seed {seed}"));
+async fn drill_all(args: &DrillArgs, seed: u64, faults: &[&'static Fault]) -> Report {
     let until = args
         .hours
         .map(|hours| clock::instant() + Duration::from_secs_f64(hours * 3_600.0));
-    let mut report = Report { faults: Vec::new() };
-    let mut next_seed = seed;
-    let mut ground = None;
+    let mut series = Series::new(seed, until);
     loop {
         for fault in faults {
-            let mut series = Series {
-                fault,
-                args,
-                row: Row::new(fault, next_seed),
-                until,
-                ground,
-            };
-            next_seed = series.drill(next_seed).await;
-            ground = series.ground;
-            report.faults.push(series.row);
+            series.drill(Dose::asked(args, fault)).await;
         }
         if until.is_none_or(|until| clock::instant() >= until) {
-            return Ok(report);
+            return series.report;
         }
     }
 }
 
-/// The cycles of one fault.
-struct Series<'a> {
+/// How much of a fault.
+#[derive(Debug, Clone, Copy)]
+struct Dose {
     fault: &'static Fault,
-    args: &'a DrillArgs,
-    row: Row,
+    cycles: u32,
+    per_round: u32,
+    /// Buyers a second.
+    rate: u32,
+    /// The longest outage.
+    outage: Duration,
+}
+
+impl Dose {
+    fn asked(args: &DrillArgs, fault: &'static Fault) -> Self {
+        Self {
+            fault,
+            cycles: args.cycles.unwrap_or(fault.cycles),
+            per_round: args.strikes.unwrap_or(fault.per_round),
+            rate: args.rate,
+            outage: args.outage(),
+        }
+    }
+}
+
+/// One fault after the other, and what came of it so far.
+struct Series {
+    /// Of the next round.
+    seed: u64,
     until: Option<Instant>,
     /// With how many rounds have been held on it.
     ground: Option<(Ground, u32)>,
+    report: Report,
 }
 
-impl Series<'_> {
-    /// Holds rounds until there are as many cycles as asked for; returns the seed after the last.
-    async fn drill(&mut self, mut seed: u64) -> u64 {
-        let cycles = self.args.cycles.unwrap_or(self.fault.cycles);
-        let mut done = 0;
-        while done < cycles && self.until.is_none_or(|until| clock::instant() < until) {
-            let strikes = self.fault.per_round.min(cycles - done);
+impl Series {
+    fn new(seed: u64, until: Option<Instant>) -> Self {
+        say(&format!("seed {seed}"));
+        Self {
+            seed,
+            until,
+            ground: None,
+            report: Report::default(),
+        }
+    }
+
+    /// Holds rounds until there are as many cycles as asked for.
+    async fn drill(&mut self, dose: Dose) {
+        let mut row = Row::new(dose.fault, self.seed);
+        let (mut done, until) = (0, self.until);
+        while done < dose.cycles && until.is_none_or(|until| clock::instant() < until) {
+            let strikes = dose.per_round.min(dose.cycles - done);
             let task = Task {
-                fault: self.fault,
-                seed,
+                fault: dose.fault,
+                seed: self.seed,
                 strikes,
-                rate: self.args.rate,
-                outage: self.args.outage(),
+                rate: dose.rate,
+                outage: dose.outage,
                 twist: Twist::Nothing,
                 planted: None,
             };
@@ -181,16 +213,16 @@ impl Series<'_> {
                     ..Outcome::default()
                 },
             };
-            self.say(&task, &outcome);
+            tell(&task, row.cycles(), &outcome);
             if !outcome.holds() {
                 // What is broken now shall not be blamed on the next round.
                 self.ground = None;
             }
-            self.row.add(outcome);
+            row.add(outcome);
             done += strikes;
-            seed = seed.wrapping_add(1);
+            self.seed = self.seed.wrapping_add(1);
         }
-        seed
+        self.report.faults.push(row);
     }
 
     async fn round(&mut self, task: &Task) -> Result<Outcome> {
@@ -212,25 +244,31 @@ impl Series<'_> {
             _ => round::round(ground, task, &name).await,
         }
     }
+}
 
-    fn say(&self, task: &Task, outcome: &Outcome) {
-        let done = self.row.cycles() + outcome.cycles;
-        say(&format!(
-            "{:<5} {:<20} cycle {done}, {} acks: {}",
-            self.fault.id,
-            self.fault.name,
-            outcome.acked,
-            if outcome.holds() { "holds" } else { "BROKEN" }
-        ));
-        if outcome.holds() {
-            return;
-        }
-        for what in &outcome.broken {
-            say(&format!("      {what}"));
-        }
-        say(&format!(
-            "      replay: doorbuster-loadtest drill {} --seed {} --cycles {} --rate {} --outage {}",
-            self.fault.id, task.seed, task.strikes, task.rate, self.args.outage
-        ));
+/// What came of a round, after so many cycles before it, and how to hold it again where it is broken.
+fn tell(task: &Task, before: u32, outcome: &Outcome) {
+    let fault = task.fault;
+    say(&format!(
+        "{:<5} {:<20} cycle {}, {} acks: {}",
+        fault.id,
+        fault.name,
+        before + outcome.cycles,
+        outcome.acked,
+        if outcome.holds() { "holds" } else { "BROKEN" }
+    ));
+    if outcome.holds() {
+        return;
     }
+    for what in &outcome.broken {
+        say(&format!("      {what}"));
+    }
+    say(&format!(
+        "      replay: doorbuster-loadtest drill {} --seed {} --cycles {strikes} --strikes {strikes} --rate {} --outage {}",
+        fault.id,
+        task.seed,
+        task.rate,
+        task.outage.as_secs(),
+        strikes = task.strikes
+    ));
 }

@@ -13,14 +13,17 @@ use super::scene::{Company, Goal, Scene, some_ms};
 use crate::limits::{DRILL_CRASH_BOUND, DRILL_HEALED_BOUND, POLL_STEP};
 
 /// Where a front may end, beside anywhere.
-const FRONT_POINTS: [&str; 3] = [
+pub(super) const FRONT_POINTS: [&str; 3] = [
     "front.after_call",
     "front.before_call",
     "front.before_answer",
 ];
 
+/// Anywhere.
+pub(super) const FRONT_KILLED: &str = "kill -9 of a front";
+
 /// Where a writer may end. Those of a vouch come with a restart of Redis, those of a sweep with a restart of the writer.
-const WRITER_POINTS: [&str; 10] = [
+pub(super) const WRITER_POINTS: [&str; 10] = [
     "writer.before_read",
     "writer.after_read",
     "writer.mid_transaction",
@@ -44,8 +47,10 @@ pub(super) async fn front_killed(scene: &Scene<'_>, rng: &mut StdRng) -> Result<
         front.arm(point, rng.random_range(1..=20))?;
         let ended = front.wait_exit(DRILL_CRASH_BOUND).await;
         ended.with_context(|| format!("crash point {point}"))?;
+        scene.ended(point);
     } else {
         front.act(|server| server.kill9()).await?;
+        scene.ended(FRONT_KILLED);
     }
     sleep(some_ms(rng, 0, 400)).await;
     start_again(front).await?;
@@ -100,6 +105,7 @@ pub(super) async fn writer_killed(scene: &Scene<'_>, rng: &mut StdRng) -> Result
     let gone = timeout(DRILL_CRASH_BOUND, one_is_gone).await;
     writers.iter().for_each(Member::disarm);
     gone.with_context(|| format!("crash point {point}"))?;
+    scene.ended(point);
     sleep(some_ms(rng, 0, 500)).await;
     for writer in writers {
         start_again(writer).await?;

@@ -1,7 +1,10 @@
 //! What a drill says: the list of faults, a line for each round, the table, and the JSON object.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::documented::Counted;
 use super::faults::{FAULTS, Fault};
 use super::round::Outcome;
 use super::scene::{Goal, Recovery};
@@ -24,6 +27,8 @@ pub(super) struct Row {
     lost_and_listed: u64,
     /// Of those, given again to buyers who presented their receipts.
     honoured: u64,
+    /// What was ended, and how often.
+    ended: BTreeMap<&'static str, u32>,
     /// What did not hold, in words.
     broken: Vec<String>,
     #[serde(skip)]
@@ -31,9 +36,12 @@ pub(super) struct Row {
 }
 
 /// The object that `--json` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub(super) faults: Vec<Row>,
+    /// Of a documented run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) counted: Vec<Counted>,
 }
 
 impl Row {
@@ -49,13 +57,27 @@ impl Row {
             recovery_of: "",
             lost_and_listed: 0,
             honoured: 0,
+            ended: BTreeMap::new(),
             broken: Vec::new(),
             worst: None,
         }
     }
 
+    pub(super) fn id(&self) -> &'static str {
+        self.id
+    }
+
     pub(super) fn cycles(&self) -> u32 {
         self.cycles
+    }
+
+    pub(super) fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    /// How often this was ended.
+    pub(super) fn ended(&self, what: &str) -> u64 {
+        self.ended.get(what).copied().unwrap_or(0).into()
     }
 
     pub(super) fn holds(&self) -> bool {
@@ -68,6 +90,9 @@ impl Row {
         self.lost_and_listed += outcome.listed;
         self.honoured += outcome.honoured;
         self.audit += outcome.numbers;
+        for (what, times) in outcome.ended {
+            *self.ended.entry(what).or_default() += times;
+        }
         self.broken.extend(outcome.broken);
         let all = outcome.recoveries.into_iter().chain(self.worst);
         self.worst = all.max_by(|one, other| part(one).total_cmp(&part(other)));
@@ -85,7 +110,7 @@ fn part(recovery: &Recovery) -> f64 {
 
 impl Report {
     pub(super) fn holds(&self) -> bool {
-        self.faults.iter().all(Row::holds)
+        self.faults.iter().all(Row::holds) && self.counted.iter().all(Counted::is_enough)
     }
 
     /// For a terminal.
@@ -100,7 +125,8 @@ impl Report {
                 text += &format!("      {what}\n");
             }
         }
-        text
+        let counted: String = self.counted.iter().map(Counted::line).collect();
+        text + &counted
     }
 }
 
@@ -190,7 +216,12 @@ mod tests {
         });
         assert!(row.holds());
         assert_eq!((row.cycles, row.recovery_of), (3, "selling"));
-        let text = Report { faults: vec![row] }.table();
+        let faults = vec![row];
+        let text = Report {
+            faults,
+            ..Report::default()
+        }
+        .table();
         assert!(text.contains("1.80 s of 5 s selling"), "{text}");
         assert!(text.contains("holds"), "{text}");
     }
@@ -206,7 +237,10 @@ mod tests {
             broken: vec!["two of them".into()],
             ..Outcome::default()
         });
-        let report = Report { faults: vec![row] };
+        let report = Report {
+            faults: vec![row],
+            ..Report::default()
+        };
         assert!(!report.holds());
         let text = report.table();
         assert!(text.contains("lost 2") && text.contains("BROKEN") && text.contains("two of them"));
@@ -216,6 +250,7 @@ mod tests {
     fn the_object_is_the_contracts() {
         let report = Report {
             faults: vec![Row::new(&FAULTS[0], 7)],
+            ..Report::default()
         };
         let text = serde_json::to_string(&report).unwrap();
         let expected = r#"{"faults":[{"id":"F1","name":"engine killed","seed":7,"cycles":0,"acked":0,"recovery_seconds":0.0,"audit":{"oversold":0"#;

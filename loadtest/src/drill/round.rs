@@ -1,33 +1,30 @@
-//! One round: a sale, buyers who come and keep trying, faults in their midst; then everything heals, the last units are fought
-//! for, and the audit holds every answer against Redis and the books.
+//! One round: a sale, buyers who come and keep trying, faults in their midst; then everything heals, and the end begins.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use doorbuster_core::clock;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::sleep;
 
+use super::ending::Sale;
 use super::faults::{FAULTS, Fault, Kind, Part};
 use super::ground::Ground;
 use super::scene::{Company, Notes, Recovery, Scene, some_ms};
 use super::strikes;
-use crate::audit::{self, Finding, Numbers};
-use crate::client::course::Market;
-use crate::crowd::{Behaviour, Errand, Mix};
-use crate::history::{Broken, Client, Header, History, Seen};
+use crate::audit::{Finding, Numbers};
+use crate::crowd::Mix;
+use crate::history::{Broken, Client, Seen};
 use crate::limits::{
-    DRILL_CONNECTIONS, DRILL_DUPLICATES, DRILL_LAST_BUYERS, DRILL_LAST_UNITS, DRILL_PAUSE_MAX,
-    DRILL_ROUND_SECONDS_MAX, DRILL_TAIL, DRILL_WARM_UP,
+    DRILL_CONNECTIONS, DRILL_DUPLICATES, DRILL_PAUSE_MAX, DRILL_ROUND_SECONDS_MAX, DRILL_TAIL,
+    DRILL_WARM_UP,
 };
 use crate::plan::{Losses, Offer, Plan, Scenario};
 use crate::rush;
 use crate::schedule::Arrivals;
 use crate::setup;
-use crate::wire::Toxic;
 
 /// Faults that strike at the same time.
 const AT_ONCE_MAX: usize = 4;
@@ -78,6 +75,8 @@ pub(super) struct Outcome {
     pub(super) listed: u64,
     /// Of those, given again to buyers who presented their receipts.
     pub(super) honoured: u64,
+    /// What was ended, and how often.
+    pub(super) ended: BTreeMap<&'static str, u32>,
     pub(super) broken: Vec<String>,
 }
 
@@ -88,6 +87,7 @@ impl Outcome {
 
     pub(super) fn take(&mut self, notes: Notes) {
         self.cycles += notes.cycles;
+        self.ended.extend(notes.ended);
         self.recoveries.extend(notes.recoveries);
         self.broken.extend(notes.broken);
     }
@@ -114,6 +114,18 @@ impl Outcome {
         if hung > 0 && !may_hang {
             self.broken
                 .push(format!("{hung} clients waited in vain for an answer"));
+        }
+    }
+
+    /// Answers of a sale that had units all the time.
+    pub(super) fn none_sold_out(&mut self, clients: &[Client]) {
+        let told = clients.iter().filter_map(Client::verdict);
+        let told = told.filter(|answer| answer.code.as_deref() == Some("sold_out"));
+        let told = told.count();
+        if told > 0 {
+            self.broken.push(format!(
+                "{told} buyers were told sold out while there were units"
+            ));
         }
     }
 }
@@ -150,7 +162,7 @@ pub(super) fn plan(task: &Task, name: &str) -> Plan {
     }
 }
 
-fn keys_per_user(twist: Twist) -> u32 {
+pub(super) fn keys_per_user(twist: Twist) -> u32 {
     if twist == Twist::TwoKeys { 2 } else { 1 }
 }
 
@@ -191,6 +203,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
     let mut outcome = Outcome::default();
     // Two outages in a row may outlast a client's wait.
     outcome.clients(&clients, company == Company::Among);
+    outcome.none_sold_out(&clients);
     let named = faults.iter().map(|fault| fault.id).collect::<Vec<_>>();
     if named.len() > 1 && !notes.broken.is_empty() {
         outcome
@@ -203,6 +216,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         offer: &plan.offer,
         market: &market,
         header,
+        epoch: 1,
     };
     sale.finish(clients, &mut crowd, task, &mut outcome).await?;
     Ok(outcome)
@@ -263,128 +277,4 @@ async fn act(
     }
     sleep(DRILL_TAIL).await;
     Ok(())
-}
-
-/// A sale after its faults.
-pub(super) struct Sale<'a> {
-    pub(super) ground: &'a Ground,
-    pub(super) offer: &'a Offer,
-    pub(super) market: &'a Arc<Market>,
-    pub(super) header: Header,
-}
-
-impl Sale<'_> {
-    /// Lets the last buyers come, and judges it all.
-    ///
-    /// # Errors
-    /// If the stores cannot be read.
-    pub(super) async fn finish(
-        self,
-        mut clients: Vec<Client>,
-        crowd: &mut impl Iterator<Item = (Errand, String)>,
-        task: &Task,
-        outcome: &mut Outcome,
-    ) -> Result<()> {
-        let some = DRILL_LAST_BUYERS * keys_per_user(task.twist) as usize;
-        let buyers: Vec<(Errand, String)> = crowd.take(some).collect();
-        let mut last = self.sell_out(buyers.clone(), task.seed).await;
-        if let Ok(clients) = &mut last {
-            match task.twist {
-                Twist::Nothing | Twist::TwoKeys => {}
-                Twist::Restock => {
-                    let more = crowd.take(DRILL_LAST_BUYERS).collect();
-                    clients.extend(self.sell_what_came_back(more, task.seed).await?);
-                }
-                Twist::AskAgain => {
-                    for again in self.send(buyers).await? {
-                        let first = clients.iter_mut().find(|first| first.key == again.key);
-                        first.context("the same buyer")?.asks.extend(again.asks);
-                    }
-                }
-            }
-        }
-        match last {
-            Ok(more) => {
-                outcome.clients(&more, false);
-                clients.extend(more);
-                if let Err(error) = self.judge(clients, outcome).await {
-                    outcome.broken.push(format!("the audit: {error:#}"));
-                }
-            }
-            Err(error) => outcome.broken.push(format!("the last units: {error:#}")),
-        }
-        Ok(())
-    }
-
-    /// Leaves few units, and sends more buyers than there are.
-    async fn sell_out(&self, last: Vec<(Errand, String)>, seed: u64) -> Result<Vec<Client>> {
-        let (ground, offer) = (self.ground, self.offer);
-        let snapshot = ground.sources.redis().snapshot(&offer.live).await?;
-        let left = snapshot.stock.get(&offer.sku).context("the sku")?.left;
-        let surplus = i64::try_from(left.saturating_sub(DRILL_LAST_UNITS))?;
-        if surplus > 0 {
-            setup::adjust(&ground.target, offer, -surplus, &format!("last-{seed}")).await?;
-        }
-        self.send(last).await
-    }
-
-    /// Units come back while no front is connected to Redis, so that no notice tells; as many buyers as before come for them.
-    async fn sell_what_came_back(
-        &self,
-        buyers: Vec<(Errand, String)>,
-        seed: u64,
-    ) -> Result<Vec<Client>> {
-        let (ground, by) = (self.ground, i64::try_from(DRILL_LAST_UNITS)?);
-        let fronts = || ground.fronts.iter();
-        fronts().for_each(|front| front.redis.set(Toxic::Refuse));
-        setup::adjust(&ground.target, self.offer, by, &format!("back-{seed}")).await?;
-        // What came back within the last second, nobody must know yet.
-        sleep(DRILL_WARM_UP + DRILL_TAIL).await;
-        fronts().for_each(|front| front.redis.heal());
-        for front in fronts() {
-            front.ready().await?;
-        }
-        self.send(buyers).await
-    }
-
-    /// All at once.
-    async fn send(&self, mut last: Vec<(Errand, String)>) -> Result<Vec<Client>> {
-        let now = clock::instant().saturating_duration_since(self.market.origin);
-        for (errand, _) in &mut last {
-            errand.due = now;
-            // Nobody gives anything back any more.
-            errand.behaviour = Behaviour::Plain;
-        }
-        rush::walk_all(self.market, last, &AtomicBool::new(false)).await
-    }
-
-    async fn judge(self, clients: Vec<Client>, outcome: &mut Outcome) -> Result<()> {
-        let unanswered = clients.iter().filter(|client| client.verdict().is_none());
-        let unanswered = unanswered.count();
-        if unanswered > 0 {
-            outcome
-                .broken
-                .push(format!("{unanswered} buyers gave up without an answer"));
-        }
-        let settled = self.ground.sources.read(&self.offer.live).await?;
-        let header = self.header;
-        let history = History { header, clients };
-        let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
-        outcome.judged(verdict.numbers, &verdict.findings);
-        let left = settled.live.stock.get(&self.offer.sku);
-        let left = left.map(|stock| stock.left);
-        if left != Some(0) {
-            outcome
-                .broken
-                .push(format!("{left:?} units are left, and more were asked for"));
-        }
-        if ledger.expired > 0 {
-            outcome.broken.push(format!(
-                "{} holds expired before their time",
-                ledger.expired
-            ));
-        }
-        outcome.broken.extend(self.ground.panics()?);
-        Ok(())
-    }
 }

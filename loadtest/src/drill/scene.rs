@@ -1,5 +1,6 @@
 //! One round as the faults see it: the ground, the sale, the crowd that is there, and what came of each strike.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,6 +74,8 @@ pub(super) struct Recovery {
 pub(super) struct Notes {
     pub(super) cycles: u32,
     pub(super) recoveries: Vec<Recovery>,
+    /// What was ended, and how often.
+    pub(super) ended: BTreeMap<&'static str, u32>,
     /// What did not hold, in words.
     pub(super) broken: Vec<String>,
     /// Buyers beside the crowd.
@@ -139,6 +142,11 @@ impl<'a> Scene<'a> {
         self.notes
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts something that was ended.
+    pub(super) fn ended(&self, what: &'static str) {
+        self.note(|notes| *notes.ended.entry(what).or_default() += 1);
     }
 
     /// Something that must hold and does not.

@@ -141,6 +141,22 @@ impl Session {
         self.run("rollback").await
     }
 
+    /// The last event of `epoch` that the books have, or that an engine has noted there.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub(super) async fn noted(&mut self, live: &LiveId, epoch: u32) -> Result<u64> {
+        let query = "-- noted
+            select cast(greatest(c.seq, coalesce(max(s.seq), 0)) as unsigned)
+            from journal_cursor c left join engine_sightings s on s.sale_id = c.sale_id and s.epoch = ?
+            where c.sale_id = ? group by c.seq";
+        let noted = sqlx::query_scalar(query).bind(epoch).bind(live.book_id());
+        noted
+            .fetch_one(&mut self.0)
+            .await
+            .context("what engines noted")
+    }
+
     /// Deadlocks so far; `None` where the server does not count them there.
     ///
     /// # Errors

@@ -77,6 +77,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
     let clients = told::clients(vec![calm, storm, after], &buyers);
     // A client whose request met the frozen Redis hears from its engine that the outcome is unknown.
     outcome.clients(&clients, false);
+    outcome.none_sold_out(&clients);
     let settled = ground.sources.read(&offer.live).await?;
     let history = History { header, clients };
     let (verdict, _) = audit::judge(&history, &settled.live, &settled.books)?;
