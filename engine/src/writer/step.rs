@@ -8,7 +8,7 @@ use doorbuster_core::ids::LiveId;
 use doorbuster_core::journal::{Entry, StreamId};
 use doorbuster_core::planted;
 use metrics::{counter, histogram};
-use sqlx::MySqlPool;
+use sqlx::{MySql, MySqlPool, Transaction};
 
 use super::continuity::{self, Continuity};
 use super::rebuild::Rebuilds;
@@ -103,11 +103,28 @@ impl Step<'_> {
         if applied.dead_letters > DEAD_LETTERS_PER_MINUTE_MAX {
             return Ok(Stepped::Poisoned);
         }
+        self.commit(transaction, &book_id, &moved).await?;
+        histogram!(names::WRITER_TRANSACTION_SECONDS).record(started.elapsed().as_secs_f64());
+        counter!(names::WRITER_EVENTS).increment(applied.events as u64);
+        self.trim(&moved).await;
+        crash::point("writer.after_trim");
+        Ok(Stepped::Wrote {
+            dead_letters: applied.dead_letters,
+        })
+    }
+
+    /// The cursor with all that is written, in one.
+    async fn commit(
+        &self,
+        mut transaction: Transaction<'_, MySql>,
+        book_id: &str,
+        moved: &Cursor,
+    ) -> anyhow::Result<()> {
         if planted::is("trim-before-commit") {
-            self.trim(&moved).await;
+            self.trim(moved).await;
         }
         if !planted::is("cursor-outside-transaction") {
-            store::move_cursor(&mut transaction, &book_id, &moved)
+            store::move_cursor(&mut transaction, book_id, moved)
                 .await
                 .context("move the cursor")?;
         }
@@ -116,16 +133,10 @@ impl Step<'_> {
         crash::point("writer.after_commit");
         if planted::is("cursor-outside-transaction") {
             let mut second = self.pool.begin().await.context("begin")?;
-            store::move_cursor(&mut second, &book_id, &moved).await?;
+            store::move_cursor(&mut second, book_id, moved).await?;
             second.commit().await.context("commit")?;
         }
-        histogram!(names::WRITER_TRANSACTION_SECONDS).record(started.elapsed().as_secs_f64());
-        counter!(names::WRITER_EVENTS).increment(applied.events as u64);
-        self.trim(&moved).await;
-        crash::point("writer.after_trim");
-        Ok(Stepped::Wrote {
-            dead_letters: applied.dead_letters,
-        })
+        Ok(())
     }
 
     async fn read(&self, from: &StreamId) -> anyhow::Result<Vec<Entry>> {
