@@ -44,7 +44,7 @@ pub struct DrillArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(DRILL_STRIKES_MAX)))]
     pub strikes: Option<u32>,
     /// As many kills, power cuts and acknowledgements as RELIABILITY.md tells of, or the share of the faults named.
-    #[arg(long, conflicts_with_all = ["all", "hours", "cycles", "strikes", "rate"])]
+    #[arg(long, conflicts_with_all = ["all", "hours", "cycles", "strikes", "rate", "planted"])]
     pub documented: bool,
     /// How long the database is away in F12.
     #[arg(long, default_value_t = DRILL_OUTAGE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=DRILL_OUTAGE_SECONDS))]
