@@ -1,7 +1,7 @@
 //! The vocabulary that engine, back-office and harness share: what a sale is, and how Redis is asked about it.
 //!
 //! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`], [`handover`]), what
-//! bounds them ([`limits`], [`clock`]), who is asking ([`claims`], [`receipt`]), and the typed front of the scripts
+//! bounds them ([`limits`], [`clock`]), how a line moves ([`line`]), who is asking ([`claims`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
 //! ([`keys`], [`gate`]); [`planted`] is for drills alone.
 
 pub mod handover;
@@ -13,8 +13,12 @@ pub mod record;
 pub mod clock;
 pub mod limits;
 
+pub mod line;
+
 pub mod claims;
 pub mod receipt;
+pub mod signed;
+pub mod ticket;
 
 pub mod gate;
 pub mod keys;

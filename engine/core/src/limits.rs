@@ -77,7 +77,27 @@ pub const TOKEN_SECRET_BYTES_MIN: usize = 32;
 /// Bytes of a bearer token at most.
 pub const TOKEN_BYTES_MAX: usize = 2_048;
 
+/// Life of a ticket from when it was signed: longer than any place may last. One that is half as old is signed anew with a poll.
+pub const TICKET_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of a ticket at most: the longest ids and numbers, in base64.
+pub const TICKET_BYTES_MAX: usize = 320;
+/// Bytes of an invite at most.
+pub const INVITE_BYTES_MAX: usize = 256;
+/// How long an admitted place may last (`place_seconds`): time to fill a basket, and no longer than a ticket by far.
+pub const PLACE_LIFE_MIN: Duration = Duration::from_secs(5);
+pub const PLACE_LIFE_MAX: Duration = Duration::from_secs(3_600);
+pub const PLACE_LIFE: Duration = Duration::from_secs(120);
+/// People that a line may be told to admit in a second (`per_second`).
+pub const ADMIT_PER_SECOND_MAX: u32 = 100_000;
+/// Admitted and unspent places to units left (`factor`), at least and at most.
+pub const FACTOR_MIN: f64 = 0.1;
+pub const FACTOR_MAX: f64 = 20.0;
+
 const _: () = {
+    assert!(
+        2 * PLACE_LIFE_MAX.as_secs() <= TICKET_LIFE.as_secs(),
+        "a ticket that is signed anew at half its life outlives its place"
+    );
     assert!(
         LINES_PER_REQUEST_MAX <= BATCH_LINES_MAX,
         "a full request must fit a batch"

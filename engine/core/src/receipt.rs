@@ -1,18 +1,13 @@
 //! Receipts: our signature under what was accepted, so that a buyer can prove it after a loss (design §5).
 //!
-//! `<payload>.<mac>`, both base64url; the payload is `id|sale|user|lines|epoch|seq|deadline_ms|ack level`. The key is
-//! derived from the token secret, so that no token can pass for a receipt.
+//! The payload is `id|sale|user|lines|epoch|seq|deadline_ms|ack level`, signed as `signed` says.
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-use crate::claims::{SecretTooShort, keyed};
+use crate::claims::SecretTooShort;
 use crate::ids::{LiveId, ReservationId, UserId};
 use crate::record::{Line, parse_lines};
+use crate::signed::SigningKey;
 
 const PURPOSE: &[u8] = b"doorbuster receipt v1";
 
@@ -45,37 +40,18 @@ pub struct Proven {
 }
 
 /// Signs and checks receipts.
-#[derive(Clone)]
-pub struct ReceiptKey(Hmac<Sha256>);
-
-impl std::fmt::Debug for ReceiptKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ReceiptKey(redacted)")
-    }
-}
+#[derive(Debug, Clone)]
+pub struct ReceiptKey(SigningKey);
 
 impl ReceiptKey {
     /// # Errors
     /// [`SecretTooShort`] below 32 bytes.
     pub fn derive(secret: &[u8]) -> Result<Self, SecretTooShort> {
-        let key = keyed(secret)?.chain_update(PURPOSE).finalize().into_bytes();
-        Ok(Self(
-            Hmac::new_from_slice(&key).map_err(|_| SecretTooShort)?,
-        ))
+        SigningKey::derive(secret, PURPOSE).map(Self)
     }
 
     pub fn sign(&self, accepted: &Accepted<'_>) -> String {
-        let payload = payload(accepted);
-        let mac = self
-            .0
-            .clone()
-            .chain_update(&payload)
-            .finalize()
-            .into_bytes();
-        let mut receipt = URL_SAFE_NO_PAD.encode(payload);
-        receipt.push('.');
-        URL_SAFE_NO_PAD.encode_string(mac, &mut receipt);
-        receipt
+        self.0.sign(&payload(accepted))
     }
 
     /// What `receipt` says, if we signed it.
@@ -95,17 +71,7 @@ impl ReceiptKey {
 
     /// The payload of `receipt` if we signed it.
     pub fn verify(&self, receipt: &str) -> Option<String> {
-        let (payload, mac) = receipt.split_once('.')?;
-        let (payload, mac) = (
-            URL_SAFE_NO_PAD.decode(payload).ok()?,
-            URL_SAFE_NO_PAD.decode(mac).ok()?,
-        );
-        self.0
-            .clone()
-            .chain_update(&payload)
-            .verify_slice(&mac)
-            .ok()?;
-        String::from_utf8(payload).ok()
+        self.0.verify(receipt)
     }
 }
 
