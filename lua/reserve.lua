@@ -4,19 +4,24 @@
 A request takes all of its lines or none. The same id with the same body is the same reservation, for the sale's life; the record is
 written with the decrement, so no crash can part them. One journal entry holds the whole batch.
 
-KEYS    1 sale  2 stock  3 users  4 records  5 order  6 journal
+A sale with a line is called with all keys, one without with the first six. Where there is a line, a user reserves who has the number
+that was shown, at whose place admission is offered or given; with the first hold the place has been used, and serves on until its time is up.
+
+KEYS    1 sale  2 stock  3 users  4 records  5 order  6 journal  7 line  8 places  9 offered  10 admitted  11 served
 ARGV    1 call  2 epoch  3 caller_ms  4 ended_max  5 backlog_events_max  6 backlog_bytes_max
-        then per request: id user lines body, with lines as records have them: sku=quantity,..
+        then per request: id user lines body, with lines as records have them: sku=quantity,..; with a line also number place, or nothing twice
 RETURNS decided <call> <now_ms> <seq> <deadline_ms> {sku left}.. {word ..}.. | unknown_sale <call> | unknown_schema <call> <schema> | recovering <call> <why>
         words: held <seq> <count> (so many requests in a row, numbered from seq on) | repeat <record> | mismatch | sold_out <sku> <left> | limit_reached <sku> <limit> | unknown_sku <sku> | not_open | paused | closed | backlog
-WRITES  sale, stock, users, records, order, journal     (only if some request is held)
+        | not_admitted
+WRITES  sale, stock, users, records, order, journal, offered, admitted, served     (only if some request is held)
 REPLAY  same id and body -> repeat with the record, no write; refusals are not stored
-COST    O(requests + lines): 4 reads, INFO, TIME and 6 writes a batch
+COST    O(requests + lines): 4 reads, INFO, TIME and 6 writes a batch; with a line 5 reads and 3 writes more
 ]]
 local sale_key, stock_key, users_key, records_key, order_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local line_key, places_key, offered_key, admitted_key, served_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local call, epoch, caller_ms = ARGV[1], ARGV[2], ARGV[3]
 local ended_max, backlog_events_max, backlog_bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local FIRST, STEP, COMMA = 7, 4, string.byte(',')
+local FIRST, STEP, COMMA = 7, line_key and 6 or 4, string.byte(',')
 
 -- read
 local h, word, why = fence(sale_key, epoch, caller_ms)
@@ -101,6 +106,30 @@ for i = 1, fields_count do
   if counted_now[i] then users[fields[i]] = tonumber(counted_now[i]) end
 end
 
+-- Until when each place that is shown serves, whether it has been used, and who has which number.
+local numbers, untils, is_served, place_ms
+if line_key then
+  local users_asking, places_shown = {}, {}
+  for at = FIRST, last, STEP do
+    users_asking[#users_asking + 1] = ARGV[at + 1]
+    places_shown[#places_shown + 1] = ARGV[at + 5]
+  end
+  numbers, untils, is_served = {}, {}, {}
+  for i, number in ipairs(redis.call('HMGET', places_key, unpack(users_asking))) do numbers[users_asking[i]] = number end
+  place_ms = tonumber(redis.call('HGET', line_key, 'place_ms') or 0)
+  local in_offered, in_admitted = redis.call('ZMSCORE', offered_key, unpack(places_shown)), redis.call('ZMSCORE', admitted_key, unpack(places_shown))
+  for i, until_ms in ipairs(redis.call('ZMSCORE', served_key, unpack(places_shown))) do
+    local place = places_shown[i]
+    if until_ms then
+      untils[place], is_served[place] = tonumber(until_ms), true
+    elseif in_admitted[i] then
+      untils[place] = tonumber(in_admitted[i])
+    elseif in_offered[i] and tonumber(in_offered[i]) > h.now then
+      untils[place] = h.now + place_ms
+    end
+  end
+end
+
 -- refuse, or take into the local tables
 -- Why a user may not have a wish, or nothing. The user's count of ended reservations is at `at` in `fields`, those of the lines follow.
 local function refusal(wish, fields, at, users, ended_max)
@@ -127,6 +156,7 @@ local after_seq = string.format('|%d|', deadline_ms)
 local results, results_count, run = {}, 0, nil
 local rows, counts, order, taken = {}, {}, {}, {}
 local held, counted, field_at = 0, 0, 1
+local used, serves = line_key and {}, line_key and {}
 -- A number becomes text slowly, and most counts are alike.
 local texts = {}
 for at = FIRST, last, STEP do
@@ -137,6 +167,8 @@ for at = FIRST, last, STEP do
     if string.sub(record, -16) == body then outcome, a = 'repeat', record else outcome = 'mismatch' end
   elseif shut then
     outcome = shut
+  elseif line_key and (numbers[user] ~= ARGV[at + 4] or (untils[ARGV[at + 5]] or 0) <= h.now) then
+    outcome = 'not_admitted'
   elseif seq >= events_end or bytes >= bytes_end then
     outcome = 'backlog'
   else
@@ -169,6 +201,12 @@ for at = FIRST, last, STEP do
       counts[counted + 1], counts[counted + 2] = field, digits
       counted = counted + 2
     end
+    local place = line_key and ARGV[at + 5]
+    if place and not is_served[place] then
+      is_served[place] = true
+      used[#used + 1] = place
+      serves[#serves + 1], serves[#serves + 2] = untils[place], place
+    end
     seq, held = seq + 1, held + 1
     record = 'h' .. string.format('%d', seq) .. after_seq .. user .. '|' .. text .. '|' .. body
     bytes = bytes + #record + #id
@@ -199,6 +237,11 @@ if held > 0 then
   redis.call('RPUSH', order_key, unpack(order))
   redis.call('XADD', journal_key, '*', 'e', epoch, 's', h.seq + 1, 'n', held, 't', h.now, 'b', bytes, unpack(rows))
   redis.call('HSET', sale_key, 'seq', seq, 'bytes', bytes, 'last_now_ms', h.now)
+  if used and #used > 0 then
+    redis.call('ZREM', offered_key, unpack(used))
+    redis.call('ZREM', admitted_key, unpack(used))
+    redis.call('ZADD', served_key, unpack(serves))
+  end
 end
 local lefts, lefts_count = {}, 0
 for name, sku in pairs(skus) do

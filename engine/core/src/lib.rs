@@ -1,10 +1,11 @@
 //! The vocabulary that engine, back-office and harness share: what a sale is, and how Redis is asked about it.
 //!
-//! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`], [`handover`]), what
-//! bounds them ([`limits`], [`clock`]), how a line moves ([`line`]), who is asking ([`claims`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
+//! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`], [`handover`], [`hex`]), what
+//! bounds them ([`limits`], [`clock`]), how a line moves ([`line`]) and who is first ([`draw`]), who is asking ([`claims`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
 //! ([`keys`], [`gate`]); [`planted`] is for drills alone.
 
 pub mod handover;
+pub mod hex;
 pub mod ids;
 pub mod journal;
 pub mod money;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod line;
 
 pub mod claims;
+pub mod draw;
 pub mod receipt;
 pub mod signed;
 pub mod ticket;

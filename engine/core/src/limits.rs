@@ -87,6 +87,34 @@ pub const INVITE_BYTES_MAX: usize = 256;
 pub const PLACE_LIFE_MIN: Duration = Duration::from_secs(5);
 pub const PLACE_LIFE_MAX: Duration = Duration::from_secs(3_600);
 pub const PLACE_LIFE: Duration = Duration::from_secs(120);
+/// Numbers that a line gives in each lane: a person each, for any sale there ever was, and 4 MB of bits for the places that are over.
+pub const LINE_PLACES_MAX: u32 = 1 << 24;
+/// How long an offer of admission waits for its user to be told: people near the head ask every second or two.
+pub const OFFER_LIFE: Duration = Duration::from_secs(10);
+/// An engine's report of who is there counts for so long; it reports twice a second.
+pub const REPORT_LIFE: Duration = Duration::from_secs(3);
+/// Places that one report names; behind the last of a report that was cut off nobody is admitted.
+pub const REPORT_PLACES_MAX: usize = 1_024;
+/// Places whose users have been told, in one report.
+pub const TOLD_PLACES_MAX: usize = 1_000;
+/// Places that one call admits, and of each kind of end that it ends.
+pub const ADMIT_PLACES_MAX: usize = 2_000;
+pub const ENDED_PLACES_MAX: usize = 1_000;
+/// Changes of places that one call tells, each of at most what one call changes; and for how long they are kept for an engine
+/// that was away. One that was away for longer looks at all places.
+pub const MOVES_MAX: usize = 20;
+pub const MOVES_LIFE: Duration = Duration::from_secs(60);
+/// After a line was lost, those who had numbers have so long before new ones are given: as long as a stalled client needs to ask
+/// again near the head.
+pub const LINE_RESTORE: Duration = Duration::from_secs(5);
+/// Numbers that are then set aside for those whom no engine alive remembers.
+pub const LINE_GAP: u32 = 10_000;
+/// People a second where the rate follows the engines: at first, at least and at most.
+pub const CAPACITY_RATE_FIRST: u32 = 200;
+pub const CAPACITY_RATE_MIN: u32 = 10;
+pub const CAPACITY_RATE_MAX: u32 = ADMIT_PER_SECOND_MAX;
+/// Places read at once while an engine looks at all that are admitted.
+pub const STANDING_SCAN_COUNT: usize = 1_000;
 /// People that a line may be told to admit in a second (`per_second`).
 pub const ADMIT_PER_SECOND_MAX: u32 = 100_000;
 /// Admitted and unspent places to units left (`factor`), at least and at most.
@@ -112,6 +140,15 @@ const _: () = {
         "lua unpack"
     );
     assert!(2 * LOAD_ROWS_MAX < 7_900, "lua unpack");
+    assert!(
+        2 * ADMIT_PLACES_MAX < 7_900 && 2 * TOLD_PLACES_MAX < 7_900 && ENDED_PLACES_MAX < 7_900,
+        "lua unpack"
+    );
+    assert!(
+        REPORT_LIFE.as_millis() < OFFER_LIFE.as_millis(),
+        "an offer outlives an engine's silence"
+    );
+    assert!(OFFER_LIFE.as_millis() < MOVES_LIFE.as_millis());
     assert!(
         REPLICA_WAIT.as_millis() < SCRIPT_TIMEOUT.as_millis(),
         "a wait in vain is told from an unknown outcome"

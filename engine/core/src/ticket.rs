@@ -167,21 +167,33 @@ impl TicketKeys {
         user: &UserId,
         now_ms: u64,
     ) -> Result<Ticket, TicketRefused> {
-        let payload = self
-            .verified(text, TICKET_BYTES_MAX, |keys| &keys.ticket)
-            .ok_or(TicketRefused::Forged)?;
+        let payload = self.ticket_payload(text)?;
         let (whose, ticket) = parse(payload.as_str()).ok_or(TicketRefused::Forged)?;
-        if whose.0 != sale.as_str() {
-            return Err(TicketRefused::OtherSale);
-        }
-        if whose.1 != user.as_str() {
+        if whose.0 == sale.as_str() && whose.1 != user.as_str() {
             return Err(TicketRefused::OtherUser);
         }
-        let life_ms = u64::try_from(TICKET_LIFE.as_millis()).unwrap_or(u64::MAX);
-        if now_ms >= ticket.issued_ms.saturating_add(life_ms) {
-            return Err(TicketRefused::Expired);
-        }
-        Ok(ticket)
+        judged(whose.0, ticket, sale, now_ms)
+    }
+
+    /// Whose ticket of this sale `text` is, and what it says: where nothing else tells who is asking.
+    ///
+    /// # Errors
+    /// [`TicketRefused`].
+    pub fn whose(
+        &self,
+        text: &str,
+        sale: &SaleId,
+        now_ms: u64,
+    ) -> Result<(UserId, Ticket), TicketRefused> {
+        let payload = self.ticket_payload(text)?;
+        let (whose, ticket) = parse(payload.as_str()).ok_or(TicketRefused::Forged)?;
+        let user = UserId::parse(whose.1).map_err(|_| TicketRefused::Forged)?;
+        Ok((user, judged(whose.0, ticket, sale, now_ms)?))
+    }
+
+    fn ticket_payload(&self, text: &str) -> Result<SmallPayload, TicketRefused> {
+        self.verified(text, TICKET_BYTES_MAX, |keys| &keys.ticket)
+            .ok_or(TicketRefused::Forged)
     }
 
     /// An invite to a sale's first lane, good for the first user who joins with it. `id` is of the alphabet of ids.
@@ -208,6 +220,22 @@ impl TicketKeys {
         let mut all = std::iter::once(&self.current).chain(&self.previous);
         all.find_map(|keys| key(keys).verify_small(text))
     }
+}
+
+fn judged(
+    of_sale: &str,
+    ticket: Ticket,
+    sale: &SaleId,
+    now_ms: u64,
+) -> Result<Ticket, TicketRefused> {
+    if of_sale != sale.as_str() {
+        return Err(TicketRefused::OtherSale);
+    }
+    let life_ms = u64::try_from(TICKET_LIFE.as_millis()).unwrap_or(u64::MAX);
+    if now_ms >= ticket.issued_ms.saturating_add(life_ms) {
+        return Err(TicketRefused::Expired);
+    }
+    Ok(ticket)
 }
 
 /// Sale and user as text, and the rest.
@@ -258,6 +286,10 @@ mod tests {
         assert_eq!(check(&sale, &ann, end_ms), Err(TicketRefused::Expired));
         assert_eq!(check(&other, &ann, 0), Err(TicketRefused::OtherSale));
         assert_eq!(check(&sale, &bob, 0), Err(TicketRefused::OtherUser));
+        let whose = |sale, now| keys(1).whose(&text, sale, now);
+        assert_eq!(whose(&sale, 0), Ok((ann.clone(), TICKET)));
+        assert_eq!(whose(&other, 0), Err(TicketRefused::OtherSale));
+        assert_eq!(whose(&sale, end_ms), Err(TicketRefused::Expired));
         let forged = keys(2).check(&text, &sale, &ann, 0);
         assert_eq!(forged, Err(TicketRefused::Forged));
         let invited = keys(1).invite(&sale, "ann|general|1|1|0");

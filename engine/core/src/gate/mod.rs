@@ -28,6 +28,10 @@ pub mod find;
 pub mod reserve;
 pub mod sweep;
 
+pub mod advance;
+pub mod join;
+pub mod standing;
+
 pub mod snapshot;
 pub mod trim;
 
@@ -61,7 +65,7 @@ use sightings::Sightings;
 use unflushed::Unflushed;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 17] = [
+pub static SCRIPTS: [&Script; 19] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
     &withdraw::SCRIPT,
@@ -72,6 +76,8 @@ pub static SCRIPTS: [&Script; 17] = [
     &cancel::SCRIPT,
     &sweep::SCRIPT,
     &find::SCRIPT,
+    &join::SCRIPT,
+    &advance::SCRIPT,
     &snapshot::SCRIPT,
     &trim::SCRIPT,
     &stake::SCRIPT,

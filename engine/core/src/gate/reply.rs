@@ -5,6 +5,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use super::script::Script;
 use super::{Fenced, GateError};
+use crate::ticket::Place;
 
 /// The elements after the outcome word and the call number.
 #[derive(Debug)]
@@ -82,8 +83,29 @@ impl Reply {
         parsed.ok_or_else(|| self.broken("a number was expected"))
     }
 
+    /// A string, or an integer as one: what a script has computed and what it has only read.
+    pub(crate) fn plain(&mut self) -> Result<String, GateError> {
+        match self.rest.next() {
+            Some(Value::Integer(n)) => Ok(n.to_string()),
+            Some(Value::String(text)) => Ok(text.to_string()),
+            Some(Value::Bytes(bytes)) => String::from_utf8(bytes.to_vec())
+                .map_err(|_| self.broken("a string is not UTF-8")),
+            _ => Err(self.broken("a string or a number was expected")),
+        }
+    }
+
     pub(crate) fn epoch(&mut self) -> Result<u32, GateError> {
         u32::try_from(self.number()?).map_err(|_| self.broken("epoch"))
+    }
+
+    pub(crate) fn small(&mut self) -> Result<u32, GateError> {
+        u32::try_from(self.number()?).map_err(|_| self.broken("a smaller number was expected"))
+    }
+
+    pub(crate) fn place(&mut self) -> Result<Place, GateError> {
+        self.text()?
+            .parse()
+            .map_err(|_| self.broken("a place was expected"))
     }
 
     pub(crate) fn list(&mut self) -> Result<Reply, GateError> {

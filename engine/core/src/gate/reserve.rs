@@ -7,36 +7,56 @@ use super::{Args, Gate, GateError, remembered};
 use crate::ids::{BodyHash, LiveId, ReservationId, SkuId, UserId};
 use crate::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX, ENDED_PER_USER_MAX};
 use crate::record::{Line, Record, lines_text};
+use crate::ticket::Place;
 
 pub static SCRIPT: Script = Script::new(
     "reserve",
-    include_str!("../../../../lua/reserve.lua"),
-    &["sale", "stock", "users", "records", "order", "journal"],
+    SCRIPT_TEXT,
     &[
-        "call",
-        "epoch",
-        "caller_ms",
-        "ended_max",
-        "backlog_events_max",
-        "backlog_bytes_max",
+        "sale", "stock", "users", "records", "order", "journal", "line", "places", "offered",
+        "admitted", "served",
     ],
-    &[
-        "decided",
-        "unknown_sale",
-        "unknown_schema",
-        "recovering",
-        "held",
-        "repeat",
-        "mismatch",
-        "sold_out",
-        "limit_reached",
-        "unknown_sku",
-        "not_open",
-        "paused",
-        "closed",
-        "backlog",
-    ],
+    &ARGV,
+    &OUTCOMES,
 );
+
+/// The same for a sale without a line.
+pub static WITHOUT_LINE: Script = Script::new(
+    "reserve",
+    SCRIPT_TEXT,
+    &["sale", "stock", "users", "records", "order", "journal"],
+    &ARGV,
+    &OUTCOMES,
+);
+
+const SCRIPT_TEXT: &str = include_str!("../../../../lua/reserve.lua");
+
+const ARGV: [&str; 6] = [
+    "call",
+    "epoch",
+    "caller_ms",
+    "ended_max",
+    "backlog_events_max",
+    "backlog_bytes_max",
+];
+
+const OUTCOMES: [&str; 15] = [
+    "decided",
+    "unknown_sale",
+    "unknown_schema",
+    "recovering",
+    "held",
+    "repeat",
+    "mismatch",
+    "sold_out",
+    "limit_reached",
+    "unknown_sku",
+    "not_open",
+    "paused",
+    "closed",
+    "backlog",
+    "not_admitted",
+];
 
 /// One buyer's request: all lines or none.
 #[derive(Debug, Clone)]
@@ -46,6 +66,21 @@ pub struct Reserve {
     pub body: BodyHash,
     /// 1 to 64, no sku twice.
     pub lines: Vec<Line>,
+}
+
+/// One buyer's request in a sale with a line, and the place that its ticket shows; a repeat needs none.
+#[derive(Debug, Clone)]
+pub struct InLine {
+    pub reserve: Reserve,
+    pub shown: Option<Shown>,
+}
+
+/// Where a ticket's user stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    pub number: Place,
+    /// In the order of admission: another than the number where the sale has drawn.
+    pub place: Place,
 }
 
 /// What became of one request.
@@ -74,10 +109,13 @@ pub enum Reserved {
     Closed,
     /// MySQL is too far behind.
     Backlog,
+    /// The sale has a line, and it is not this user's turn.
+    NotAdmitted,
 }
 
 /// Arguments of one request, and the bytes that they have at most in most cases.
 const ARGS_EACH: usize = 4;
+const ARGS_EACH_IN_LINE: usize = 6;
 const BYTES_EACH: usize = 128;
 
 impl Gate {
@@ -92,15 +130,59 @@ impl Gate {
         epoch: u32,
         requests: &[&Reserve],
     ) -> Result<Batch<Reserved>, GateError> {
-        debug_assert!(requests.len() <= BATCH_REQUESTS_MAX);
-        debug_assert!(requests.iter().map(|r| r.lines.len()).sum::<usize>() <= BATCH_LINES_MAX);
+        let mut args = self.reserve_args(epoch);
+        append(&mut args, requests);
+        self.decide(&WITHOUT_LINE, live, epoch, requests, args)
+            .await
+    }
+
+    /// The same in a sale with a line: only whose turn it is gets anything.
+    ///
+    /// # Errors
+    /// As [`Gate::reserve`].
+    pub async fn reserve_in_line(
+        &self,
+        live: &LiveId,
+        epoch: u32,
+        requests: &[&InLine],
+    ) -> Result<Batch<Reserved>, GateError> {
+        let mut args = self.reserve_args(epoch);
+        let count = requests.len();
+        args.reserve(ARGS_EACH_IN_LINE * count, BYTES_EACH * count);
+        let mut before = None;
+        for request in requests {
+            append_one(&mut args, &request.reserve, &mut before, ARGS_EACH_IN_LINE);
+            let (number, place) = match request.shown {
+                Some(shown) => (shown.number.to_string(), shown.place.to_string()),
+                None => (String::new(), String::new()),
+            };
+            args.push(number);
+            args.push(place);
+        }
+        let requests: Vec<&Reserve> = requests.iter().map(|request| &request.reserve).collect();
+        self.decide(&SCRIPT, live, epoch, &requests, args).await
+    }
+
+    fn reserve_args(&self, epoch: u32) -> Args {
         let mut args = self.args(epoch);
         args.push(ENDED_PER_USER_MAX.to_string());
         let backlog_max = self.backlog_max();
         args.push(backlog_max.events.to_string());
         args.push(backlog_max.bytes.to_string());
-        append(&mut args, requests);
-        let mut reply = self.promise(&SCRIPT, live, args).await?;
+        args
+    }
+
+    async fn decide(
+        &self,
+        script: &'static Script,
+        live: &LiveId,
+        epoch: u32,
+        requests: &[&Reserve],
+        args: Args,
+    ) -> Result<Batch<Reserved>, GateError> {
+        debug_assert!(requests.len() <= BATCH_REQUESTS_MAX);
+        debug_assert!(requests.iter().map(|r| r.lines.len()).sum::<usize>() <= BATCH_LINES_MAX);
+        let mut reply = self.promise(script, live, args).await?;
         let batch = decode(&mut reply, requests.len(), |reply| {
             let deadline_ms = reply.number()?;
             Ok(
@@ -132,15 +214,24 @@ fn append(args: &mut Args, requests: &[&Reserve]) {
     args.reserve(ARGS_EACH * requests.len(), BYTES_EACH * requests.len());
     let mut before: Option<&Reserve> = None;
     for request in requests {
-        args.push(request.id.as_bytes());
-        args.push(request.user.as_str());
-        // Most ask for the same as the one before them.
-        match before.replace(request) {
-            Some(same) if same.lines == request.lines => args.push_again(ARGS_EACH),
-            _ => args.push(lines_text(&request.lines)),
-        }
-        args.push(request.body.as_bytes());
+        append_one(args, request, &mut before, ARGS_EACH);
     }
+}
+
+fn append_one<'a>(
+    args: &mut Args,
+    request: &'a Reserve,
+    before: &mut Option<&'a Reserve>,
+    args_each: usize,
+) {
+    args.push(request.id.as_bytes());
+    args.push(request.user.as_str());
+    // Most ask for the same as the one before them.
+    match before.replace(request) {
+        Some(same) if same.lines == request.lines => args.push_again(args_each),
+        _ => args.push(lines_text(&request.lines)),
+    }
+    args.push(request.body.as_bytes());
 }
 
 /// A run of holds, of which at most `most` can be.
@@ -179,6 +270,7 @@ fn refused(word: &str, reply: &mut Reply) -> Result<Reserved, GateError> {
         "paused" => Ok(Reserved::Paused),
         "closed" => Ok(Reserved::Closed),
         "backlog" => Ok(Reserved::Backlog),
+        "not_admitted" => Ok(Reserved::NotAdmitted),
         other => Err(reply.broken(&format!("unknown outcome {other:?}"))),
     }
 }

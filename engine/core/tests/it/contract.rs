@@ -14,12 +14,13 @@ use crate::lua_text::{
     Parts, SECTIONS, calls, code, literals, named_slots, outcome_words, slots, words,
 };
 
-const READS: [&str; 11] = [
-    "EXISTS", "HGET", "HGETALL", "HLEN", "HMGET", "INFO", "LLEN", "LRANGE", "TIME", "XLEN",
-    "XRANGE",
+const READS: [&str; 15] = [
+    "EXISTS", "GETBIT", "HGET", "HGETALL", "HLEN", "HMGET", "INFO", "LLEN", "LRANGE", "TIME",
+    "XLEN", "XRANGE", "ZCARD", "ZMSCORE", "ZRANGE",
 ];
-const WRITES: [&str; 9] = [
-    "HDEL", "HSET", "LTRIM", "PUBLISH", "RENAME", "RPUSH", "UNLINK", "XADD", "XTRIM",
+const WRITES: [&str; 12] = [
+    "HDEL", "HSET", "LTRIM", "PUBLISH", "RENAME", "RPUSH", "SETBIT", "UNLINK", "XADD", "XTRIM",
+    "ZADD", "ZREM",
 ];
 const KEYLESS: [&str; 3] = ["INFO", "PUBLISH", "TIME"];
 
@@ -77,6 +78,14 @@ fn the_readme_maps_every_key() {
         keys.order,
         keys.adjusts,
         keys.journal,
+        keys.line,
+        keys.places,
+        keys.offered,
+        keys.admitted,
+        keys.served,
+        keys.over,
+        keys.alive,
+        keys.moves,
         keys.rebuild,
         keys.next_users,
         keys.next_records,

@@ -195,7 +195,7 @@ async fn told_the_time(scene: &Scene, caller_ms: u64) -> Vec<(&'static str, Vec<
         (&gate::find::SCRIPT, vec![held]),
         (&gate::sweep::SCRIPT, vec![b"100", b"test"]),
         (
-            &gate::reserve::SCRIPT,
+            &gate::reserve::WITHOUT_LINE,
             vec![b"16", b"9999", b"9999", fresh, b"bob", &lines, &body],
         ),
         (

@@ -7,6 +7,7 @@
 )]
 
 mod harness;
+mod in_line;
 mod notices;
 mod rebuilt;
 mod state;
@@ -33,6 +34,10 @@ mod trim;
 mod unflushed;
 mod vouch;
 mod withdraw;
+
+mod advance;
+mod join;
+mod reserve_in_line;
 
 mod races;
 mod replicas;

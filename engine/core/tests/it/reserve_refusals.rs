@@ -254,7 +254,7 @@ async fn no_request_or_no_whole_units_are_a_callers_mistake() {
     let head: [&[u8]; 6] = [b"7", b"1", now.as_bytes(), b"16", b"99", b"9999"];
     assert!(
         scene
-            .call(&gate::reserve::SCRIPT, &head)
+            .call(&gate::reserve::WITHOUT_LINE, &head)
             .await
             .unwrap_err()
             .details()
@@ -272,7 +272,7 @@ async fn no_request_or_no_whole_units_are_a_callers_mistake() {
     ] {
         let request: [&[u8]; 4] = [&[1; 16], b"ann", lines.as_bytes(), &[2; 16]];
         let refused = scene
-            .call(&gate::reserve::SCRIPT, &[&head[..], &request[..]].concat())
+            .call(&gate::reserve::WITHOUT_LINE, &[&head[..], &request[..]].concat())
             .await
             .unwrap_err();
         assert!(
