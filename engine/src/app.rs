@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::receipt::ReceiptKey;
+use doorbuster_core::ticket::TicketKeys;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::ack::AckWatch;
@@ -16,7 +18,10 @@ use crate::config::{Config, Role};
 use crate::front::cors::Cors;
 use crate::front::limit::Limiter;
 use crate::front::request_id::RequestIds;
+use crate::limits::EVENT_STREAMS_MAX;
+use crate::line::Lines;
 use crate::pressure::Pressure;
+use crate::sale::Around;
 use crate::sale::registry::Registry;
 
 /// One engine process.
@@ -32,6 +37,7 @@ pub struct App {
     pub receipts: ReceiptKey,
     /// Of the secret before: its receipts are still honoured.
     pub receipts_previous: Option<ReceiptKey>,
+    pub tickets: TicketKeys,
     pub ack: AckWatch,
     pub cors: Cors,
     pub allowed_hosts: Vec<String>,
@@ -40,6 +46,8 @@ pub struct App {
     pub request_ids: RequestIds,
     pub pressure: Arc<Pressure>,
     pub metrics: PrometheusHandle,
+    /// Streams of events that may still be opened.
+    pub streams: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -54,24 +62,29 @@ impl App {
         let engine_id = Uuid::new_v4();
         gate.remember_unflushed();
         let pressure = Arc::new(Pressure::default());
+        let around = Around {
+            gate: gate.clone(),
+            engine: engine_id.to_string(),
+            pressure: Arc::clone(&pressure),
+            beside,
+            level: config.ack_level,
+            draws: config.draws.clone(),
+            lines: Lines::default(),
+        };
         Self {
             engine_id,
-            registry: Registry::new(
-                gate.clone(),
-                books.clone(),
-                Arc::clone(&pressure),
-                beside,
-                config.ack_level,
-            ),
+            registry: Registry::new(around, books.clone()),
             limiter: Limiter::new(config.rate_per_user, config.rate_total),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),
             receipts_previous: config.receipts_previous.clone(),
+            tickets: config.tickets.clone(),
             ack: AckWatch::new(config.ack_level),
             cors: Cors::new(&config.cors_origins),
             allowed_hosts: config.allowed_hosts.clone(),
             serves_buyers: config.role != Role::Writer,
             request_ids: RequestIds::new(engine_id),
+            streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             draining: AtomicBool::new(false),
             gate,
             books,

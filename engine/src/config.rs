@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbuster_core::claims::TokenKeys;
+use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::backlog::BacklogMax;
 use doorbuster_core::limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX};
 use doorbuster_core::receipt::ReceiptKey;
+use doorbuster_core::ticket::TicketKeys;
 use tracing_subscriber::EnvFilter;
 
 use crate::writer::Pace;
@@ -142,6 +144,8 @@ pub struct Config {
     pub tokens: TokenKeys,
     pub receipts: ReceiptKey,
     pub receipts_previous: Option<ReceiptKey>,
+    pub tickets: TicketKeys,
+    pub draws: DrawKeys,
     log: String,
 }
 
@@ -200,6 +204,11 @@ impl Config {
         let previous = variable("TOKEN_SECRET_PREVIOUS");
         let tokens = TokenKeys::new(current.as_bytes(), previous.as_deref().map(str::as_bytes))
             .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))?;
+        let before = previous.as_deref().map(str::as_bytes);
+        let tickets = TicketKeys::derive(current.as_bytes(), before)
+            .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))?;
+        let draws = DrawKeys::derive(current.as_bytes(), before)
+            .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))?;
         let receipt_key = |secret: &String| {
             ReceiptKey::derive(secret.as_bytes())
                 .map_err(|e| Refused::Bad(format!("TOKEN_SECRET and TOKEN_SECRET_PREVIOUS {e}")))
@@ -231,6 +240,8 @@ impl Config {
             tokens,
             receipts,
             receipts_previous,
+            tickets,
+            draws,
             log: variable("RUST_LOG").unwrap_or_else(|| "info".into()),
         })
     }

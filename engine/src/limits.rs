@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use doorbuster_core::limits::{
-    BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, RECEIPT_GRACE, SCRIPT_TIMEOUT,
+    BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, RECEIPT_GRACE, REPORT_LIFE, SCRIPT_TIMEOUT,
 };
 
 // ── One connection, one request ──────────────────────────────────────────────────────────────────────────────────
@@ -56,6 +56,50 @@ pub const CALLS_PER_SALE_MAX: usize = 1;
 pub const BACKLOG_LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Between two lines of the log that say so.
 pub const BACKLOG_SAID_EVERY: Duration = Duration::from_secs(10);
+
+// ── The line ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Lines at hand; a sale whose line would be one more is refused as overloaded. What a line takes grows with who waits in it.
+pub const LINES_MAX: usize = 1_000;
+/// Numbers of a line whose memory is taken at once, 16 bytes each.
+pub const LINE_CHUNK_SLOTS: usize = 16_384;
+/// Between two calls that move a line, while somebody waits or asks here.
+pub const ADVANCE_EVERY: Duration = Duration::from_millis(500);
+/// A line that nobody has asked for in so long is not moved from here: longer than the longest wait between two polls.
+pub const LINE_IDLE: Duration = Duration::from_secs(120);
+/// Parts of what an engine missed that it reads before it looks at all places.
+pub const CATCH_UPS_MAX: usize = 10;
+/// How long a client is told to wait before it polls again: near the head, and at most. In between a quarter of what is left to wait.
+pub const POLL_AFTER_MIN: Duration = Duration::from_secs(1);
+pub const POLL_AFTER_MAX: Duration = Duration::from_secs(30);
+pub const POLL_AFTER_PART: u64 = 4;
+/// Of one who is admitted, who has other things to do.
+pub const POLL_AFTER_ADMITTED: Duration = Duration::from_secs(5);
+/// While nothing is known of how fast the line will move: so much for each place ahead.
+pub const POLL_AFTER_EACH: Duration = Duration::from_micros(300);
+/// When everybody wants to know at once, as at the opening, they are spread: so many polls a second by their number, within a bound.
+pub const POLL_SPREAD_PER_SECOND: u64 = 20_000;
+pub const POLL_SPREAD_MAX: Duration = Duration::from_secs(8);
+/// Who waits is alive until a poll was missed and so much has passed.
+pub const ALIVE_GRACE: Duration = Duration::from_secs(1);
+/// Streams of events on one engine, a task and a connection each; more are refused as overloaded, and poll.
+pub const EVENT_STREAMS_MAX: usize = 8_192;
+/// Between two looks of a stream at what it has to tell, and the longest that it is silent.
+pub const EVENT_LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const EVENT_HEARTBEAT: Duration = Duration::from_secs(15);
+/// Pieces that wait for a client to read them; then it is left.
+pub const EVENT_PIECES_MAX: usize = 16;
+/// Who listens counts as heard of with each look, and no longer than this after the last.
+pub const LISTENER_AFTER: Duration = Duration::from_secs(2);
+/// How fast a line moves is taken from the last so many looks, over so long.
+pub const FORECAST_LOOKS_MAX: usize = 120;
+pub const FORECAST_WINDOW: Duration = Duration::from_secs(30);
+/// What is promised lies between these parts of the estimate, and some seconds more; an estimate is kept until it is off by more than the
+/// tolerance, which must lie within.
+pub const FORECAST_LOW: f64 = 0.5;
+pub const FORECAST_HIGH: f64 = 1.8;
+pub const FORECAST_SLACK: Duration = Duration::from_secs(3);
+pub const FORECAST_TOLERANCE: f64 = 0.3;
 
 // ── What the front remembers ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,6 +284,15 @@ const _: () = {
         CALL_TIMEOUT.as_millis() > SCRIPT_TIMEOUT.as_millis(),
         "a call that times out by itself says more"
     );
+    assert!(
+        FORECAST_LOW < 1.0 - FORECAST_TOLERANCE && 1.0 + FORECAST_TOLERANCE < FORECAST_HIGH,
+        "an estimate that is kept keeps its promises"
+    );
+    assert!(
+        ADVANCE_EVERY.as_millis() * 2 < REPORT_LIFE.as_millis(),
+        "a report that is late is still one"
+    );
+    assert!(LINE_IDLE.as_millis() > 2 * POLL_AFTER_MAX.as_millis());
     assert!(
         FRONT_QUERY_TIMEOUT.as_millis() > FRONT_ACQUIRE_TIMEOUT.as_millis(),
         "a wait for a connection that times out by itself says more"

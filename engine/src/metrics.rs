@@ -14,6 +14,12 @@ pub const BATCH_REQUESTS: &str = "doorbuster_batch_requests";
 pub const GATE_SECONDS: &str = "doorbuster_gate_call_seconds";
 pub const GATE_ERRORS: &str = "doorbuster_gate_errors_total";
 pub const QUEUE_DEPTH: &str = "doorbuster_queue_depth";
+pub const JOIN_QUEUE_DEPTH: &str = "doorbuster_join_queue_depth";
+pub const JOINED: &str = "doorbuster_line_joined_total";
+pub const EARLY_POLLS: &str = "doorbuster_line_early_polls_total";
+pub const LINE_WAITING: &str = "doorbuster_line_waiting";
+pub const LINE_UNSPENT: &str = "doorbuster_line_unspent";
+pub const LINE_ADMITTED: &str = "doorbuster_line_admitted_total";
 pub const OUTCOMES: &str = "doorbuster_outcomes_total";
 pub const SHIELD_ANSWERS: &str = "doorbuster_shield_answers_total";
 pub const WRITER_EVENTS: &str = "doorbuster_writer_events_total";
@@ -80,7 +86,29 @@ fn describe() {
     describe_gauge!(QUEUE_DEPTH, "Requests waiting for a script call, by sale.");
     describe_counter!(OUTCOMES, "Requests decided, by outcome word.");
     describe_counter!(SHIELD_ANSWERS, "Sold-out answers given from memory.");
+    describe_lines();
     describe_books();
+}
+
+fn describe_lines() {
+    describe_gauge!(
+        JOIN_QUEUE_DEPTH,
+        "Users waiting for a number in a line, by sale."
+    );
+    describe_counter!(JOINED, "Numbers given in lines.");
+    describe_counter!(
+        EARLY_POLLS,
+        "Polls that came before half of the time that was told, and got no answer."
+    );
+    describe_gauge!(
+        LINE_WAITING,
+        "People behind the last place that was admitted, those who left without a word included, by sale."
+    );
+    describe_gauge!(
+        LINE_UNSPENT,
+        "Places that are admitted and have no reservation yet, by sale."
+    );
+    describe_gauge!(LINE_ADMITTED, "Offers of admission ever made, by sale.");
 }
 
 fn describe_books() {

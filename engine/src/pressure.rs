@@ -22,6 +22,8 @@ pub struct Pressure {
     in_window: AtomicU64,
     /// Pause before a batch, in µs.
     pace_us: AtomicU64,
+    /// Requests shed since somebody last asked.
+    shed: AtomicU64,
 }
 
 impl Pressure {
@@ -42,6 +44,16 @@ impl Pressure {
         {
             self.pressed_ms.store(now_ms, Ordering::Relaxed);
         }
+    }
+
+    /// A request was shed: more is asked than can be answered.
+    pub(crate) fn shed(&self) {
+        self.shed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were, since this was last asked.
+    pub(crate) fn take_shed(&self) -> u64 {
+        self.shed.swap(0, Ordering::Relaxed)
     }
 
     /// The writer has looked: the books lag too far, or not.

@@ -39,7 +39,8 @@ pub(super) struct Silence {
 }
 
 /// Held while a request is being answered.
-pub(super) struct Busy<'a>(&'a Silence);
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Silence>);
 
 impl Connections {
     pub(super) fn opened(&self) -> Arc<Silence> {
@@ -92,7 +93,7 @@ impl Silence {
     }
 
     /// A request's head is whole; nothing where the connection is being closed already.
-    pub(super) fn busy(&self) -> Option<Busy<'_>> {
+    pub(super) fn busy(self: Arc<Self>) -> Option<Busy> {
         let was = self
             .silent_ms
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |was| {
@@ -121,7 +122,7 @@ impl Silence {
     }
 }
 
-impl Drop for Busy<'_> {
+impl Drop for Busy {
     fn drop(&mut self) {
         self.0.silent_ms.store(clock::now_ms(), Ordering::Release);
     }
@@ -141,11 +142,11 @@ mod tests {
             connections.served_by(silence.number(), task.abort_handle());
             tasks.push(task);
         }
-        let busy = open[1].busy().unwrap();
+        let busy = Arc::clone(&open[1]).busy().unwrap();
         assert_eq!(connections.close_silent(Duration::from_secs(60)), 2);
         assert_eq!(connections.close_silent(Duration::ZERO), 1);
         assert!(tasks.remove(0).await.unwrap_err().is_cancelled());
-        assert!(open[0].busy().is_none(), "too late");
+        assert!(Arc::clone(&open[0]).busy().is_none(), "too late");
         drop(busy);
         assert_eq!(connections.close_silent(Duration::ZERO), 0);
         connections.closed(&open[0]);

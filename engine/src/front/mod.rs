@@ -1,6 +1,7 @@
 //! The HTTP front, one file per behaviour, in the order in which a request meets them.
 
 pub mod auth;
+mod body;
 mod connections;
 pub mod cors;
 pub mod limit;
@@ -12,10 +13,12 @@ pub mod server;
 mod tally;
 
 pub mod coupons;
+mod events;
 pub mod health;
 mod receipts;
 pub mod reservations;
 pub mod sales;
+pub mod tickets;
 
 pub mod problem;
 pub mod reply;

@@ -13,33 +13,61 @@ use hyper::Method;
 /// Why a request did not get what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    Invalid { detail: Cow<'static, str> },
+    Invalid {
+        detail: Cow<'static, str>,
+    },
     MissingIdempotencyKey,
     Unauthorized,
     NotFound,
-    Method { allowed: &'static [Method] },
+    Method {
+        allowed: &'static [Method],
+    },
     HeadersTooLarge,
     BodyTooLarge,
     BodyTooSlow,
     MediaType,
-    RateLimited { wait: Duration },
+    RateLimited {
+        wait: Duration,
+    },
     UnknownSale,
     UnknownSku(SkuId),
     UnknownCoupon,
     UnknownReservation,
-    SoldOut { sku: SkuId, left: u64 },
-    LimitReached { sku: SkuId, limit: u64 },
-    AlreadyClaimed { limit: u64 },
+    SoldOut {
+        sku: SkuId,
+        left: u64,
+    },
+    LimitReached {
+        sku: SkuId,
+        limit: u64,
+    },
+    AlreadyClaimed {
+        limit: u64,
+    },
     NotOpen,
     Paused,
     Closed,
-    HoldEnded { how: &'static str },
+    HoldEnded {
+        how: &'static str,
+    },
     InFlight,
     IdempotencyMismatch,
     Overloaded,
     Recovering,
-    Unavailable { detail: &'static str },
+    Unavailable {
+        detail: &'static str,
+    },
     Backlog,
+    /// The sale has a line, and it is not the buyer's turn.
+    NotAdmitted,
+    /// A ticket or an invite that is not the buyer's.
+    Forbidden {
+        detail: &'static str,
+    },
+    /// The sale has no line.
+    NoLine,
+    /// Nothing is left or held, and nobody is let in any more.
+    LineEnded,
 }
 
 /// The language that a buyer reads.
@@ -100,6 +128,10 @@ impl Refusal {
             Refusal::Recovering => "recovering",
             Refusal::Unavailable { .. } => "unavailable",
             Refusal::Backlog => "backlog",
+            Refusal::NotAdmitted => "not_admitted",
+            Refusal::Forbidden { .. } => "forbidden",
+            Refusal::NoLine => "no_line",
+            Refusal::LineEnded => "sold_out",
         }
     }
 
@@ -141,6 +173,10 @@ impl Refusal {
             Refusal::Recovering => "Back in a moment, please try again",
             Refusal::Unavailable { .. } => "Please try again",
             Refusal::Backlog => "Very busy, please try again",
+            Refusal::NotAdmitted => "It is not your turn yet",
+            Refusal::Forbidden { .. } => "This is not yours",
+            Refusal::NoLine => "There is no line here",
+            Refusal::LineEnded => "Sold out",
         }
     }
 
@@ -174,6 +210,10 @@ impl Refusal {
             Refusal::Recovering => "복구 중입니다. 잠시 후 다시 시도해 주세요",
             Refusal::Unavailable { .. } => "다시 시도해 주세요",
             Refusal::Backlog => "접속자가 많습니다. 다시 시도해 주세요",
+            Refusal::NotAdmitted => "아직 차례가 아닙니다",
+            Refusal::Forbidden { .. } => "본인의 것이 아닙니다",
+            Refusal::NoLine => "대기열이 없는 판매입니다",
+            Refusal::LineEnded => "품절되었습니다",
         }
     }
 
@@ -207,7 +247,10 @@ impl Refusal {
             Refusal::IdempotencyMismatch => "use a new Idempotency-Key for a new request, and the same body when you repeat one".into(),
             Refusal::Overloaded | Refusal::Backlog => "nothing was decided; repeat the same request with the same key after Retry-After".into(),
             Refusal::Recovering => "the sale is being compared with the books; repeat the same request with the same key after Retry-After".into(),
-            Refusal::Unavailable { detail } => (*detail).into(),
+            Refusal::Unavailable { detail } | Refusal::Forbidden { detail } => (*detail).into(),
+            Refusal::NotAdmitted => "POST the sale's tickets to join its line, and reserve with the Queue-Ticket once its state is admitted".into(),
+            Refusal::NoLine => "this sale has no waiting room; reserve at once".into(),
+            Refusal::LineEnded => "nothing is left or held, so no units can come back".into(),
         }
     }
 }

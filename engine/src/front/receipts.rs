@@ -63,7 +63,7 @@ pub(super) async fn present(
             let Proven { id, epoch, seq, .. } = &proven;
             tracing::error!(alarm = "receipt", sale = %sale.live, %id, epoch, seq, "a receipt proves what redis has lost of the generation that it has");
             let reserve = std::sync::Arc::new(reserve);
-            let answered = sale.reserve(std::sync::Arc::clone(&reserve)).await?;
+            let answered = sale.reserve(std::sync::Arc::clone(&reserve), None).await?;
             reservations::confirmed(app, sale, &reserve, answered).await
         }
         Honoured::Fenced(fenced) => Err(sale.fenced(fenced).await),

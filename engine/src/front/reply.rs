@@ -7,22 +7,22 @@ use doorbuster_core::clock;
 use doorbuster_core::ids::{CouponId, LiveId, ReservationId, UserId};
 use doorbuster_core::receipt::Accepted;
 use doorbuster_core::record::{Claim, Line, Reason, Record, Status};
-use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
+use tokio::sync::mpsc::Receiver;
 
+use super::body::Body;
 use super::limit::whole_seconds;
 use super::problem::{Language, Refusal};
 use super::request_id::RequestId;
 use crate::app::App;
 
-pub(crate) type Body = Full<Bytes>;
-
 /// Room for a reservation of one line and its receipt, so that its body is not copied while it grows.
 const BODY_BYTES_MOSTLY: usize = 512;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// What a handler says, before it is put into HTTP.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Answer {
     pub(crate) code: &'static str,
     /// Whether `Retry-After` is due.
     pub(crate) retry: bool,
-    body: Bytes,
+    body: Body,
     headers: HeaderMap,
 }
 
@@ -45,11 +45,12 @@ impl Answer {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
+        let bytes: Bytes = body.into();
         Self {
             status,
             code: "ok",
             retry: false,
-            body: body.into(),
+            body: Body::from(bytes),
             headers,
         }
     }
@@ -65,7 +66,7 @@ impl Answer {
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Full::new(self.body));
+        let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
@@ -128,7 +129,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::UnknownSale
         | Refusal::UnknownSku(_)
         | Refusal::UnknownCoupon
-        | Refusal::UnknownReservation => StatusCode::NOT_FOUND,
+        | Refusal::UnknownReservation
+        | Refusal::NoLine => StatusCode::NOT_FOUND,
+        Refusal::NotAdmitted | Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
         Refusal::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::SoldOut { .. }
@@ -138,7 +141,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::Paused
         | Refusal::Closed
         | Refusal::HoldEnded { .. }
-        | Refusal::InFlight => StatusCode::CONFLICT,
+        | Refusal::InFlight
+        | Refusal::LineEnded => StatusCode::CONFLICT,
         Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -165,7 +169,7 @@ pub(crate) fn preflight(allowed: &[Method]) -> Answer {
         .headers
         .insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods(allowed));
     let sent = HeaderValue::from_static(
-        "authorization, content-type, idempotency-key, queue-ticket, receipt",
+        "authorization, content-type, idempotency-key, queue-invite, queue-ticket, receipt",
     );
     answer
         .headers
@@ -341,6 +345,25 @@ pub(crate) fn claimed_before(
             ack_level: app.ack.level.as_str(),
         },
     )
+}
+
+/// 201 for a new place in a line, 200 for one that its user had.
+pub(crate) fn joined(is_new: bool, body: &impl Serialize) -> Answer {
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Answer::json(status, body)
+}
+
+/// 200 with what is told as it happens. No proxy is to keep it back.
+pub(crate) fn events(pieces: Receiver<Bytes>) -> Answer {
+    let mut answer = Answer::new(StatusCode::OK, EVENT_STREAM, Bytes::new());
+    answer.body = Body::from(pieces);
+    let unbuffered = HeaderValue::from_static("no");
+    answer.headers.insert("x-accel-buffering", unbuffered);
+    answer
 }
 
 /// 200 with any JSON.

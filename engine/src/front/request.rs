@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use bytes::BytesMut;
 use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
-use doorbuster_core::limits::{ID_CHARS_MAX, LINES_PER_REQUEST_MAX, RECEIPT_BYTES_MAX, UNITS_MAX};
+use doorbuster_core::limits::{
+    ID_CHARS_MAX, INVITE_BYTES_MAX, LINES_PER_REQUEST_MAX, RECEIPT_BYTES_MAX, TICKET_BYTES_MAX,
+    UNITS_MAX,
+};
 use doorbuster_core::record::Line;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -115,6 +118,40 @@ pub(crate) fn receipt<B>(request: &Request<B>) -> Result<Option<String>, Refusal
         Some(text) => Ok(Some(text.to_owned())),
         None => Err(Refusal::invalid("send one Receipt as it was given")),
     }
+}
+
+/// The ticket that a buyer shows, if there is one.
+///
+/// # Errors
+/// [`Refusal::Invalid`] where it is repeated, or no text that could be one.
+pub(crate) fn ticket<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
+    short(request, "queue-ticket", TICKET_BYTES_MAX)
+        .map_err(|()| Refusal::invalid("send one Queue-Ticket as it was given"))
+}
+
+/// The invite that a buyer comes with, if there is one.
+///
+/// # Errors
+/// As [`ticket`].
+pub(crate) fn invite<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
+    short(request, "queue-invite", INVITE_BYTES_MAX)
+        .map_err(|()| Refusal::invalid("send one Queue-Invite as it was given"))
+}
+
+fn short<B>(
+    request: &Request<B>,
+    name: &'static str,
+    bytes_max: usize,
+) -> Result<Option<String>, ()> {
+    let Some(first) = request.headers().get(name) else {
+        return Ok(None);
+    };
+    let once = request.headers().get_all(name).iter().count() == 1;
+    let text = first
+        .to_str()
+        .ok()
+        .filter(|text| once && text.len() <= bytes_max);
+    text.map(|text| Some(text.to_owned())).ok_or(())
 }
 
 /// # Errors

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
-use super::{auth, receipts, request};
+use super::{auth, receipts, request, tickets};
 use crate::app::App;
 use crate::crash;
 use crate::sale::LiveSale;
@@ -30,6 +30,7 @@ pub(crate) async fn create(
     let live = LiveId::Sale(SaleId::parse(sale)?);
     let key = request::idempotency_key(&request)?;
     let receipt = request::receipt(&request)?;
+    let ticket = request::ticket(&request)?;
     let wanted = request::wanted(request).await?;
     let id = ReservationId::derive(&live, &user, &key);
     let sale = open_sale(app, &live).await?;
@@ -54,7 +55,11 @@ pub(crate) async fn create(
         body: wanted.body,
         lines: wanted.lines,
     });
-    let answered = sale.reserve(Arc::clone(&reserve)).await?;
+    let shown = match sale.line() {
+        None => None,
+        Some(line) => tickets::shown(app, &sale, line, &reserve.user, ticket).await?,
+    };
+    let answered = sale.reserve(Arc::clone(&reserve), shown).await?;
     confirmed(app, &sale, &reserve, answered).await
 }
 
@@ -128,6 +133,7 @@ fn answer(
         Reserved::Paused => Err(Refusal::Paused),
         Reserved::Closed => Err(Refusal::Closed),
         Reserved::Backlog => Err(Refusal::Backlog),
+        Reserved::NotAdmitted => Err(Refusal::NotAdmitted),
     }
 }
 

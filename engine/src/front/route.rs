@@ -1,9 +1,10 @@
 //! Every route in one screen: method and path → handler. What all requests share is done here, before and after.
 
+use super::body::Body;
 use super::problem::{Language, Refusal};
 use super::reply::{self, Answer};
 use super::request_id::RequestId;
-use super::{coupons, health, request, reservations, sales, tally};
+use super::{coupons, events, health, request, reservations, sales, tally, tickets};
 use crate::app::App;
 use crate::limits::RETRY_AFTER_S;
 use hyper::body::Incoming;
@@ -21,25 +22,44 @@ enum Route<'a> {
     Reservations(&'a str),
     Reservation(&'a str, &'a str),
     Claims(&'a str),
+    Tickets(&'a str),
+    CurrentTicket(&'a str),
+    TicketEvents(&'a str),
 }
 
 impl Route<'_> {
     fn parse(path: &str) -> Option<Route<'_>> {
         let mut parts = path.strip_prefix('/')?.split('/');
         let mut next = || parts.next();
-        let found = match (next(), next(), next(), next(), next(), next()) {
+        let parts = (next(), next(), next(), next(), next(), next(), next());
+        let found = match parts {
             (Some("livez"), None, ..) => Route::Livez,
             (Some("readyz"), None, ..) => Route::Readyz,
             (Some("metrics"), None, ..) => Route::Metrics,
             (Some("openapi.json"), None, ..) => Route::OpenApi,
             (Some("v1"), Some("sales"), Some(sale), None, ..) => Route::Sale(sale),
-            (Some("v1"), Some("sales"), Some(sale), Some("reservations"), None, _) => {
+            (Some("v1"), Some("sales"), Some(sale), Some("reservations"), None, ..) => {
                 Route::Reservations(sale)
             }
-            (Some("v1"), Some("sales"), Some(sale), Some("reservations"), Some(id), None) => {
+            (Some("v1"), Some("sales"), Some(sale), Some("reservations"), Some(id), None, _) => {
                 Route::Reservation(sale, id)
             }
-            (Some("v1"), Some("coupons"), Some(coupon), Some("claims"), None, _) => {
+            (Some("v1"), Some("sales"), Some(sale), Some("tickets"), None, ..) => {
+                Route::Tickets(sale)
+            }
+            (Some("v1"), Some("sales"), Some(sale), Some("tickets"), Some("current"), None, _) => {
+                Route::CurrentTicket(sale)
+            }
+            (
+                Some("v1"),
+                Some("sales"),
+                Some(sale),
+                Some("tickets"),
+                Some("current"),
+                Some("events"),
+                None,
+            ) => Route::TicketEvents(sale),
+            (Some("v1"), Some("coupons"), Some(coupon), Some("claims"), None, ..) => {
                 Route::Claims(coupon)
             }
             _ => return None,
@@ -58,22 +78,29 @@ impl Route<'_> {
             Route::Reservations(_) => "/v1/sales/{sale}/reservations",
             Route::Reservation(..) => "/v1/sales/{sale}/reservations/{id}",
             Route::Claims(_) => "/v1/coupons/{coupon}/claims",
+            Route::Tickets(_) => "/v1/sales/{sale}/tickets",
+            Route::CurrentTicket(_) => "/v1/sales/{sale}/tickets/current",
+            Route::TicketEvents(_) => "/v1/sales/{sale}/tickets/current/events",
         }
     }
 
     fn methods(self) -> &'static [Method] {
         match self {
-            Route::Reservations(_) | Route::Claims(_) => &[Method::POST],
+            Route::Reservations(_) | Route::Claims(_) | Route::Tickets(_) => &[Method::POST],
             Route::Reservation(..) => &[Method::GET, Method::DELETE],
-            Route::Livez | Route::Readyz | Route::Metrics | Route::OpenApi | Route::Sale(_) => {
-                &[Method::GET]
-            }
+            Route::Livez
+            | Route::Readyz
+            | Route::Metrics
+            | Route::OpenApi
+            | Route::Sale(_)
+            | Route::CurrentTicket(_)
+            | Route::TicketEvents(_) => &[Method::GET],
         }
     }
 }
 
 /// Answers one request, whatever it is.
-pub(crate) async fn answer(app: &App, request: Request<Incoming>) -> Response<reply::Body> {
+pub(crate) async fn answer(app: &'static App, request: Request<Incoming>) -> Response<Body> {
     let started = doorbuster_core::clock::instant();
     let request_id = app.request_ids.next();
     let origin = app.cors.allowed(request.headers());
@@ -102,7 +129,7 @@ pub(crate) async fn answer(app: &App, request: Request<Incoming>) -> Response<re
 }
 
 async fn dispatch(
-    app: &App,
+    app: &'static App,
     route: Option<Route<'_>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -124,7 +151,13 @@ async fn dispatch(
     }
     if matches!(
         route,
-        Route::Sale(_) | Route::Reservations(_) | Route::Reservation(..) | Route::Claims(_)
+        Route::Sale(_)
+            | Route::Reservations(_)
+            | Route::Reservation(..)
+            | Route::Claims(_)
+            | Route::Tickets(_)
+            | Route::CurrentTicket(_)
+            | Route::TicketEvents(_)
     ) {
         if !app.serves_buyers {
             return Err(Refusal::NotFound);
@@ -143,14 +176,13 @@ async fn dispatch(
         }
         Route::Reservation(sale, id) => reservations::show(app, sale, id, &request).await,
         Route::Claims(coupon) => coupons::claim(app, coupon, request).await,
+        Route::Tickets(sale) => tickets::join(app, sale, request).await,
+        Route::CurrentTicket(sale) => tickets::current(app, sale, &request).await,
+        Route::TicketEvents(sale) => events::listen(app, sale, &request).await,
     }
 }
 
-fn finish(
-    answer: Answer,
-    origin: Option<HeaderValue>,
-    request_id: RequestId,
-) -> Response<reply::Body> {
+fn finish(answer: Answer, origin: Option<HeaderValue>, request_id: RequestId) -> Response<Body> {
     let retry = answer.retry;
     let mut response = answer.into_response();
     let headers = response.headers_mut();
@@ -192,7 +224,17 @@ mod tests {
             ("/livez/", None),
             ("/v1/sales", None),
             ("/v1/sales/a/reservations/b/c", None),
-            ("/v1/sales/a/tickets", None),
+            ("/v1/sales/a/tickets", Some(Route::Tickets("a"))),
+            (
+                "/v1/sales/a/tickets/current",
+                Some(Route::CurrentTicket("a")),
+            ),
+            (
+                "/v1/sales/a/tickets/current/events",
+                Some(Route::TicketEvents("a")),
+            ),
+            ("/v1/sales/a/tickets/1", None),
+            ("/v1/sales/a/tickets/current/events/1", None),
             ("/v2/sales/a", None),
         ] {
             assert_eq!(Route::parse(path), route, "{path}");
@@ -211,6 +253,9 @@ mod tests {
             Route::Reservations(""),
             Route::Reservation("", ""),
             Route::Claims(""),
+            Route::Tickets(""),
+            Route::CurrentTicket(""),
+            Route::TicketEvents(""),
         ];
         let paths = document["paths"].as_object().unwrap();
         assert_eq!(paths.len(), routes.len());

@@ -97,7 +97,7 @@ fn from_view(live: &LiveId, view: &View) -> SaleBody {
         closes_at: clock::rfc3339(snapshot.closes_ms),
         server_time: clock::rfc3339(now_ms),
         hold_seconds: Some(snapshot.hold_ms / 1_000),
-        waiting_room: false,
+        waiting_room: view.config.get("waiting_room") == Some(&Value::Bool(true)),
         items: items.collect(),
     }
 }

@@ -167,11 +167,12 @@ fn serve_connection(
     let service = service_fn(move |request| {
         let at = Arc::clone(&at);
         async move {
-            let Some(_busy) = at.busy() else {
+            let Some(busy) = at.busy() else {
                 // Being closed as silent at this very moment: the request was never looked at.
                 return std::future::pending().await;
             };
-            Ok::<_, std::convert::Infallible>(route::answer(app, request).await)
+            let answer = route::answer(app, request).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| body.busy(busy)))
         }
     });
     let connection = http1::Builder::new()

@@ -28,6 +28,9 @@ use crate::metrics as names;
 
 /// Decides a batch: one script call.
 pub(crate) trait Decide: Send + Sync + 'static {
+    /// The metric of how many wait.
+    const DEPTH: &'static str = names::QUEUE_DEPTH;
+
     type Request: Send + Sync + 'static;
     type Outcome: Send + 'static;
 
@@ -36,6 +39,9 @@ pub(crate) trait Decide: Send + Sync + 'static {
 
     /// What a batch waits before it is decided.
     fn pace(&self) -> Duration;
+
+    /// A request was shed.
+    fn shed(&self);
 
     /// One outcome per request, in order.
     fn decide(
@@ -102,7 +108,7 @@ impl<D: Decide> Combiner<D> {
             waiting: AtomicUsize::new(0),
             free_slots: AtomicUsize::new(CALLS_PER_SALE_MAX),
             patience: Patience::new(clock::instant()),
-            depth: gauge!(names::QUEUE_DEPTH, "sale" => live.book_id()),
+            depth: gauge!(D::DEPTH, "sale" => live.book_id()),
             batch_requests: histogram!(names::BATCH_REQUESTS),
         }
     }
@@ -116,6 +122,7 @@ impl<D: Decide> Combiner<D> {
         if self.waiting.fetch_add(1, Ordering::AcqRel) >= QUEUE_REQUESTS_MAX {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
             counter!(names::SHED, "reason" => "queue").increment(1);
+            self.decide.shed();
             return Err(Undecided::Refused(Refusal::Overloaded));
         }
         let (answer, answered) = oneshot::channel();
@@ -160,6 +167,7 @@ impl<D: Decide> Combiner<D> {
             }
             if now.saturating_duration_since(waiting.since) > self.patience.at(now) {
                 counter!(names::SHED, "reason" => "queue_wait").increment(1);
+                self.decide.shed();
                 let _ = waiting
                     .answer
                     .send(Err(Undecided::Refused(Refusal::Overloaded)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use doorbuster_core::clock;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
 use doorbuster_core::gate::decided::Batch;
-use doorbuster_core::gate::reserve::{Reserve, Reserved};
+use doorbuster_core::gate::reserve::{InLine, Reserve, Reserved};
 use doorbuster_core::gate::{Gate, GateError};
 use doorbuster_core::ids::{CouponId, LiveId};
 use doorbuster_core::planted;
@@ -110,6 +110,10 @@ impl Decide for Reservations {
         self.0.pressure.pace()
     }
 
+    fn shed(&self) {
+        self.0.pressure.shed();
+    }
+
     async fn decide(&self, requests: &[&Reserve]) -> Result<Verdict<Reserved>, Undecided> {
         let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
         let called = calls.gate.reserve(&calls.live, epoch, requests).await;
@@ -119,6 +123,35 @@ impl Decide for Reservations {
             return Err(Undecided::Refused(Refusal::SoldOut { sku, left: 0 }));
         }
         let verdict = calls.judge(epoch, started, called, reserve_says)?;
+        count(verdict.outcomes.iter().map(reserved));
+        Ok(verdict)
+    }
+}
+
+/// The same of a sale with a line.
+#[derive(Debug)]
+pub(super) struct ReservationsInLine(pub(super) Calls);
+
+impl Decide for ReservationsInLine {
+    type Request = InLine;
+    type Outcome = Reserved;
+
+    fn lines(request: &InLine) -> usize {
+        request.reserve.lines.len()
+    }
+
+    fn pace(&self) -> Duration {
+        self.0.pressure.pace()
+    }
+
+    fn shed(&self) {
+        self.0.pressure.shed();
+    }
+
+    async fn decide(&self, requests: &[&InLine]) -> Result<Verdict<Reserved>, Undecided> {
+        let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
+        let called = calls.gate.reserve_in_line(&calls.live, epoch, requests);
+        let verdict = calls.judge(epoch, started, called.await, reserve_says)?;
         count(verdict.outcomes.iter().map(reserved));
         Ok(verdict)
     }
@@ -136,6 +169,7 @@ fn reserved(outcome: &Reserved) -> &'static str {
         Reserved::Paused => "paused",
         Reserved::Closed => "closed",
         Reserved::Backlog => "backlog",
+        Reserved::NotAdmitted => "not_admitted",
     }
 }
 
@@ -163,6 +197,10 @@ impl Decide for Claims {
 
     fn pace(&self) -> Duration {
         self.0.pressure.pace()
+    }
+
+    fn shed(&self) {
+        self.0.pressure.shed();
     }
 
     async fn decide(&self, requests: &[&ClaimCoupon]) -> Result<Verdict<Claimed>, Undecided> {

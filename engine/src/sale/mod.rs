@@ -12,18 +12,22 @@ mod patience;
 
 use std::sync::Arc;
 
+use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
-use doorbuster_core::gate::reserve::{Reserve, Reserved};
+use doorbuster_core::gate::join::{Join, Joined};
+use doorbuster_core::gate::reserve::{InLine, Reserve, Reserved, Shown};
 use doorbuster_core::gate::snapshot::Snapshot;
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
+use doorbuster_core::line::LineConfig;
 use tokio::runtime::Handle;
 
 use crate::config::AckLevel;
 use crate::front::problem::Refusal;
+use crate::line::{Line, Lines, Setting};
 use crate::pressure::Pressure;
 use combiner::{Answered, Combiner};
-use decide::{Claims, Reservations};
+use decide::{Claims, Reservations, ReservationsInLine};
 use flushed::FlushedSeq;
 use full::Full;
 use registry::Absent;
@@ -46,19 +50,38 @@ pub struct LiveSale {
 #[derive(Debug)]
 enum Decides {
     Reservations(Arc<Combiner<Reservations>>),
+    InLine(Arc<Line>, Arc<Combiner<ReservationsInLine>>),
     Claims(Arc<Combiner<Claims>>),
+}
+
+/// What all sales of an engine have in common.
+#[derive(Debug)]
+pub(crate) struct Around {
+    pub(crate) gate: Gate,
+    /// Names this process.
+    pub(crate) engine: String,
+    pub(crate) pressure: Arc<Pressure>,
+    /// Where batches are decided.
+    pub(crate) beside: Handle,
+    pub(crate) level: AckLevel,
+    pub(crate) draws: DrawKeys,
+    pub(crate) lines: Lines,
 }
 
 impl LiveSale {
     fn new(
-        gate: &Gate,
+        around: &Around,
         live: LiveId,
         first: Snapshot,
         absent: Absent,
-        pressure: &Arc<Pressure>,
-        beside: &Handle,
-        level: AckLevel,
-    ) -> Self {
+    ) -> Result<Self, Refusal> {
+        let Around {
+            gate,
+            pressure,
+            beside,
+            ..
+        } = around;
+        let config = line_config(&live, &first)?;
         let views = Arc::new(Views::new(gate.clone(), live.clone(), first));
         let shield = Arc::new(Shield::new(gate.clone(), live.clone()));
         let full = Arc::new(Full::default());
@@ -70,21 +93,35 @@ impl LiveSale {
             full: Arc::clone(&full),
             pressure: Arc::clone(pressure),
         };
-        let decides = match &live {
-            LiveId::Sale(_) => Decides::Reservations(Arc::new(Combiner::new(
+        let decides = match (&live, config) {
+            (LiveId::Sale(_), Some(config)) => {
+                let setting = Setting {
+                    gate,
+                    live: &live,
+                    engine: &around.engine,
+                    views: &views,
+                    pressure,
+                    beside,
+                    draws: &around.draws,
+                };
+                let line = around.lines.of(&setting, config)?;
+                let calls = ReservationsInLine(calls);
+                Decides::InLine(line, Arc::new(Combiner::new(&live, calls, beside.clone())))
+            }
+            (LiveId::Sale(_), None) => Decides::Reservations(Arc::new(Combiner::new(
                 &live,
                 Reservations(calls),
                 beside.clone(),
             ))),
-            LiveId::Coupon(coupon) => Decides::Claims(Arc::new(Combiner::new(
+            (LiveId::Coupon(coupon), _) => Decides::Claims(Arc::new(Combiner::new(
                 &live,
                 Claims(calls, coupon.clone()),
                 beside.clone(),
             ))),
         };
-        let flushed = (level == AckLevel::Mysql)
+        let flushed = (around.level == AckLevel::Mysql)
             .then(|| Arc::new(FlushedSeq::new(gate.clone(), live.clone())));
-        Self {
+        Ok(Self {
             live,
             shield,
             full,
@@ -92,7 +129,21 @@ impl LiveSale {
             absent,
             decides,
             flushed,
+        })
+    }
+
+    /// Its line, if it has one.
+    pub(crate) fn line(&self) -> Option<&Arc<Line>> {
+        match &self.decides {
+            Decides::InLine(line, _) => Some(line),
+            Decides::Reservations(_) | Decides::Claims(_) => None,
         }
+    }
+
+    /// # Errors
+    /// Why no number was given, or is not known to be.
+    pub(crate) async fn join(&self, line: &Line, join: Join) -> Result<Answered<Joined>, Refusal> {
+        self.explained(line.join(join).await).await
     }
 
     /// The generation that this engine believes the sale is in.
@@ -116,11 +167,22 @@ impl LiveSale {
         }
     }
 
+    /// `shown`: the place that the buyer's ticket shows, where the sale has a line.
+    ///
     /// # Errors
     /// Why it was not decided, or is not known to be.
-    pub async fn reserve(&self, request: Arc<Reserve>) -> Result<Answered<Reserved>, Refusal> {
+    pub async fn reserve(
+        &self,
+        request: Arc<Reserve>,
+        shown: Option<Shown>,
+    ) -> Result<Answered<Reserved>, Refusal> {
         match &self.decides {
             Decides::Reservations(combiner) => self.explained(combiner.submit(request).await).await,
+            Decides::InLine(_, combiner) => {
+                let reserve = Arc::unwrap_or_clone(request);
+                let request = Arc::new(InLine { reserve, shown });
+                self.explained(combiner.submit(request).await).await
+            }
             Decides::Claims(_) => Err(Refusal::UnknownSale),
         }
     }
@@ -130,7 +192,7 @@ impl LiveSale {
     pub async fn claim(&self, request: Arc<ClaimCoupon>) -> Result<Answered<Claimed>, Refusal> {
         match &self.decides {
             Decides::Claims(combiner) => self.explained(combiner.submit(request).await).await,
-            Decides::Reservations(_) => Err(Refusal::UnknownCoupon),
+            Decides::Reservations(_) | Decides::InLine(..) => Err(Refusal::UnknownCoupon),
         }
     }
 
@@ -189,4 +251,15 @@ impl LiveSale {
             Err(combiner::Undecided::Refused(refusal)) => Err(refusal),
         }
     }
+}
+
+/// The line that the sale's config speaks of. One that cannot be read lets nobody in: without it the sale would be open to all.
+fn line_config(live: &LiveId, first: &Snapshot) -> Result<Option<LineConfig>, Refusal> {
+    let config = serde_json::from_str(&first.config).unwrap_or_default();
+    LineConfig::of_sale(&config).map_err(|e| {
+        tracing::error!(sale = %live, error = %e, "a sale's line cannot be read");
+        Refusal::Unavailable {
+            detail: "this sale's line was set up by another version of the program",
+        }
+    })
 }

@@ -7,31 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
+use doorbuster_core::gate::Fenced;
 use doorbuster_core::gate::notices::{Flushed, Restocked};
 use doorbuster_core::gate::snapshot::Snapped;
-use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
 use metrics::counter;
 use moka::future::Cache;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::LiveSale;
+use super::{Around, LiveSale};
 use crate::books::{Booked, Books};
-use crate::config::AckLevel;
 use crate::front::problem::Refusal;
 use crate::limits::{ABSENT_LIFE, ABSENT_SALES_MAX, HOT_EVERY, LIVE_SALES_MAX, LOOK_UPS_MAX};
 use crate::metrics as names;
-use crate::pressure::Pressure;
 
 /// Sales by name.
 #[derive(Debug)]
 pub struct Registry {
-    gate: Gate,
-    pressure: Arc<Pressure>,
-    level: AckLevel,
-    /// Where batches are decided.
-    beside: Handle,
+    around: Around,
     live: Cache<LiveId, Arc<LiveSale>>,
     /// The one that was asked for last: on the evening that matters nearly all ask for the same.
     hot: ArcSwapOption<LiveSale>,
@@ -55,18 +48,9 @@ enum NotLive {
 }
 
 impl Registry {
-    pub(crate) fn new(
-        gate: Gate,
-        books: Books,
-        pressure: Arc<Pressure>,
-        beside: Handle,
-        level: AckLevel,
-    ) -> Self {
+    pub(crate) fn new(around: Around, books: Books) -> Self {
         Self {
-            gate,
-            pressure,
-            level,
-            beside,
+            around,
             live: Cache::new(LIVE_SALES_MAX),
             hot: ArcSwapOption::empty(),
             misses: AtomicU64::new(0),
@@ -142,16 +126,12 @@ impl Registry {
             counter!(names::SHED, "reason" => "look_ups").increment(1);
             return Err(NotLive::Refused(Refusal::Overloaded));
         };
-        match self.gate.snapshot(live).await {
-            Ok(Snapped::Snapshot(first)) => Ok(Arc::new(LiveSale::new(
-                &self.gate,
-                live.clone(),
-                *first,
-                self.absent.clone(),
-                &self.pressure,
-                &self.beside,
-                self.level,
-            ))),
+        match self.around.gate.snapshot(live).await {
+            Ok(Snapped::Snapshot(first)) => {
+                let absent = self.absent.clone();
+                let sale = LiveSale::new(&self.around, live.clone(), *first, absent);
+                sale.map(Arc::new).map_err(NotLive::Refused)
+            }
             Ok(Snapped::Fenced(fenced)) => Err(NotLive::Fenced(fenced)),
             Err(e) => Err(NotLive::Refused(Refusal::from(&e))),
         }

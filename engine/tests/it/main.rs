@@ -22,6 +22,8 @@ mod fence;
 mod handover;
 mod holds;
 mod limits;
+mod line;
+mod line_loss;
 mod loss;
 mod malformed;
 mod rebuild;

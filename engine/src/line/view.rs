@@ -1,0 +1,394 @@
+//! A line as it was at the last look, and what follows from it for one who waits. Pure: all polls between two looks ask the same view.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorbuster_core::clock;
+use doorbuster_core::draw::Ranks;
+use doorbuster_core::gate::advance::{LineHead, Standing};
+use doorbuster_core::gate::snapshot::State;
+use doorbuster_core::ticket::{Lane, Place};
+
+use super::forecast::{Forecast, Promise};
+use crate::limits::{
+    POLL_AFTER_ADMITTED, POLL_AFTER_EACH, POLL_AFTER_MAX, POLL_AFTER_MIN, POLL_AFTER_PART,
+    POLL_SPREAD_MAX, POLL_SPREAD_PER_SECOND,
+};
+
+/// One look.
+#[derive(Debug)]
+pub(super) struct LineView {
+    /// The generation that was looked at.
+    pub(super) epoch: u32,
+    /// Nothing before the first look.
+    pub(super) head: Option<LineHead>,
+    /// Whether those who came before the opening are drawn.
+    pub(super) draws: bool,
+    /// There once they have been.
+    pub(super) ranks: Option<Arc<Ranks>>,
+    pub(super) forecast: Forecast,
+    taken: Instant,
+}
+
+/// What one who asks is told of the line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Outlook {
+    pub(crate) phase: Phase,
+    /// In the order of admission; nothing while it is not drawn yet.
+    pub(crate) place: Option<Place>,
+    /// One more than are ahead. Nothing where it is not known, or nobody waits any more; 0 for the admitted.
+    pub(crate) position: Option<u32>,
+    /// Seconds, at least and at most.
+    pub(crate) eta: Option<(u64, u64)>,
+    pub(crate) odds: Option<f64>,
+    /// Number of the estimate that `eta` rests on.
+    pub(crate) estimate: u32,
+    pub(crate) units_may_come_back: bool,
+    pub(crate) poll_after_ms: u64,
+}
+
+/// The states of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Waiting,
+    Admitted { until_ms: u64 },
+    SoldOut,
+    Closed,
+    Expired,
+}
+
+impl Phase {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Phase::Waiting => "waiting",
+            Phase::Admitted { .. } => "admitted",
+            Phase::SoldOut => "sold_out",
+            Phase::Closed => "closed",
+            Phase::Expired => "expired",
+        }
+    }
+}
+
+impl LineView {
+    pub(super) fn unseen(epoch: u32, draws: bool) -> Self {
+        Self::new(epoch, None, draws, None, Forecast::default())
+    }
+
+    pub(super) fn new(
+        epoch: u32,
+        head: Option<LineHead>,
+        draws: bool,
+        ranks: Option<Arc<Ranks>>,
+        forecast: Forecast,
+    ) -> Self {
+        Self {
+            epoch,
+            head,
+            draws,
+            ranks,
+            forecast,
+            taken: clock::instant(),
+        }
+    }
+
+    /// Redis time now, by this machine's monotonic clock since the look.
+    pub(super) fn now_ms(&self) -> u64 {
+        let since = u64::try_from(self.taken.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let looked = self.head.as_ref().map_or(0, |head| head.now_ms);
+        looked.saturating_add(since)
+    }
+
+    /// How many of the general lane came before the opening, as far as their order is a matter of the draw.
+    fn early(&self) -> Option<u32> {
+        let early = self.head.as_ref()?.seen.early?;
+        u32::try_from(if self.draws { early } else { 0 }).ok()
+    }
+
+    /// Where `number` is in the order of admission; nothing while that is not known.
+    pub(super) fn place_of(&self, number: Place) -> Option<Place> {
+        if number.lane == Lane::Invite || !self.draws {
+            return Some(number);
+        }
+        if number.number > self.early()? {
+            return Some(number);
+        }
+        let place = self.ranks.as_ref()?.place_of(number.number)?;
+        Some(Place::general(place))
+    }
+
+    /// Whose place it is.
+    pub(super) fn number_of(&self, place: Place) -> Option<Place> {
+        if place.lane == Lane::Invite || !self.draws {
+            return Some(place);
+        }
+        if place.number > self.early()? {
+            return Some(place);
+        }
+        let number = self.ranks.as_ref()?.number_of(place.number)?;
+        Some(Place::general(number))
+    }
+
+    /// Whether it is known who is first in the general lane.
+    pub(super) fn is_ordered(&self) -> bool {
+        !self.draws
+            || match self.early() {
+                None => false,
+                Some(early) => early == 0 || self.ranks.is_some(),
+            }
+    }
+
+    /// How many are before `place`, as far as is known: who has left without a word is among them.
+    fn ahead(&self, head: &LineHead, place: Place) -> u32 {
+        let seen = &head.seen;
+        let invites = seen.given_invites.saturating_sub(seen.watermark_invites);
+        match place.lane {
+            Lane::Invite => (place.number - 1).saturating_sub(seen.watermark_invites),
+            Lane::General => {
+                let before = (place.number - 1).saturating_sub(seen.watermark);
+                let set_aside = head.gaps.iter().map(|(after, count)| {
+                    let (from, to) = (seen.watermark.max(*after), after.saturating_add(*count));
+                    to.min(place.number - 1).saturating_sub(from)
+                });
+                before.saturating_sub(set_aside.sum()) + invites
+            }
+        }
+    }
+
+    fn phase(&self, standing: Standing) -> Phase {
+        if let Some(head) = &self.head {
+            if head.state == State::Closed || self.now_ms() >= head.closes_ms {
+                return Phase::Closed;
+            }
+            if head.left + head.held == 0 {
+                return Phase::SoldOut;
+            }
+        }
+        match standing {
+            Standing::Waiting => Phase::Waiting,
+            Standing::Offered { until_ms } | Standing::Admitted { until_ms } => {
+                Phase::Admitted { until_ms }
+            }
+            Standing::Over => Phase::Expired,
+        }
+    }
+
+    /// What the holder of `number` is told, whose place stands so.
+    pub(super) fn outlook(&self, number: Place, standing: Standing) -> Outlook {
+        let (phase, place) = (self.phase(standing), self.place_of(number));
+        let mut outlook = Outlook {
+            phase,
+            place,
+            position: None,
+            eta: None,
+            odds: None,
+            estimate: self.forecast.number(),
+            units_may_come_back: false,
+            poll_after_ms: ms(POLL_AFTER_MAX),
+        };
+        let Some(head) = &self.head else {
+            outlook.poll_after_ms = spread(number, ms(POLL_AFTER_MIN), ms(POLL_AFTER_MIN));
+            return outlook;
+        };
+        outlook.units_may_come_back = head.left == 0 && head.held > 0;
+        match phase {
+            Phase::SoldOut | Phase::Closed | Phase::Expired => outlook,
+            Phase::Admitted { .. } => Outlook {
+                position: Some(0),
+                eta: Some((0, 0)),
+                poll_after_ms: ms(POLL_AFTER_ADMITTED),
+                ..outlook
+            },
+            Phase::Waiting => {
+                let ahead = place.map(|place| self.ahead(head, place));
+                let promise = |after_ms| {
+                    let general = place.filter(|place| place.lane == Lane::General)?;
+                    let now_ms = self.now_ms();
+                    self.forecast.promise(general.number, now_ms, after_ms)
+                };
+                let poll_after_ms = self.poll_after_ms(head, number, ahead, promise(0));
+                Outlook {
+                    position: ahead.map(|ahead| ahead + 1),
+                    eta: promise(poll_after_ms).map(|p| (p.low_s, p.high_s)),
+                    odds: ahead.map(|ahead| odds(head, ahead)),
+                    poll_after_ms,
+                    ..outlook
+                }
+            }
+        }
+    }
+
+    /// A quarter of what is left to wait. Whoever waits for the opening asks again after it, spread by how many they are.
+    fn poll_after_ms(
+        &self,
+        head: &LineHead,
+        number: Place,
+        ahead: Option<u32>,
+        promise: Option<Promise>,
+    ) -> u64 {
+        let (least, most) = (ms(POLL_AFTER_MIN), ms(POLL_AFTER_MAX));
+        let crowd_ms = u64::from(head.seen.given) * 1_000 / POLL_SPREAD_PER_SECOND;
+        let crowd_ms = crowd_ms.clamp(least / 4, ms(POLL_SPREAD_MAX));
+        let opens_in_ms = head.opens_ms.saturating_sub(self.now_ms());
+        if opens_in_ms > 0 {
+            let after_ms = spread(number, opens_in_ms, crowd_ms);
+            return if after_ms > most {
+                spread(number, most - most / 4, most / 4)
+            } else {
+                after_ms.max(least)
+            };
+        }
+        let after_ms = match (ahead, promise) {
+            (None, _) => spread(number, least, crowd_ms),
+            (Some(_), Some(promise)) => promise.remaining_ms / POLL_AFTER_PART,
+            (Some(ahead), None) => ms(POLL_AFTER_EACH.saturating_mul(ahead)),
+        };
+        let after_ms = after_ms.clamp(least, most);
+        spread(number, after_ms - after_ms / 10, after_ms / 10)
+    }
+}
+
+/// Units left for each of those who come before, and for oneself.
+fn odds(head: &LineHead, ahead: u32) -> f64 {
+    let people = head.unspent + u64::from(ahead) + 1;
+    let odds = (head.left as f64 / people as f64).min(1.0);
+    (odds * 1_000.0).round() / 1_000.0
+}
+
+/// `at_ms` and some of `within_ms`, by the number: neighbours differ.
+fn spread(number: Place, at_ms: u64, within_ms: u64) -> u64 {
+    let scattered = u64::from(number.number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44;
+    at_ms + scattered * within_ms / (1 << 20)
+}
+
+fn ms(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use doorbuster_core::gate::advance::Seen;
+
+    use super::*;
+
+    fn head(given: u32, watermark: u32, left: u64) -> LineHead {
+        LineHead {
+            now_ms: 10_000,
+            state: State::Open,
+            opens_ms: 1_000,
+            closes_ms: 1_000_000,
+            left,
+            held: 0,
+            unspent: 0,
+            served: 0,
+            seen: Seen {
+                given,
+                watermark,
+                early: Some(0),
+                ..Seen::default()
+            },
+            gaps: Vec::new(),
+            restored_ms: 0,
+            is_restoring: false,
+            moves: 0,
+            admitted_total: 0,
+            rate: 0.0,
+        }
+    }
+
+    fn view(head: LineHead) -> LineView {
+        LineView::new(1, Some(head), false, None, Forecast::default())
+    }
+
+    fn waiting(view: &LineView, number: u32) -> Outlook {
+        view.outlook(Place::general(number), Standing::Waiting)
+    }
+
+    #[test]
+    fn a_position_counts_who_is_ahead_and_not_what_was_set_aside() {
+        let mut head = head(30_000, 40, 5);
+        assert_eq!(waiting(&view(head.clone()), 41).position, Some(1));
+        assert_eq!(waiting(&view(head.clone()), 45).position, Some(5));
+        // Skipped while away, and back.
+        assert_eq!(waiting(&view(head.clone()), 7).position, Some(1));
+        head.gaps = vec![(100, 10_000)];
+        assert_eq!(waiting(&view(head.clone()), 10_101).position, Some(61));
+        head.seen.watermark = 9_000;
+        assert_eq!(waiting(&view(head.clone()), 10_102).position, Some(2));
+        (head.seen.given_invites, head.seen.watermark_invites) = (9, 6);
+        let view = view(head);
+        assert_eq!(waiting(&view, 10_102).position, Some(5));
+        let invited = view.outlook(Place::invite(8), Standing::Waiting);
+        assert_eq!(invited.position, Some(2));
+    }
+
+    #[test]
+    fn nobody_knows_a_place_before_it_is_drawn_and_late_comers_do() {
+        let mut of_draw = head(10, 0, 5);
+        of_draw.seen.early = None;
+        let view = |head: &LineHead, ranks| {
+            LineView::new(1, Some(head.clone()), true, ranks, Forecast::default())
+        };
+        assert_eq!(view(&of_draw, None).place_of(Place::general(3)), None);
+        of_draw.seen.early = Some(8);
+        let undrawn = view(&of_draw, None);
+        assert_eq!(undrawn.place_of(Place::general(3)), None);
+        assert_eq!(waiting(&undrawn, 3).position, None);
+        assert!(!undrawn.is_ordered());
+        assert_eq!(undrawn.place_of(Place::general(9)), Some(Place::general(9)));
+        let drawn = view(&of_draw, Some(Arc::new(Ranks::new(&[1; 32], 8))));
+        assert!(drawn.is_ordered());
+        let mut places: Vec<u32> = (1..=8)
+            .filter_map(|n| drawn.place_of(Place::general(n)))
+            .inspect(|place| assert!(drawn.number_of(*place).is_some()))
+            .map(|place| place.number)
+            .collect();
+        places.sort_unstable();
+        assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn it_ends_for_all_when_nothing_is_left_or_held_and_not_before() {
+        let mut sold = head(10, 3, 0);
+        sold.held = 1;
+        let told = waiting(&view(sold.clone()), 9);
+        assert_eq!(told.phase, Phase::Waiting);
+        assert!(told.units_may_come_back);
+        assert_eq!(told.odds, Some(0.0));
+        sold.held = 0;
+        for standing in [
+            Standing::Waiting,
+            Standing::Admitted { until_ms: 99_999 },
+            Standing::Over,
+        ] {
+            let told = view(sold.clone()).outlook(Place::general(2), standing);
+            assert_eq!((told.phase, told.position), (Phase::SoldOut, None));
+            assert!(!told.units_may_come_back);
+        }
+        sold.state = State::Closed;
+        assert_eq!(waiting(&view(sold), 2).phase, Phase::Closed);
+    }
+
+    #[test]
+    fn polls_are_rarer_the_longer_the_wait_and_spread_at_the_opening() {
+        let near = waiting(&view(head(1_000_000, 0, 5)), 2).poll_after_ms;
+        let middle = waiting(&view(head(1_000_000, 0, 5)), 30_000).poll_after_ms;
+        let far = waiting(&view(head(1_000_000, 0, 5)), 900_000).poll_after_ms;
+        assert!(near <= 1_000 && near < middle && middle < far);
+        assert!(far <= ms(POLL_AFTER_MAX));
+        let mut unopened = head(100_000, 0, 5);
+        unopened.opens_ms = unopened.now_ms + 10_000;
+        let view = view(unopened);
+        let times = (1..=1_000).map(|n| waiting(&view, n).poll_after_ms);
+        let (least, most) = times.fold((u64::MAX, 0), |(least, most), ms| {
+            (least.min(ms), most.max(ms))
+        });
+        assert!(least > 9_900, "after the opening: {least}");
+        assert!(most > 14_000 && most < 15_001, "spread over 5 s: {most}");
+    }
+
+    #[test]
+    fn odds_are_units_for_each_who_may_come_before() {
+        assert_eq!(waiting(&view(head(10, 0, 5)), 3).odds, Some(1.0));
+        assert_eq!(waiting(&view(head(100, 0, 5)), 50).odds, Some(0.1));
+    }
+}
