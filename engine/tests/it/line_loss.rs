@@ -101,9 +101,9 @@ async fn the_invited_come_before_everybody_with_an_invite_of_ours_and_once() {
             ("authorization", format!("Bearer {token}")),
             ("queue-invite", invite.to_string()),
         ];
-        let path = "/v1/sales/s/tickets";
-        let answer = send(&shop.engine(0), "POST", path, &headers, String::new());
-        answer.await.unwrap()
+        let (url, path) = (shop.engine(0), "/v1/sales/s/tickets");
+        let answer = send(&url, "POST", path, &headers, String::new()).await;
+        answer.unwrap()
     };
     for i in 0..3 {
         shop.join(0, "s", &format!("u{i}")).await;
