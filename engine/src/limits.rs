@@ -260,6 +260,18 @@ pub const SELF_CHECK_EVERY: Duration = Duration::from_secs(2);
 
 // ── MySQL connections and shutdown ───────────────────────────────────────────────────────────────────────────────
 
+/// Users that a conductor reads from a line in one step: Redis is busy for a millisecond or two.
+pub const DRAW_SCAN_ROWS: usize = 1_000;
+/// How long one engine lets another go first with a draw, for each who came early: about what reading one takes.
+pub const DRAW_STAGGER_US: Duration = Duration::from_micros(1);
+/// Engines that begin a draw at once fall into so many turns.
+pub const DRAW_STAGGER_SLOTS: u32 = 3;
+/// For the list of a draw to be written before it. Past it buyers wait for no books.
+pub const DRAW_LIST_WAIT: Duration = Duration::from_secs(5);
+/// Tries to write it afterwards, and the pause before each: an hour, which is longer than any MySQL is away and yet not for ever.
+pub const DRAW_LIST_TRIES: u32 = 720;
+pub const DRAW_LIST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Connections of the front (look-ups of unknown sales, signs of life).
 pub const FRONT_CONNECTIONS: u32 = 4;
 /// Waiting for a connection, or for MySQL at all, on the front.

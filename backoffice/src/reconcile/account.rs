@@ -70,7 +70,12 @@ impl Account {
                     self.sku(&coupon).sold += 1;
                 }
             }
-            Event::Paused | Event::Resumed | Event::Closed | Event::Rebuilt | Event::Lost => {}
+            Event::Paused
+            | Event::Resumed
+            | Event::Closed
+            | Event::Rebuilt
+            | Event::Lost
+            | Event::Drawn(_) => {}
         }
     }
 

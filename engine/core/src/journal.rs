@@ -3,6 +3,7 @@
 //! One stream entry is one script call: a head `e s n t b` and then one pair per event. The writer applies entries to
 //! MySQL; reconcile and audit read them.
 
+use crate::draw::Drawn;
 use crate::ids::{ReservationId, SkuId};
 use crate::record::{Claim, Line, Record, Status};
 
@@ -62,6 +63,8 @@ pub enum Event {
     Closed,
     /// A rebuild began this generation.
     Rebuilt,
+    /// Those who joined the line before the sale opened have been drawn.
+    Drawn(Drawn),
     /// A number that a decision had which nobody can tell any more: it was lost with Redis.
     Lost,
     Adjusted {
@@ -167,6 +170,7 @@ impl RawEvent {
             b'R' => Event::Resumed,
             b'C' => Event::Closed,
             b'N' => Event::Rebuilt,
+            b'D' => Event::Drawn(Drawn::parse(text)?),
             b'L' => Event::Lost,
             b'A' => {
                 let mut parts = text.splitn(3, '|');
@@ -235,6 +239,7 @@ impl Event {
             Event::Resumed => "resumed",
             Event::Closed => "closed",
             Event::Rebuilt => "rebuilt",
+            Event::Drawn(_) => "drawn",
             Event::Lost => "lost",
             Event::Adjusted { .. } => "adjusted",
             Event::Reservation { record, .. } => match record.status {
@@ -291,6 +296,21 @@ mod tests {
                 "{count} announced, {events} there"
             );
         }
+    }
+
+    #[test]
+    fn a_draw_is_read_and_half_of_one_is_not() {
+        let hex = "00".repeat(32);
+        let value = format!("3|{hex}|{hex}|{hex}");
+        let event = |value: &str| RawEvent {
+            seq: 9,
+            field: b"D".to_vec(),
+            value: value.as_bytes().to_vec(),
+        };
+        let drawn = event(&value);
+        assert_eq!(drawn.decode().unwrap().kind(), "drawn");
+        assert_eq!(RawEvent::from_raw(9, &drawn.raw()), Ok(drawn));
+        assert!(event(&value[..99]).decode().is_err());
     }
 
     fn held(id: u8, value: &[u8]) -> RawEvent {

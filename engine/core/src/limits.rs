@@ -77,6 +77,9 @@ pub const TOKEN_SECRET_BYTES_MIN: usize = 32;
 /// Bytes of a bearer token at most.
 pub const TOKEN_BYTES_MAX: usize = 2_048;
 
+/// Numbers in one part of a draw's list in the books: a megabyte, far below the servers' smallest `max_allowed_packet`.
+pub const DRAW_PART_NUMBERS: u32 = 65_536;
+
 /// Life of a ticket from when it was signed: longer than any place may last. One that is half as old is signed anew with a poll.
 pub const TICKET_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of a ticket at most: the longest ids and numbers, in base64.

@@ -8,7 +8,7 @@ use doorbuster_core::journal::{Entry, JournalError};
 use sqlx::{MySql, Transaction};
 
 use super::projection::{Numbered, number, project};
-use super::store;
+use super::{draw_store, store};
 
 /// What was done.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,6 +99,7 @@ async fn projected(
             projection.moved.len()
         )));
     }
+    draw_store::insert_draws(transaction, &book_id, &projection.drawn).await?;
     match live {
         LiveId::Coupon(coupon) => {
             store::insert_claims(transaction, coupon.as_str(), &projection.claimed).await?

@@ -14,6 +14,7 @@ mod apply;
 mod chunks;
 mod continuity;
 mod deferral;
+mod draw_store;
 mod lag;
 mod projection;
 mod rebuild;

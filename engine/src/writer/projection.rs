@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
+use doorbuster_core::draw::Drawn;
 use doorbuster_core::ids::ReservationId;
 use doorbuster_core::journal::{Entry, Event, JournalError, RawEvent};
 use doorbuster_core::record::{Claim, Record, Status};
@@ -25,6 +26,7 @@ pub(super) struct Projection<'a> {
     /// Of reservations in the books before: where they went.
     pub(super) moved: Vec<MovedRow>,
     pub(super) claimed: Vec<(&'a Numbered<'a>, ReservationId, &'a Claim)>,
+    pub(super) drawn: Vec<(&'a Numbered<'a>, &'a Drawn)>,
 }
 
 #[derive(Debug)]
@@ -106,6 +108,7 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
             | Event::Rebuilt
             | Event::Lost
             | Event::Adjusted { .. } => {}
+            Event::Drawn(drawn) => projection.drawn.push((numbered, drawn)),
         }
     }
     // Rows of a table are locked in the order of their keys, by every writer, so that two never wait for each other.

@@ -218,7 +218,8 @@ fn columns<'a>(numbered: &'a Numbered<'_>) -> Columns<'a> {
             | Event::Resumed
             | Event::Closed
             | Event::Rebuilt
-            | Event::Lost,
+            | Event::Lost
+            | Event::Drawn(_),
         )
         | Err(_) => (None, None, None, None),
     }

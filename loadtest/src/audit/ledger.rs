@@ -106,7 +106,12 @@ impl Ledger {
                 .iter()
                 .for_each(|line| self.restock(row, &line.sku, line.quantity.into())),
             Event::Adjusted { sku, by } => self.restock(row, sku, *by),
-            Event::Paused | Event::Resumed | Event::Closed | Event::Rebuilt | Event::Lost => {}
+            Event::Paused
+            | Event::Resumed
+            | Event::Closed
+            | Event::Rebuilt
+            | Event::Lost
+            | Event::Drawn(_) => {}
             Event::Reservation { id, record } => {
                 self.put(row, *id, record.clone().into(), books, verdict)
             }

@@ -35,6 +35,8 @@ pub mod standing;
 pub mod snapshot;
 pub mod trim;
 
+pub mod draw;
+
 pub mod honour;
 pub mod load;
 pub mod stake;
@@ -65,7 +67,7 @@ use sightings::Sightings;
 use unflushed::Unflushed;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 19] = [
+pub static SCRIPTS: [&Script; 20] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
     &withdraw::SCRIPT,
@@ -84,6 +86,7 @@ pub static SCRIPTS: [&Script; 19] = [
     &load::SCRIPT,
     &swap::SCRIPT,
     &honour::SCRIPT,
+    &draw::SCRIPT,
     &script::FENCE,
 ];
 

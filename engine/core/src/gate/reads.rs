@@ -131,6 +131,21 @@ impl Gate {
         count: usize,
     ) -> Result<(u64, Vec<(ReservationId, Vec<u8>)>), GateError> {
         let key = Keys::of(live).records;
+        let (next, rows) = self.scan_hash(key, cursor, count).await?;
+        let records = rows.into_iter().map(|(field, record)| {
+            let id = field.try_into().map_err(|_| broken("a record's id"))?;
+            Ok((ReservationId::from_bytes(id), record))
+        });
+        Ok((next, records.collect::<Result<_, GateError>>()?))
+    }
+
+    /// One step of a walk over a hash: its pairs, and the cursor of the next step.
+    pub(super) async fn scan_hash(
+        &self,
+        key: String,
+        cursor: u64,
+        count: usize,
+    ) -> Result<(u64, Vec<(Vec<u8>, Vec<u8>)>), GateError> {
         let args = vec![
             key.clone(),
             cursor.to_string(),
@@ -143,16 +158,12 @@ impl Gate {
             .and_then(|v| v.into_string())
             .and_then(|v| v.parse().ok())
             .ok_or_else(|| broken("HSCAN cursor"))?;
-        let flat = array(parts.next().unwrap_or(Value::Null))?;
-        let mut records = Vec::with_capacity(flat.len() / 2);
-        let mut flat = flat.into_iter();
-        while let (Some(field), Some(record)) = (flat.next(), flat.next()) {
-            let id = bytes(field)?
-                .try_into()
-                .map_err(|_| broken("a record's id"))?;
-            records.push((ReservationId::from_bytes(id), bytes(record)?));
+        let mut flat = array(parts.next().unwrap_or(Value::Null))?.into_iter();
+        let mut rows = Vec::with_capacity(flat.len() / 2);
+        while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
+            rows.push((bytes(field)?, bytes(value)?));
         }
-        Ok((next, records))
+        Ok((next, rows))
     }
 
     pub(super) async fn command(

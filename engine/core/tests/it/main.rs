@@ -18,6 +18,7 @@ mod lua_text;
 mod adjust;
 mod cancel;
 mod claim;
+mod draw;
 mod fence;
 mod find;
 mod honour;

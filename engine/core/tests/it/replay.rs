@@ -76,7 +76,7 @@ impl Replay {
             Event::Paused => self.verb = Verb::Pause,
             Event::Resumed => self.verb = Verb::Resume,
             Event::Closed => self.verb = Verb::Close,
-            Event::Rebuilt | Event::Lost => {}
+            Event::Rebuilt | Event::Lost | Event::Drawn(_) => {}
             Event::Adjusted { sku, by } => {
                 let shelf = self.shelves.get_mut(&sku).unwrap();
                 shelf.stocked = shelf.stocked.checked_add_signed(by).unwrap();

@@ -6,6 +6,9 @@ use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::ids::{LiveId, ReservationId, SkuId, UserId};
 use doorbuster_core::journal::{Event, RawEvent};
+use doorbuster_core::line::Pledge;
+use doorbuster_core::listing::{ListedItem, Listing, booked_line};
+use doorbuster_core::money::{Currency, Money};
 use doorbuster_core::record::{Claim, Line, Record, Status};
 use serde_json::{Value, json};
 use sqlx::{MySql, Transaction};
@@ -150,7 +153,9 @@ struct SaleRow {
     closes_at: DateTime<Utc>,
     hold_seconds: u32,
     payment_seconds: u32,
-    waiting_room: bool,
+    line: Option<String>,
+    draw_salt: Option<String>,
+    draw_commitment: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -164,25 +169,26 @@ struct ItemRow {
 
 async fn sale_offer(tx: &mut Tx<'_>, id: &str) -> Result<Offer, sqlx::Error> {
     let sql = "-- sale_offer
-        select title, opens_at, closes_at, hold_seconds, payment_seconds, waiting_room from sales where sale_id = ?";
+        select s.title, s.opens_at, s.closes_at, s.hold_seconds, s.payment_seconds,
+            cast(l.settings as char) as line, l.draw_salt, l.draw_commitment
+        from sales s left join sale_lines l on l.sale_id = s.sale_id where s.sale_id = ?";
     let sale: SaleRow = sqlx::query_as(sql).bind(id).fetch_one(&mut **tx).await?;
     let sql = "-- sale_offer
         select sku, title, amount, currency, limit_per_user from sale_items where sale_id = ? order by position";
     let items: Vec<ItemRow> = sqlx::query_as(sql).bind(id).fetch_all(&mut **tx).await?;
-    let shown: Vec<Value> = items
-        .iter()
-        .map(|item| {
-            let price = json!({"amount": item.amount, "currency": item.currency});
-            json!({"sku": item.sku, "title": item.title, "price": price, "limit_per_user": item.limit_per_user})
-        })
-        .collect();
-    let config = json!({
-        "title": sale.title,
-        "hold_seconds": sale.hold_seconds,
-        "payment_seconds": sale.payment_seconds,
-        "waiting_room": sale.waiting_room,
-        "items": shown,
-    });
+    let pledge = sale.draw_salt.zip(sale.draw_commitment);
+    let pledge = pledge.map(|(salt, commitment)| Pledge { salt, commitment });
+    let line = sale.line.map(|settings| booked_line(&settings, pledge));
+    let listing = Listing {
+        title: sale.title,
+        hold_seconds: sale.hold_seconds,
+        payment_seconds: sale.payment_seconds,
+        line: line.transpose().map_err(|e| unlisted(id, e))?,
+        items: items
+            .iter()
+            .map(|item| listed(id, item))
+            .collect::<Result<_, _>>()?,
+    };
     let limits = items
         .into_iter()
         .filter_map(|item| Some((SkuId::parse(item.sku).ok()?, item.limit_per_user.into())));
@@ -190,9 +196,25 @@ async fn sale_offer(tx: &mut Tx<'_>, id: &str) -> Result<Offer, sqlx::Error> {
         opens_ms: clock::to_ms(sale.opens_at),
         closes_ms: clock::to_ms(sale.closes_at),
         hold_ms: u64::from(sale.hold_seconds) * 1_000,
-        config: config.to_string(),
+        config: listing.to_json(),
         limits: limits.collect(),
     })
+}
+
+fn listed(sale: &str, item: &ItemRow) -> Result<ListedItem, sqlx::Error> {
+    Ok(ListedItem {
+        sku: item.sku.clone(),
+        title: item.title.clone(),
+        price: Money {
+            amount: item.amount,
+            currency: Currency::parse(&item.currency).map_err(|e| unlisted(sale, e))?,
+        },
+        limit_per_user: item.limit_per_user,
+    })
+}
+
+fn unlisted(sale: &str, what: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::Decode(format!("sale {sale} in the books: {what}").into())
 }
 
 #[derive(sqlx::FromRow)]

@@ -100,7 +100,9 @@ fn fits(
             }
             _ => false,
         },
-        Ok(Event::Paused | Event::Resumed | Event::Closed | Event::Rebuilt) => true,
+        Ok(Event::Paused | Event::Resumed | Event::Closed | Event::Rebuilt | Event::Drawn(_)) => {
+            true
+        }
         Ok(Event::Opened(_) | Event::Lost) | Err(_) => false,
     }
 }
