@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorbuster_core::claims::TokenKeys;
+use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::Gate;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
+use crate::draws::Rankings;
 use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
@@ -19,6 +21,10 @@ pub(crate) struct App {
     pub(crate) gate: Gate,
     pub(crate) books: MySqlPool,
     pub(crate) tokens: TokenKeys,
+    /// What draws are pledged with.
+    pub(crate) draws: DrawKeys,
+    /// Who was drawn which place.
+    pub(crate) rankings: Rankings,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) metrics: PrometheusHandle,
     /// Requests under way, so that a shutdown can wait for those whose client has gone.
@@ -31,6 +37,7 @@ pub(crate) struct Parts {
     pub gate: Gate,
     pub books: MySqlPool,
     pub tokens: TokenKeys,
+    pub draws: DrawKeys,
     pub hosts: Hosts,
     pub metrics: PrometheusHandle,
 }
@@ -41,6 +48,7 @@ impl App {
             gate,
             books,
             tokens,
+            draws,
             hosts,
             metrics,
         } = parts;
@@ -48,6 +56,8 @@ impl App {
             gate,
             books,
             tokens,
+            draws,
+            rankings: Rankings::default(),
             hosts: Arc::new(hosts),
             metrics,
             work: TaskTracker::new(),

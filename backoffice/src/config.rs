@@ -1,26 +1,28 @@
-//! The command line and the environment; the only file of this program that reads either. Called by `main` before anything binds.
-//! What is wrong is said with the name of the variable, and the program ends with 64. Secrets come from the environment
+//! The command line and the environment; with `secret_config` the only file of this program that reads either. Called by `main` before
+//! anything binds. What is wrong is said with the name of the variable, and the program ends with 64. Secrets come from the environment
 //! alone, so that they never stand in a list of processes, and none is ever printed.
 
-use std::env;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
-use doorbuster_core::claims::{Role, TokenKeys};
-use doorbuster_core::ids::{LiveId, UserId};
+use clap::{Args, Parser, Subcommand, value_parser};
+use doorbuster_core::claims::Role;
+use doorbuster_core::ids::{LiveId, SaleId, UserId};
 use doorbuster_core::limits::TOKEN_LIFE_MAX;
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::hosts::Hosts;
+use crate::limits::INVITES_MAX;
+pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
 
 const EXAMPLES: &str = "\
 Examples:
   doorbuster-backoffice migrate
   doorbuster-backoffice token --user ann --role operator --ttl 1h
+  doorbuster-backoffice invite --sale drop-1 --count 500
   doorbuster-backoffice serve --backoffice-listen 127.0.0.1:8081
   doorbuster-backoffice reconcile --sale drop-1 --json
   doorbuster-backoffice reconcile --sale drop-1 --repair
@@ -28,13 +30,10 @@ Examples:
 
 const SECRETS: &str = "\
 Secrets, from the environment only:
-  TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve and token
+  TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve, token and invite
   TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
 
 Exit status: 0 done, 1 reconcile found differences (with --repair: that it left) or rebuild found a loss, 2 failed, 64 bad configuration.";
-
-/// How a sample file marks a secret that nobody has chosen yet.
-const UNCHOSEN: &str = "change-me";
 
 /// The back-office of Doorbuster: catalog and control of sales, tokens, migrations, reconciliation.
 #[derive(Parser)]
@@ -55,6 +54,9 @@ pub enum Command {
     /// Print an access token
     #[command(after_help = SECRETS)]
     Token(Token),
+    /// Print invites to a sale's first lane, one a line; each is good for the first user who joins with it
+    #[command(after_help = SECRETS)]
+    Invite(Invite),
     /// Serve the back-office API until SIGTERM
     #[command(after_help = SECRETS)]
     Serve(Serve),
@@ -83,6 +85,18 @@ pub struct Token {
     /// How long it is valid, e.g. 30s, 15m, 1h; at most 24h
     #[arg(long, default_value = "1h", value_parser = parse_ttl)]
     pub ttl: Duration,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct Invite {
+    /// The sale; its line must take invites
+    #[arg(long)]
+    pub sale: SaleId,
+    /// How many
+    #[arg(long, default_value = "1", value_parser = value_parser!(u32).range(1..=i64::from(INVITES_MAX)))]
+    pub count: u32,
     #[command(flatten)]
     pub output: Output,
 }
@@ -234,38 +248,6 @@ fn is_database_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-}
-
-/// The secrets of access tokens, from TOKEN_SECRET and TOKEN_SECRET_PREVIOUS.
-///
-/// # Errors
-/// [`ConfigError`] where the first is missing, or either is short or still the sample's.
-pub fn token_keys() -> Result<TokenKeys, ConfigError> {
-    let current = secret("TOKEN_SECRET")?.ok_or(ConfigError::Missing("TOKEN_SECRET"))?;
-    let previous = secret("TOKEN_SECRET_PREVIOUS")?;
-    TokenKeys::new(&current, previous.as_deref()).map_err(|e| ConfigError::Secret {
-        variable: "TOKEN_SECRET",
-        problem: e.to_string(),
-    })
-}
-
-/// The bytes of the variable; none where it is not set, or empty.
-fn secret(variable: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
-    let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
-    let bytes = value.into_encoded_bytes();
-    let starts_like_sample = bytes
-        .get(..UNCHOSEN.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(UNCHOSEN.as_bytes()));
-    let problem = if starts_like_sample {
-        "is the sample's; choose at least 32 random bytes, e.g. openssl rand -hex 32".to_owned()
-    } else if let Err(short) = TokenKeys::new(&bytes, None) {
-        short.to_string()
-    } else {
-        return Ok(Some(bytes));
-    };
-    Err(ConfigError::Secret { variable, problem })
 }
 
 fn role_parser() -> impl TypedValueParser<Value = Role> {

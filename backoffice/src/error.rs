@@ -39,6 +39,10 @@ pub(crate) enum ApiError {
     UnknownCoupon,
     #[error("there is no dead letter of this id")]
     UnknownDeadLetter,
+    #[error("this sale draws nobody: those who come first are first")]
+    UnknownDraw,
+    #[error("the draw is not done yet: it is, soon after the sale has opened")]
+    NotDrawn,
     #[error("this path does not know the method; the Allow header lists those it knows")]
     MethodNotAllowed,
     #[error("the body did not arrive in time")]
@@ -129,6 +133,8 @@ impl ApiError {
             Self::UnknownSku => (StatusCode::NOT_FOUND, "unknown_sku"),
             Self::UnknownCoupon => (StatusCode::NOT_FOUND, "unknown_coupon"),
             Self::UnknownDeadLetter => (StatusCode::NOT_FOUND, "unknown_dead_letter"),
+            Self::UnknownDraw => (StatusCode::NOT_FOUND, "unknown_draw"),
+            Self::NotDrawn => (StatusCode::CONFLICT, "not_drawn"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow_body"),
             Self::SaleExists => (StatusCode::CONFLICT, "sale_exists"),

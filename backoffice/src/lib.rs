@@ -1,17 +1,19 @@
 //! The back-office: where staff write sales down and control them, and where the books are held against Redis.
 //!
-//! A tour. [`config`] reads the command line and the environment, and names what is wrong; [`run`] does one of the five jobs:
-//! `migrate`, `token`, `server`, `reconcile`, `rebuild`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
+//! A tour. [`config`] reads the command line and the environment, and names what is wrong; [`run`] does one of the six jobs:
+//! `migrate`, `token`, `invite`, `server`, `reconcile`, `rebuild`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
 //! `auth` (who may), as the table in [`route`] says, and reaches a handler in `sales`, `coupons` or `me`, which parses with
 //! `extract` and `validate`, and answers through `error`. What sales and coupons share once they are in Redis is in `live`;
-//! `dead_letters` are events that MySQL refused, `projection` puts single ones into the books; `audit_log` keeps who changed what. SQL is in the `store` of each; Redis is reached through `doorbuster_core::gate` alone.
+//! `draws` shows how a line was drawn; `dead_letters` are events that MySQL refused, `projection` puts single ones into the books; `audit_log` keeps who changed what. SQL is in the `store` of each; Redis is reached through `doorbuster_core::gate` alone.
 
 pub mod config;
 mod hosts;
 pub mod limits;
+mod secret_config;
 
 pub mod run;
 
+pub mod invite;
 pub mod migrate;
 pub mod rebuild;
 pub mod reconcile;
@@ -26,6 +28,7 @@ pub mod route;
 
 mod coupons;
 mod dead_letters;
+mod draws;
 mod health;
 mod me;
 mod sales;

@@ -66,6 +66,16 @@ pub const PAGE_ROWS_MAX: u32 = 100;
 /// The same, where the client does not say.
 pub const PAGE_ROWS_DEFAULT: u32 = 20;
 
+/// Entries of a draw in one answer: some 60 bytes each.
+pub const DRAW_ENTRIES_MAX: u32 = 20_000;
+/// The same, where the client does not say.
+pub const DRAW_ENTRIES_DEFAULT: u32 = 10_000;
+/// Draws of which the order is kept: 8 MB for a million.
+pub const RANKINGS_KEPT: usize = 4;
+
+/// Invites that one call makes.
+pub const INVITES_MAX: u32 = 1_000_000;
+
 /// Rows, or records, that reconcile compares at a time.
 pub const RECONCILE_CHUNK: u32 = 500;
 /// Rows that one run repairs in a sale, all in one transaction under the cursor's lock, which keeps the writer waiting: some
@@ -94,4 +104,5 @@ const _: () = {
         "a sale's whole turnover fits 64 bits"
     );
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
+    assert!(DRAW_ENTRIES_DEFAULT <= DRAW_ENTRIES_MAX && RANKINGS_KEPT > 0);
 };

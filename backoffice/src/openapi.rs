@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
-use crate::{coupons, dead_letters, health, me, sales};
+use crate::{coupons, dead_letters, draws, health, me, sales};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,7 @@ use crate::{coupons, dead_letters, health, me, sales};
         sales::create, sales::read, sales::open, sales::pause, sales::resume, sales::close, sales::adjust, sales::pause_all,
         coupons::create, coupons::read, coupons::open, coupons::close,
         dead_letters::list, dead_letters::retry, dead_letters::discard,
+        draws::show, draws::entries,
         me::reservations,
         health::livez, health::readyz, health::metrics, json, crate::docs::page
     ),
@@ -24,6 +25,7 @@ use crate::{coupons, dead_letters, health, me, sales};
         (name = "sales", description = "Roles operator and admin"),
         (name = "coupons", description = "Roles operator and admin"),
         (name = "dead letters", description = "Roles operator and admin; discard: admin alone"),
+        (name = "draws", description = "No token"),
         (name = "buyers", description = "Any valid token, about its own user"),
         (name = "operation", description = "No token")
     ),

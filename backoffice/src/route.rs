@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::{Access, guard};
 use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
-use crate::{coupons, dead_letters, docs, edge, health, me, openapi, sales};
+use crate::{coupons, dead_letters, docs, draws, edge, health, me, openapi, sales};
 
 /// One line of the table.
 pub struct Route {
@@ -59,6 +59,8 @@ pub fn table() -> Vec<Route> {
             Admin,
             post(dead_letters::discard),
         ),
+        read("/v1/sales/{id}/draw", Public, get(draws::show)),
+        read("/v1/sales/{id}/draw/entries", Public, get(draws::entries)),
         read("/v1/me/reservations", Bearer, get(me::reservations)),
         read("/livez", Public, get(health::livez)),
         read("/readyz", Public, get(health::readyz)),

@@ -24,7 +24,7 @@ use crate::{metrics, route};
 /// # Errors
 /// Bad configuration, a port that is taken, a REDIS_URL that cannot be one.
 pub async fn serve(config: &Serve) -> Result<()> {
-    let tokens = config::token_keys()?;
+    let (tokens, draws) = (config::token_keys()?, config::draw_keys()?);
     let books = app::connect_books(config.database.options()?);
     let gate = doorbuster_core::gate::Gate::connect(config.redis.url()?)
         .await
@@ -33,6 +33,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
         gate,
         books,
         tokens,
+        draws,
         hosts: config.allowed_hosts.clone(),
         metrics: metrics::install()?,
     };

@@ -4,15 +4,18 @@
 //! journal has of it, so the last word stands whatever order they were applied in. Always under the cursor's lock: no writer
 //! is at work on the sale meanwhile.
 
+pub(crate) mod draw_store;
 pub(crate) mod fold;
 pub(crate) mod store;
 
+use doorbuster_core::draw::Drawn;
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::journal::{Event, JournalError};
 use sqlx::mysql::MySqlConnection;
 
 use crate::raw;
 
+use draw_store::BookedDraw;
 pub(crate) use fold::Folder;
 
 /// Why an event is not in the books now.
@@ -54,6 +57,7 @@ pub(crate) async fn apply(tx: &mut MySqlConnection, live: &LiveId, seq: u64) -> 
     let (id, began) = match &event {
         Event::Reservation { id, record } => (*id, record.seq),
         Event::Claimed { id, claim } => (*id, claim.seq),
+        Event::Drawn(drawn) => return apply_draw(tx, live, &row, *drawn).await,
         // The rest is in the journal alone.
         _ => return Ok(()),
     };
@@ -68,4 +72,26 @@ pub(crate) async fn apply(tx: &mut MySqlConnection, live: &LiveId, seq: u64) -> 
     })?;
     store::put(tx, live, &projection).await?;
     Ok(())
+}
+
+/// A sale is drawn once: another draw in the books stands.
+async fn apply_draw(
+    tx: &mut MySqlConnection,
+    live: &LiveId,
+    row: &store::JournalRow,
+    drawn: Drawn,
+) -> Result<(), Failed> {
+    let draw = BookedDraw {
+        seq: row.seq,
+        epoch: row.epoch,
+        at: row.at,
+        drawn,
+    };
+    match draw_store::find(&mut *tx, live).await? {
+        Some(other) if other != draw => Err(Failed::Data(format!(
+            "the sale was drawn by event {}",
+            other.seq
+        ))),
+        _ => Ok(draw_store::put(tx, live, Some(&draw)).await?),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use doorbuster_core::draw::Drawn;
 use doorbuster_core::gate::snapshot::Snapshot;
 use doorbuster_core::ids::{LiveId, ReservationId};
 
@@ -91,6 +92,21 @@ impl Findings {
 
     pub(super) fn dead_letter(&mut self, seq: u64, error: &str) {
         self.add(Kind::DeadLetter).seq(seq).says("error", error);
+    }
+
+    /// The books' draw is their journal's.
+    pub(super) fn draw(&mut self, journal: Option<(u64, Drawn)>, draws: Option<(u64, Drawn)>) {
+        if journal != draws {
+            let says = |draw: Option<(u64, Drawn)>| {
+                draw.map_or_else(
+                    || "nothing".to_owned(),
+                    |(seq, drawn)| format!("{} by event {seq}", drawn.text()),
+                )
+            };
+            self.add(Kind::Draw)
+                .says("journal", says(journal))
+                .says("draws", says(draws));
+        }
     }
 
     pub(super) fn sale_missing(&mut self, books_seq: u64) {

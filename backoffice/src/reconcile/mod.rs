@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use axum::http::HeaderMap;
+use doorbuster_core::draw::Drawn;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::ids::{LiveId, UserId};
 use doorbuster_core::journal::Event;
@@ -27,6 +28,7 @@ pub use report::{Difference, Repair, Report, SaleReport};
 use crate::config::Reconcile;
 use crate::extract::{Caller, RequestId};
 use crate::limits::RECONCILE_CHUNK;
+use crate::projection::draw_store;
 use crate::{app, config, raw};
 use account::Account;
 use compare::Findings;
@@ -71,10 +73,12 @@ async fn reconcile_sale(gate: &Gate, books: &MySqlPool, live: &LiveId) -> Result
     let mut tx = books.begin().await?;
     let mut findings = Findings::new(live);
     let head = store::head(&mut tx, live).await?;
-    let journal = walk_journal(&mut tx, live, &head, &mut findings).await?;
+    let (journal, drawn) = walk_journal(&mut tx, live, &head, &mut findings).await?;
     for (seq, error) in store::dead_letters(&mut tx, live).await? {
         findings.dead_letter(seq, &error);
     }
+    let booked = draw_store::find(&mut *tx, live).await?;
+    findings.draw(drawn, booked.map(|draw| (draw.seq, draw.drawn)));
     let facts = live::scan(gate, &mut tx, live, &mut findings).await?;
     let reserved = walk_reservations(&mut tx, live, facts.as_ref(), &mut findings).await?;
     tx.rollback().await?;
@@ -97,22 +101,27 @@ async fn reconcile_sale(gate: &Gate, books: &MySqlPool, live: &LiveId) -> Result
     .await
 }
 
-/// Sums the journal up, and sees that its numbers have no gap, end at the cursor, and can be read.
+/// Sums the journal up, and sees that its numbers have no gap, end at the cursor, and can be read; with the draw that it has, if any.
 async fn walk_journal(
     tx: &mut MySqlConnection,
     live: &LiveId,
     head: &Head,
     findings: &mut Findings,
-) -> Result<Account> {
+) -> Result<(Account, Option<(u64, Drawn)>)> {
     let mut account = Account::new(live);
-    let mut last_seq = 0;
+    let (mut last_seq, mut drawn) = (0, None);
     loop {
         let rows = store::journal(tx, live, last_seq, RECONCILE_CHUNK).await?;
         for row in &rows {
             findings.follows(last_seq, row.seq);
             last_seq = row.seq;
             match raw::event(row.seq, &row.raw) {
-                Ok(event) if event.kind() == row.kind => account.apply(&event),
+                Ok(event) if event.kind() == row.kind => {
+                    account.apply(&event);
+                    if let Event::Drawn(it) = event {
+                        drawn = drawn.or(Some((row.seq, it)));
+                    }
+                }
                 Ok(_) | Err(_) => findings.unreadable(row.seq),
             }
         }
@@ -121,7 +130,7 @@ async fn walk_journal(
         }
     }
     findings.cursor(head.seq, last_seq);
-    Ok(account)
+    Ok((account, drawn))
 }
 
 /// Sums the reservations (or claims) up, and sees that Redis knows each.

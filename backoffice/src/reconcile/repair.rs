@@ -19,6 +19,7 @@ use super::store::{self, Head};
 use crate::audit_log::{self, Change};
 use crate::extract::Caller;
 use crate::limits::{RECONCILE_CHUNK, RECONCILE_ENTRIES, REPAIRS_MAX};
+use crate::projection::draw_store::{self, BookedDraw};
 use crate::projection::fold::Folder;
 use crate::projection::store as rows;
 use crate::raw;
@@ -41,6 +42,7 @@ pub(super) async fn repair(
     if journal.whole && cursor_stands {
         let wrong = compare(&mut tx, live, journal.prints).await?;
         write(&mut tx, live, wrong, &mut repairs).await?;
+        repairs.extend(mend_draw(&mut tx, live, journal.drawn).await?);
     }
     for repair in &repairs {
         let change = Change {
@@ -63,6 +65,8 @@ struct Journal {
     last_raw: Vec<u8>,
     /// Without gaps, and every event can be read.
     whole: bool,
+    /// Of the first event that drew.
+    drawn: Option<BookedDraw>,
 }
 
 /// Takes every event, and mends the columns that disagree with what was written.
@@ -76,6 +80,7 @@ async fn walk(
         last_seq: 0,
         last_raw: Vec::new(),
         whole: true,
+        drawn: None,
     };
     loop {
         let events = rows::journal_after(tx, live, journal.last_seq, RECONCILE_CHUNK).await?;
@@ -96,6 +101,15 @@ async fn walk(
                         });
                     }
                     journal.prints.take(row.epoch, row.at, &event);
+                    if let Event::Drawn(drawn) = event {
+                        let (seq, epoch, at) = (row.seq, row.epoch, row.at);
+                        journal.drawn = journal.drawn.or(Some(BookedDraw {
+                            seq,
+                            epoch,
+                            at,
+                            drawn,
+                        }));
+                    }
                 }
                 Err(_) => journal.whole = false,
             }
@@ -193,6 +207,35 @@ async fn compare(tx: &mut MySqlConnection, live: &LiveId, mut prints: Prints) ->
         let _ = wrong.rewrite.pop_last().or_else(|| wrong.remove.pop_last());
     }
     Ok(wrong)
+}
+
+/// The books have the draw that the journal has, unless it is a letter for people to settle.
+async fn mend_draw(
+    tx: &mut MySqlConnection,
+    live: &LiveId,
+    drawn: Option<BookedDraw>,
+) -> Result<Option<Repair>> {
+    let booked = draw_store::find(&mut *tx, live).await?;
+    let Some(seq) = drawn.or(booked).map(|draw| draw.seq) else {
+        return Ok(None);
+    };
+    let letters = store::lettered(tx, live).await?;
+    if booked == drawn || letters.iter().any(|(letter, _)| *letter == seq) {
+        return Ok(None);
+    }
+    draw_store::put(tx, live, drawn.as_ref()).await?;
+    let told = |draw: Option<BookedDraw>| draw.map_or(Value::Null, BookedDraw::to_json);
+    Ok(Some(Repair {
+        what: match (booked, drawn) {
+            (None, _) => Mended::RowAdded,
+            (Some(_), Some(_)) => Mended::RowRewritten,
+            (Some(_), None) => Mended::RowRemoved,
+        },
+        id: None,
+        seq,
+        before: told(booked),
+        after: told(drawn),
+    }))
 }
 
 /// Reservations with an event that MySQL refused: people settle those, and a discarded one is not brought back.

@@ -31,6 +31,8 @@ pub enum Kind {
     RecordUnknown,
     RecordField,
     RecordMalformed,
+    /// The draw in the books is not the one that their journal has.
+    Draw,
 }
 
 /// What was repaired.
@@ -72,7 +74,7 @@ pub struct Difference {
     pub seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'static str>,
-    /// Who says what: redis, books, counters, records, journal, reservations.
+    /// Who says what: redis, books, counters, records, journal, reservations, draws.
     pub says: BTreeMap<&'static str, String>,
 }
 

@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::ids::{SaleId, SkuId};
 use doorbuster_core::limits::SKUS_PER_SALE_MAX;
+use doorbuster_core::line::LineDraft;
 use doorbuster_core::money::{Currency, Money};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::line::LineBody;
 use crate::error::ApiError;
 use crate::limits::{AMOUNT_MAX, HOLD_SECONDS_MAX, UNITS_MAX};
 use crate::validate::Problems;
@@ -23,7 +25,7 @@ const RESERVED_ID: &str = "pause";
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "id": "drop-1", "title": "한정판 티셔츠", "opens_at": "2030-01-01T10:00:00Z", "closes_at": "2030-01-01T12:00:00Z",
-    "hold_seconds": 300, "payment_seconds": 300, "waiting_room": false,
+    "hold_seconds": 300, "payment_seconds": 300, "waiting_room": true, "line": {"mode": "follow_stock", "draw": true},
     "items": [{"sku": "tee-m", "title": "Tee, M", "price": {"amount": 19900, "currency": "KRW"}, "stock": 100, "limit_per_user": 1}]
 }))]
 pub(crate) struct SaleDraft {
@@ -43,9 +45,12 @@ pub(crate) struct SaleDraft {
     pub payment_seconds: i64,
     #[schema(min_items = 1, max_items = 256)]
     pub items: Vec<ItemDraft>,
-    /// Must be false: there is no waiting room yet
+    /// Whether buyers wait in a line, and only those whom it admits may reserve
     #[serde(default)]
     pub waiting_room: bool,
+    /// How the line moves; for a sale with a waiting room only
+    #[serde(default)]
+    pub line: Option<LineBody>,
 }
 
 /// One sku of a sale.
@@ -77,7 +82,7 @@ pub(crate) struct PriceDraft {
 }
 
 /// A sale that may be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sale {
     pub(crate) id: SaleId,
     pub(crate) title: String,
@@ -85,6 +90,8 @@ pub(crate) struct Sale {
     pub(crate) closes_at: DateTime<Utc>,
     pub(crate) hold_seconds: u32,
     pub(crate) payment_seconds: u32,
+    /// There where the sale has a waiting room.
+    pub(crate) line: Option<LineDraft>,
     pub(crate) items: Vec<Item>,
 }
 
@@ -122,12 +129,14 @@ impl SaleDraft {
             self.payment_seconds,
             1..=HOLD_SECONDS_MAX,
         );
-        if self.waiting_room {
-            problems.add(
-                "/waiting_room",
-                "must be false: sales with a waiting room are not supported yet",
-            );
-        }
+        let line = match (self.waiting_room, self.line) {
+            (true, line) => line.unwrap_or_default().validate(&mut problems),
+            (false, Some(_)) => {
+                problems.add("/line", "must be absent where waiting_room is false");
+                None
+            }
+            (false, None) => None,
+        };
         let items = validate_items(&mut problems, &self.items);
         problems.none()?;
         let sale = || {
@@ -140,6 +149,7 @@ impl SaleDraft {
                 closes_at,
                 hold_seconds,
                 payment_seconds,
+                line,
                 items,
             })
         };
@@ -259,7 +269,7 @@ mod tests {
             json["closes_at"] = "2020-01-01T00:00:00Z".into();
             json["hold_seconds"] = 0.into();
             json["payment_seconds"] = 86_401.into();
-            json["waiting_room"] = true.into();
+            json["line"] = serde_json::json!({});
             json["items"] = vec![item("a", "KRW"), item("a", "USD")].into();
         });
         let mut found = pointers(bad);
@@ -272,7 +282,7 @@ mod tests {
             "/closes_at",
             "/hold_seconds",
             "/payment_seconds",
-            "/waiting_room",
+            "/line",
             "/items/1/sku",
             "/items/1/price/currency",
         ]
@@ -285,6 +295,21 @@ mod tests {
         );
         expected.sort();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_waiting_room_has_a_line_and_nothing_else_has() {
+        let line = |change: fn(&mut serde_json::Value)| draft(change).validate().unwrap().line;
+        assert_eq!(line(|_| ()), None);
+        assert_eq!(
+            line(|json| json["waiting_room"] = true.into()),
+            Some(LineDraft::default())
+        );
+        let bad = draft(|json| {
+            json["waiting_room"] = true.into();
+            json["line"] = serde_json::json!({"mode": "fixed"});
+        });
+        assert_eq!(pointers(bad), ["/line/per_second"]);
     }
 
     #[test]

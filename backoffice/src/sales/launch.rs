@@ -1,11 +1,27 @@
 //! What Redis is told of a sale when it opens. Called by the `open` handler; the engine shows `config` in `GET /v1/sales/{sale}`.
 
 use doorbuster_core::gate::open::OpenSku;
-use serde_json::json;
+use doorbuster_core::listing::{ListedItem, Listing};
+use uuid::Uuid;
 
-use super::draft::Sale;
-use super::store::StoredSale;
+use super::store::{self, StoredSale};
+use crate::app::App;
+use crate::error::ApiError;
 use crate::live::publish::Launch;
+
+/// Pledges the draw of a draft that has one: from here on its secret is chosen. Repeating changes nothing.
+///
+/// # Errors
+/// [`ApiError::Unavailable`] where MySQL does not answer.
+pub(crate) async fn pledge(app: &App, stored: &StoredSale) -> Result<(), ApiError> {
+    let is_drawn = stored.sale.line.as_ref().is_some_and(|line| line.draw);
+    if is_drawn && stored.pledge.is_none() && stored.published_at.is_none() {
+        let salt = Uuid::new_v4().simple().to_string();
+        let pledge = app.draws.pledge(&stored.sale.id, salt);
+        store::pledge(&app.books, &stored.sale.id, &pledge).await?;
+    }
+    Ok(())
+}
 
 pub(crate) fn launch(stored: &StoredSale) -> Launch {
     let skus = stored
@@ -22,24 +38,24 @@ pub(crate) fn launch(stored: &StoredSale) -> Launch {
     Launch {
         subject: stored.subject(),
         hold_ms,
-        config: config(&stored.sale),
+        config: listing(stored).to_json(),
         skus,
     }
 }
 
-/// What does not change while a sale lives and is neither window nor stock.
-fn config(sale: &Sale) -> String {
-    let items: Vec<_> = sale
-        .items
-        .iter()
-        .map(|item| json!({"sku": item.sku, "title": item.title, "price": item.price, "limit_per_user": item.limit_per_user}))
-        .collect();
-    json!({
-        "title": sale.title,
-        "hold_seconds": sale.hold_seconds,
-        "payment_seconds": sale.payment_seconds,
-        "waiting_room": false,
-        "items": items,
-    })
-    .to_string()
+fn listing(stored: &StoredSale) -> Listing {
+    let sale = &stored.sale;
+    let items = sale.items.iter().map(|item| ListedItem {
+        sku: item.sku.to_string(),
+        title: item.title.clone(),
+        price: item.price,
+        limit_per_user: item.limit_per_user,
+    });
+    Listing {
+        title: sale.title.clone(),
+        hold_seconds: sale.hold_seconds,
+        payment_seconds: sale.payment_seconds,
+        line: stored.line(),
+        items: items.collect(),
+    }
 }

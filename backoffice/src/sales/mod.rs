@@ -1,9 +1,10 @@
-//! The operations of staff on sales. Handlers only parse, call and answer; `draft` says what a sale must be, `live` does what
+//! The operations of staff on sales. Handlers only parse, call and answer; `draft` and `line` say what a sale must be, `live` does what
 //! coupons do too, `adjust` and `pause_all` are their own.
 
 pub(crate) mod adjust;
 pub(crate) mod draft;
 pub(crate) mod launch;
+pub(crate) mod line;
 pub(crate) mod pause_all;
 pub(crate) mod store;
 pub(crate) mod view;
@@ -78,6 +79,7 @@ pub(crate) async fn open(
     caller: Caller,
     SalePath(id): SalePath,
 ) -> Result<Json<SaleView>, ApiError> {
+    launch::pledge(&app, &store::find(&app.books, &id).await?).await?;
     let stored = store::find(&app.books, &id).await?;
     live::publish::open(&app, &caller, &launch::launch(&stored)).await?;
     show(&app, &id).await.map(Json)

@@ -1,10 +1,13 @@
 //! SQL of sales as staff wrote them. Called by the handlers of `sales`.
 //! Times are bound without a zone: with one, MariaDB takes them for a `timestamp`, which ends in 2038.
 
+use anyhow::anyhow;
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::ids::{LiveId, SaleId, SkuId};
+use doorbuster_core::line::{LineConfig, LineDraft, Pledge};
 use doorbuster_core::money::{Currency, Money};
+use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 
@@ -20,9 +23,17 @@ pub(crate) struct StoredSale {
     pub(crate) created_at: DateTime<Utc>,
     /// `None`: a draft.
     pub(crate) published_at: Option<DateTime<Utc>>,
+    /// What was pledged of its draw, where it has one and has been opened.
+    pub(crate) pledge: Option<Pledge>,
 }
 
 impl StoredSale {
+    /// Its line as Redis is told of it.
+    pub(crate) fn line(&self) -> Option<LineConfig> {
+        let draft = self.sale.line.as_ref()?;
+        Some(LineConfig::new(draft, self.pledge.clone()))
+    }
+
     pub(crate) fn subject(&self) -> Subject {
         let window = Window {
             opens_ms: clock::to_ms(self.sale.opens_at),
@@ -44,7 +55,7 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, sale: &Sale) -> Result<(), 
     let inserted = query(
         "-- insert\ninsert into sales
             (sale_id, title, opens_at, closes_at, hold_seconds, payment_seconds, waiting_room, state, created_at)
-        values (?, ?, ?, ?, ?, ?, false, 'draft', ?)",
+        values (?, ?, ?, ?, ?, ?, ?, 'draft', ?)",
     )
     .bind(sale.id.as_str())
     .bind(&sale.title)
@@ -52,6 +63,7 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, sale: &Sale) -> Result<(), 
     .bind(sale.closes_at.naive_utc())
     .bind(sale.hold_seconds)
     .bind(sale.payment_seconds)
+    .bind(sale.line.is_some())
     .bind(clock::now().naive_utc())
     .execute(&mut *tx)
     .await;
@@ -62,7 +74,33 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, sale: &Sale) -> Result<(), 
         }
         other => other?,
     };
+    insert_line(tx, sale).await?;
     Ok(insert_items(tx, sale).await?)
+}
+
+async fn insert_line(tx: &mut MySqlConnection, sale: &Sale) -> sqlx::Result<()> {
+    let Some(line) = &sale.line else {
+        return Ok(());
+    };
+    query("-- insert_line\ninsert into sale_lines (sale_id, settings) values (?, ?)")
+        .bind(sale.id.as_str())
+        .bind(json!(line).to_string())
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Writes the pledge of a sale that has none.
+pub(crate) async fn pledge(books: &MySqlPool, id: &SaleId, pledge: &Pledge) -> sqlx::Result<()> {
+    query(
+        "-- pledge\nupdate sale_lines set draw_salt = ?, draw_commitment = ? where sale_id = ? and draw_salt is null",
+    )
+    .bind(&pledge.salt)
+    .bind(&pledge.commitment)
+    .bind(id.as_str())
+    .execute(books)
+    .await
+    .map(drop)
 }
 
 async fn insert_items(tx: &mut MySqlConnection, sale: &Sale) -> sqlx::Result<()> {
@@ -91,6 +129,10 @@ struct SaleRow {
     payment_seconds: u32,
     created_at: DateTime<Utc>,
     published_at: Option<DateTime<Utc>>,
+    waiting_room: bool,
+    settings: Option<String>,
+    draw_salt: Option<String>,
+    draw_commitment: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -107,8 +149,9 @@ struct ItemRow {
 /// [`ApiError::UnknownSale`] where there is none.
 pub(crate) async fn find(books: &MySqlPool, id: &SaleId) -> Result<StoredSale, ApiError> {
     let row: Option<SaleRow> = query_as(
-        "-- find\nselect title, opens_at, closes_at, hold_seconds, payment_seconds, created_at, published_at
-        from sales where sale_id = ?",
+        "-- find\nselect s.title, s.opens_at, s.closes_at, s.hold_seconds, s.payment_seconds, s.created_at, s.published_at, s.waiting_room,
+            cast(l.settings as char) as settings, l.draw_salt, l.draw_commitment
+        from sales s left join sale_lines l on l.sale_id = s.sale_id where s.sale_id = ?",
     )
     .bind(id.as_str())
     .fetch_optional(books)
@@ -121,13 +164,28 @@ pub(crate) async fn find(books: &MySqlPool, id: &SaleId) -> Result<StoredSale, A
         closes_at: row.closes_at,
         hold_seconds: row.hold_seconds,
         payment_seconds: row.payment_seconds,
+        line: line(row.waiting_room, row.settings.as_deref())?,
         items: items(books, id).await?,
     };
     Ok(StoredSale {
         sale,
         created_at: row.created_at,
         published_at: row.published_at,
+        pledge: row
+            .draw_salt
+            .zip(row.draw_commitment)
+            .map(|(salt, commitment)| Pledge { salt, commitment }),
     })
+}
+
+fn line(waiting_room: bool, settings: Option<&str>) -> Result<Option<LineDraft>, ApiError> {
+    match settings {
+        None if waiting_room => Err(ApiError::Internal(anyhow!("a waiting room has no line"))),
+        None => Ok(None),
+        Some(text) => serde_json::from_str(text)
+            .map(Some)
+            .map_err(|e| ApiError::Internal(e.into())),
+    }
 }
 
 async fn items(books: &MySqlPool, id: &SaleId) -> Result<Vec<Item>, ApiError> {

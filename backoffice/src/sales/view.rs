@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::draft::Item;
+use super::line::LineView;
 use super::store::StoredSale;
 use crate::app::App;
 use crate::error::ApiError;
@@ -30,6 +31,8 @@ pub(crate) struct SaleView {
     #[schema(example = 300)]
     pub payment_seconds: u32,
     pub waiting_room: bool,
+    /// Null without a waiting room
+    pub line: Option<LineView>,
     #[schema(format = DateTime)]
     pub created_at: String,
     #[schema(format = DateTime)]
@@ -91,7 +94,12 @@ pub(crate) async fn sale_view(app: &App, stored: &StoredSale) -> Result<SaleView
         closes_at: written(sale.closes_at),
         hold_seconds: sale.hold_seconds,
         payment_seconds: sale.payment_seconds,
-        waiting_room: false,
+        waiting_room: sale.line.is_some(),
+        line: sale
+            .line
+            .as_ref()
+            .zip(stored.line())
+            .map(|(draft, config)| LineView::new(draft, config)),
         created_at: written(stored.created_at),
         published_at: stored.published_at.map(written),
         server_time: clock::rfc3339(look.server_time_ms),

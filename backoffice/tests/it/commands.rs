@@ -43,7 +43,14 @@ fn help_shows_examples_first_and_then_every_option_with_its_variable_and_default
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0));
     assert!(text.starts_with("Examples:\n"), "{text}");
-    for command in ["migrate", "token", "serve", "reconcile", "rebuild"] {
+    for command in [
+        "migrate",
+        "token",
+        "invite",
+        "serve",
+        "reconcile",
+        "rebuild",
+    ] {
         assert!(
             text.contains(&format!("doorbuster-backoffice {command}")),
             "{command}: {text}"

@@ -10,7 +10,9 @@ mod stage;
 
 mod commands;
 mod coupons;
+mod draws;
 mod edge;
+mod lines;
 mod me;
 mod migrate;
 mod publish;

@@ -1,6 +1,10 @@
 //! `reconcile --repair` makes the books say what their journal says, once; it leaves alone what is right, what only people may
 //! settle, and Redis.
 
+use doorbuster_core::draw::{DrawSecret, Drawn};
+use doorbuster_core::gate::Gate;
+use doorbuster_core::gate::draw::{DrawSet, Novelty};
+use doorbuster_core::ids::{LiveId, SaleId};
 use serde_json::{Value, json};
 
 use crate::reconcile::{found, key, traded};
@@ -231,4 +235,47 @@ async fn what_people_must_settle_and_a_damaged_journal_are_left_alone() {
         repair(&desk, &sale),
         (Some(0), vec!["row_added".to_owned()])
     );
+}
+
+#[tokio::test]
+async fn a_draw_in_the_books_is_the_one_that_the_journal_has() {
+    let desk = Desk::shared().await;
+    let (sale, _) = traded(&desk, "repair-draw").await;
+    let live = LiveId::Sale(SaleId::parse(sale.as_str()).unwrap());
+    let line = ["{", &live.tag(), "}:line"].concat();
+    let fields = [line.as_str(), "epoch", "1", "early", "3"].map(Vec::from);
+    desk.redis("HSET", fields.to_vec()).await;
+    let drawn = Drawn {
+        early: 3,
+        seed: [1; 32],
+        list_hash: [2; 32],
+        secret: DrawSecret::from_bytes([3; 32]),
+    };
+    let gate = Gate::connect(desk.stage.redis_url()).await.unwrap();
+    let set = gate.draw(&live, 1, &drawn, Novelty::New).await.unwrap();
+    assert!(matches!(set, DrawSet::Drawn { .. }), "{set:?}");
+    desk.written_back(&format!("/admin/v1/sales/{sale}")).await;
+    assert_eq!(found(&desk, &sale), [""; 0]);
+    for (statement, mend) in [
+        (
+            "update draws set seed = repeat('ab', 32) where sale_id = ?",
+            "row_rewritten",
+        ),
+        (
+            "update draws set early = early + 1 where sale_id = ?",
+            "row_rewritten",
+        ),
+        ("delete from draws where sale_id = ?", "row_added"),
+    ] {
+        assert_eq!(desk.sql(statement, &sale).await, 1, "{statement}");
+        assert_eq!(found(&desk, &sale), ["draw"], "{statement}");
+        let mended = (Some(0), vec![mend.to_owned()]);
+        assert_eq!(repair(&desk, &sale), mended, "{statement}");
+    }
+    let other = traded(&desk, "repair-no-draw").await.0;
+    let planted = "insert into draws select ?, seq, epoch, early, seed, list_hash, secret, drawn_at from draws limit 1";
+    assert_eq!(desk.sql(planted, &other).await, 1);
+    assert_eq!(found(&desk, &other), ["draw"]);
+    let removed = (Some(0), vec!["row_removed".to_owned()]);
+    assert_eq!(repair(&desk, &other), removed, "no event explains it");
 }

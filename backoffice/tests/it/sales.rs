@@ -102,7 +102,7 @@ async fn a_sale_that_cannot_be_kept_is_refused_with_every_problem() {
     let mut bad = sale(&id);
     bad["closes_at"] = "2020-01-01T00:00:00Z".into();
     bad["hold_seconds"] = 0.into();
-    bad["waiting_room"] = true.into();
+    bad["line"] = json!({"mode": "fixed"});
     bad["items"][1]["sku"] = "tee".into();
     bad["items"][1]["price"]["amount"] = (-1).into();
 
@@ -121,8 +121,8 @@ async fn a_sale_that_cannot_be_kept_is_refused_with_every_problem() {
         "/hold_seconds",
         "/items/1/price/amount",
         "/items/1/sku",
+        "/line",
         "/opens_at",
-        "/waiting_room",
     ];
     assert_eq!(pointers, expected);
     assert_eq!(
