@@ -22,6 +22,7 @@ use crate::rivals;
 use crate::rush::{self, Finished, Output, say};
 use crate::summary::Outcome;
 use crate::target::{Target, Wanted};
+use crate::verify;
 
 /// Whether all of the audit is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub async fn run(command: Command) -> Result<Verdict> {
         Command::Drill(args) => drill::run(&args).await,
         Command::Audit(args) => audit(&args).await,
         Command::Report(args) => report_again(&args),
+        Command::VerifyDraw(args) => verify::run(&args).await,
         Command::Rival(args) => {
             rivals::run(&args.setup()?).await?;
             Ok(Verdict::Clean)

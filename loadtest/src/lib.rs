@@ -37,6 +37,8 @@ pub mod compare;
 
 pub mod drill;
 
+pub mod verify;
+
 pub mod command;
 pub mod demo;
 pub mod rush;

@@ -65,6 +65,8 @@ pub const SCAN_COUNT: u32 = 2_000;
 
 /// Findings that are kept in words; all are counted.
 pub const FINDINGS_KEPT_MAX: usize = 100;
+/// Entries of a draw that one answer brings: less than an answer may hold by half.
+pub const VERIFY_PAGE: u32 = 10_000;
 /// How old a sold-out answer may be: what the engine promises for a unit that came back.
 pub const SOLD_OUT_STALE: Duration = Duration::from_millis(1_000);
 /// Points on the report's time axis.

@@ -6,6 +6,7 @@ mod drill;
 mod knee;
 mod plans;
 mod rival;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub use knee::KneeArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
 pub use rival::RivalArgs;
+pub use verify::VerifyDrawArgs;
 
 const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
@@ -35,6 +37,7 @@ Examples:
   doorbuster-loadtest coupon --users 10000 --coupons 100
   doorbuster-loadtest compare
   doorbuster-loadtest drill F6
+  doorbuster-loadtest verify-draw --backoffice-url http://127.0.0.1:8081 --sale drop-1
   doorbuster-loadtest audit --history target/report/rush-….jsonl
 ";
 
@@ -107,6 +110,9 @@ pub enum Command {
     /// Sells the last unit in ten ways in turn, ours among them, and shows who is how fast and who is right.
     #[command(before_help = compare::EXAMPLES, help_template = TEMPLATE)]
     Compare(CompareArgs),
+    /// Recomputes a sale's draw from what is published of it, and says what differs.
+    #[command(before_help = verify::EXAMPLES, help_template = TEMPLATE)]
+    VerifyDraw(VerifyDrawArgs),
     /// Serves one of the other ways to sell the last unit, for comparisons; started by them.
     #[command(hide = true, before_help = rival::EXAMPLES, after_help = rival::SECRETS, help_template = TEMPLATE)]
     Rival(RivalArgs),

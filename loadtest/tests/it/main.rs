@@ -12,3 +12,4 @@ mod faults;
 mod rivals;
 mod runs;
 mod shop;
+mod verify;
