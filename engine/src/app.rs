@@ -69,11 +69,12 @@ impl App {
             beside,
             level: config.ack_level,
             draws: config.draws.clone(),
+            books: books.clone(),
             lines: Lines::default(),
         };
         Self {
             engine_id,
-            registry: Registry::new(around, books.clone()),
+            registry: Registry::new(around),
             limiter: Limiter::new(config.rate_per_user, config.rate_total),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),

@@ -261,9 +261,9 @@ pub const SELF_CHECK_EVERY: Duration = Duration::from_secs(2);
 // ── MySQL connections and shutdown ───────────────────────────────────────────────────────────────────────────────
 
 /// Users that a conductor reads from a line in one step: Redis is busy for a millisecond or two.
-pub const DRAW_SCAN_ROWS: usize = 1_000;
+pub const DRAW_SCAN_ROWS: usize = 2_000;
 /// How long one engine lets another go first with a draw, for each who came early: about what reading one takes.
-pub const DRAW_STAGGER_US: Duration = Duration::from_micros(1);
+pub const DRAW_STAGGER_EACH: Duration = Duration::from_micros(1);
 /// Engines that begin a draw at once fall into so many turns.
 pub const DRAW_STAGGER_SLOTS: u32 = 3;
 /// For the list of a draw to be written before it. Past it buyers wait for no books.

@@ -2,6 +2,8 @@
 //!
 //! None is on the path of a reservation. The connection pool is lazy: the front starts, and sells, while MySQL is away.
 
+mod draw_store;
+mod draws;
 mod store;
 
 use std::str::FromStr;

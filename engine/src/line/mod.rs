@@ -5,8 +5,10 @@
 //! - `joins`: numbers for those who come, a batch in a call
 //! - `shared`: what all of these share, and the call that moves the line
 //! - `listeners`: one stream of events for each ticket
+//! - `conductor`: the draw among those who came before the sale opened
 //! - `lines`: the lines at hand
 
+mod conductor;
 mod forecast;
 mod joins;
 mod lines;
@@ -28,6 +30,7 @@ use doorbuster_core::line::LineConfig;
 use doorbuster_core::ticket::{Lane, Place, Ticket};
 use tokio::runtime::Handle;
 
+use crate::books::Books;
 use crate::limits::{ADVANCE_EVERY, LINE_IDLE, LISTENER_AFTER};
 use crate::pressure::Pressure;
 use crate::sale::combiner::{Answered, Combiner, Undecided};
@@ -60,6 +63,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) pressure: &'a Arc<Pressure>,
     pub(crate) beside: &'a Handle,
     pub(crate) draws: &'a DrawKeys,
+    pub(crate) books: &'a Books,
 }
 
 /// How one asks.
@@ -91,6 +95,16 @@ impl Line {
             Arc::clone(setting.pressure),
         ));
         setting.beside.spawn(keep_moving(Arc::downgrade(&shared)));
+        match &draw {
+            Some(draw) => {
+                let (line, books) = (Arc::downgrade(&shared), setting.books.clone());
+                tokio::spawn(conductor::keep_drawn(line, books, draw.clone()));
+            }
+            None if shared.config.draw.is_some() => {
+                tracing::error!(alarm = "draw", sale = %setting.live, "the draw was pledged under another secret, and cannot be held here: set TOKEN_SECRET_PREVIOUS");
+            }
+            None => {}
+        }
         let joins = Joins(Arc::clone(&shared));
         let joins = Combiner::new(setting.live, joins, setting.beside.clone());
         Self {

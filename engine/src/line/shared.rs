@@ -197,6 +197,15 @@ impl Shared {
         }
     }
 
+    /// The generation, and how many came early, of a line that is to be drawn now.
+    pub(super) fn undrawn(&self) -> Option<(u32, u32)> {
+        let view = self.view.load();
+        let head = view.head.as_ref()?;
+        let early = u32::try_from(head.seen.early?).ok()?;
+        let is_due = view.draws && early > 0 && head.seen.seed.is_none() && !head.is_restoring;
+        is_due.then_some((view.epoch, early))
+    }
+
     /// The lowest places at which somebody waits here, in order, and whether there may be more.
     fn report(&self) -> (Vec<Place>, bool) {
         let (view, clock_ms) = (self.view.load(), self.clock_ms());

@@ -22,6 +22,7 @@ use doorbuster_core::ids::LiveId;
 use doorbuster_core::line::LineConfig;
 use tokio::runtime::Handle;
 
+use crate::books::Books;
 use crate::config::AckLevel;
 use crate::front::problem::Refusal;
 use crate::line::{Line, Lines, Setting};
@@ -65,6 +66,7 @@ pub(crate) struct Around {
     pub(crate) beside: Handle,
     pub(crate) level: AckLevel,
     pub(crate) draws: DrawKeys,
+    pub(crate) books: Books,
     pub(crate) lines: Lines,
 }
 
@@ -103,6 +105,7 @@ impl LiveSale {
                     pressure,
                     beside,
                     draws: &around.draws,
+                    books: &around.books,
                 };
                 let line = around.lines.of(&setting, config)?;
                 let calls = ReservationsInLine(calls);

@@ -48,13 +48,13 @@ enum NotLive {
 }
 
 impl Registry {
-    pub(crate) fn new(around: Around, books: Books) -> Self {
+    pub(crate) fn new(around: Around) -> Self {
         Self {
+            absent: Absent::new(around.books.clone()),
             around,
             live: Cache::new(LIVE_SALES_MAX),
             hot: ArcSwapOption::empty(),
             misses: AtomicU64::new(0),
-            absent: Absent::new(books),
             look_ups: Semaphore::new(LOOK_UPS_MAX),
         }
     }

@@ -17,6 +17,7 @@ mod claims;
 mod commit;
 mod dead_letters;
 mod drain;
+mod draw_in_line;
 mod draws;
 mod faults;
 mod fence;
