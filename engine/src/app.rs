@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::ack::AckWatch;
 use crate::books::Books;
 use crate::config::{Config, Role};
+use crate::front::address::TrustedProxies;
 use crate::front::cors::Cors;
 use crate::front::limit::Limiter;
 use crate::front::request_id::RequestIds;
@@ -33,6 +34,7 @@ pub struct App {
     pub books: Books,
     pub registry: Registry,
     pub limiter: Limiter,
+    pub proxies: TrustedProxies,
     pub tokens: TokenKeys,
     pub receipts: ReceiptKey,
     /// Of the secret before: its receipts are still honoured.
@@ -75,7 +77,8 @@ impl App {
         Self {
             engine_id,
             registry: Registry::new(around),
-            limiter: Limiter::new(config.rate_per_user, config.rate_total),
+            limiter: Limiter::new(config.rates),
+            proxies: config.trusted_proxies.clone(),
             tokens: config.tokens.clone(),
             receipts: config.receipts.clone(),
             receipts_previous: config.receipts_previous.clone(),

@@ -14,6 +14,8 @@ use doorbuster_core::receipt::ReceiptKey;
 use doorbuster_core::ticket::TicketKeys;
 use tracing_subscriber::EnvFilter;
 
+use crate::front::address::TrustedProxies;
+use crate::front::limit::Rates;
 use crate::writer::Pace;
 
 const EXAMPLES: &str = "Examples:
@@ -76,6 +78,16 @@ struct Serve {
     /// Requests a second in all; 0 = no limit
     #[arg(long, env = "RATE_TOTAL", default_value_t = 0)]
     rate_total: u32,
+    /// Requests a second from one address (IPv6: from one /64), with bursts of twice that; 0 = off, because carriers put tens of
+    /// thousands of buyers behind one
+    #[arg(long, env = "RATE_PER_ADDRESS", default_value_t = 0)]
+    rate_per_address: u32,
+    /// Reservations a second asked of one sale (claims, of one coupon), with bursts of twice that; 0 = off
+    #[arg(long, env = "RATE_PER_SALE", default_value_t = 0)]
+    rate_per_sale: u32,
+    /// Proxies whose Forwarded or X-Forwarded-For is believed: addresses and networks, e.g. 10.0.0.0/8,fd00::/8; empty = none
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    trusted_proxies: Vec<String>,
     /// Seconds that the books may lag while buyers keep this process busy; 0 = never on purpose, as at ACK_LEVEL=mysql
     #[arg(long, env = "WRITER_LAG_MAX", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=60))]
     writer_lag_max: u64,
@@ -87,6 +99,9 @@ struct Serve {
     backlog_bytes_max: u64,
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
+    /// Connections from one address (IPv6: from one /64) that is no trusted proxy; 0 = any number up to MAX_CONNECTIONS
+    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 0)]
+    max_connections_per_address: u32,
     /// Host headers that are answered; empty = all
     #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',')]
     allowed_hosts: Vec<String>,
@@ -134,11 +149,12 @@ pub struct Config {
     pub database_url: Secret,
     pub engine_listen: SocketAddr,
     pub ack_level: AckLevel,
-    pub rate_per_user: u32,
-    pub rate_total: u32,
+    pub rates: Rates,
+    pub trusted_proxies: TrustedProxies,
     pub writer_lag_max: Duration,
     pub backlog_max: BacklogMax,
     pub max_connections: u32,
+    pub max_connections_per_address: u32,
     pub allowed_hosts: Vec<String>,
     pub cors_origins: Vec<String>,
     pub tokens: TokenKeys,
@@ -221,20 +237,28 @@ impl Config {
             &["redis", "rediss", "valkey", "valkeys"],
         )?;
         check_url("DATABASE_URL", &serve.database_url, &["mysql", "mariadb"])?;
+        let trusted_proxies = TrustedProxies::parse(&listed(serve.trusted_proxies))
+            .map_err(|e| Refused::Bad(format!("TRUSTED_PROXIES: {e}")))?;
         Ok(Self {
             role: serve.role,
             redis_url: Secret(serve.redis_url),
             database_url: Secret(serve.database_url),
             engine_listen: serve.engine_listen,
             ack_level: serve.ack_level,
-            rate_per_user: serve.rate_per_user,
-            rate_total: serve.rate_total,
+            rates: Rates {
+                total: serve.rate_total,
+                per_address: serve.rate_per_address,
+                per_user: serve.rate_per_user,
+                per_sale: serve.rate_per_sale,
+            },
+            trusted_proxies,
             writer_lag_max: Duration::from_secs(serve.writer_lag_max),
             backlog_max: BacklogMax {
                 events: serve.backlog_max,
                 bytes: serve.backlog_bytes_max,
             },
             max_connections: serve.max_connections,
+            max_connections_per_address: serve.max_connections_per_address,
             allowed_hosts: listed(serve.allowed_hosts),
             cors_origins: listed(serve.cors_origins),
             tokens,

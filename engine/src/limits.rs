@@ -116,9 +116,9 @@ pub const LOOK_UPS_MAX: usize = 32;
 /// Of the requests for another sale than the hot one, every so manieth makes its own the hot one: many sales at once do not
 /// fight for the place.
 pub const HOT_EVERY: u64 = 16;
-/// Buckets of the per-user limiter: memory is bounded by construction; users that share one share its rate.
-pub const USER_BUCKETS: u64 = 1 << 20;
-/// How often the limiter forgets users at rest.
+/// Buckets of each keyed limiter (users, addresses, sales): memory is bounded by construction; those that share one share its rate.
+pub const RATE_BUCKETS: u64 = 1 << 20;
+/// How often the limiters forget who is at rest.
 pub const LIMITER_PURGE_EVERY: Duration = Duration::from_secs(10);
 
 // ── Waiting for the books (ack level `mysql`) ────────────────────────────────────────────────────────────────────
@@ -287,8 +287,11 @@ pub const DRAIN_SILENCE: Duration = Duration::from_millis(100);
 pub const DRAIN_STEP: Duration = Duration::from_millis(20);
 /// Then for writer and sweeper to end their step.
 pub const DRAIN_TASKS: Duration = Duration::from_secs(3);
-/// Of `Retry-After`, in seconds: a random whole number in this range, so that those who wait do not return at once.
-pub const RETRY_AFTER_S: std::ops::RangeInclusive<u64> = 1..=3;
+/// Of `Retry-After`, in seconds: at least this, and up to so many more than what is to be waited for, in turn, so that those who wait do not return at
+/// once. Who is past a rate knows when the next request passes; who met an overload does not.
+pub const RETRY_AFTER_MIN_S: u64 = 1;
+pub const RETRY_SPREAD_RATE_S: u64 = 1;
+pub const RETRY_SPREAD_LOAD_S: u64 = 2;
 
 const _: () = {
     assert!(QUEUE_REQUESTS_MAX > BATCH_REQUESTS_MAX * CALLS_PER_SALE_MAX);

@@ -75,7 +75,12 @@ fn describe() {
         "From a request's head to its answer."
     );
     describe_gauge!(CONNECTIONS, "Open connections.");
-    describe_counter!(SHED, "Requests shed, by reason.");
+    describe_counter!(
+        SHED,
+        "Requests and connections shed, by reason: a rate (rate_total, rate_address, rate_user, rate_sale), connections \
+         (connections, connections_per_address), a queue \
+         (queue, queue_wait, timeout, look_ups), backlog."
+    );
     describe_histogram!(BATCH_REQUESTS, "Requests that one script call decided.");
     describe_histogram!(
         GATE_SECONDS,

@@ -68,7 +68,11 @@ async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
         .context("no listener")?
         .local_addr()
         .context("the bound address")?;
-    let server = front::server::serve(app, listeners, config.max_connections, stop_front.clone());
+    let most = front::server::Most {
+        connections: config.max_connections,
+        per_address: config.max_connections_per_address,
+    };
+    let server = front::server::serve(app, listeners, most, stop_front.clone());
     let server = requests.spawn(server);
     tracing::info!(%address, role = ?config.role, ack_level = config.ack_level.as_str(), "serving");
 

@@ -28,6 +28,8 @@ pub(crate) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.insert(header::VARY, HeaderValue::from_static("origin"));
     let Some(origin) = origin else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    let exposed = HeaderValue::from_static("retry-after, location, x-request-id, date");
+    let exposed = HeaderValue::from_static(
+        "retry-after, ratelimit, ratelimit-policy, location, x-request-id, date",
+    );
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
 }

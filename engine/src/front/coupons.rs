@@ -22,9 +22,10 @@ pub(crate) async fn claim(
     let user = auth::user(app, &request)?;
     app.limiter.check_user(&user)?;
     let coupon = CouponId::parse(coupon)?;
+    let live = LiveId::Coupon(coupon.clone());
+    app.limiter.check_sale(&live)?;
     let key = request::idempotency_key(&request)?;
     request::nothing(request).await?;
-    let live = LiveId::Coupon(coupon.clone());
     let id = ReservationId::derive(&live, &user, &key);
     let sku = SkuId::parse(coupon.as_str())?;
     let of_coupon = |refusal| {

@@ -1,40 +1,92 @@
-//! Rate limits: per user and in all. Refused at once, never queued.
+//! Rate limits: in all, per address, per user and per sale. Refused at once, never queued.
 //!
-//! Users fall into a fixed number of buckets by a keyed hash, so memory is bounded by construction and nobody can
+//! Whoever is counted falls into a fixed number of buckets by a keyed hash, so memory is bounded by construction and nobody can
 //! choose whose bucket to share.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use doorbuster_core::ids::UserId;
+use doorbuster_core::ids::{LiveId, UserId};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics::counter;
 
+use super::address;
 use super::problem::Refusal;
-use crate::limits::USER_BUCKETS;
+use crate::limits::RATE_BUCKETS;
 use crate::metrics as names;
 
-/// Both limits; either may be off.
+/// Requests a second of each kind; 0 turns a limit off.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rates {
+    pub total: u32,
+    pub per_address: u32,
+    pub per_user: u32,
+    /// Of reservations and claims.
+    pub per_sale: u32,
+}
+
+/// What a limit allows, as those who are past it are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    pub name: &'static str,
+    pub per_second: u32,
+    /// As the metric of what is shed names it.
+    reason: &'static str,
+}
+
+/// All limits; each may be off.
 #[derive(Debug)]
 pub struct Limiter {
-    total: Option<DefaultDirectRateLimiter>,
-    users: Option<DefaultKeyedRateLimiter<u64>>,
+    total: Option<Limit<DefaultDirectRateLimiter>>,
+    addresses: Option<Limit<DefaultKeyedRateLimiter<u64>>>,
+    users: Option<Limit<DefaultKeyedRateLimiter<u64>>>,
+    sales: Option<Limit<DefaultKeyedRateLimiter<u64>>>,
     bucket: RandomState,
     clock: DefaultClock,
 }
 
+#[derive(Debug)]
+struct Limit<L> {
+    limiter: L,
+    policy: Policy,
+}
+
+impl<L> Limit<L> {
+    /// With bursts of twice the rate.
+    fn new(
+        name: &'static str,
+        reason: &'static str,
+        per_second: u32,
+        limiter: fn(Quota) -> L,
+    ) -> Option<Self> {
+        let rate = NonZeroU32::new(per_second)?;
+        let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(TWICE));
+        Some(Self {
+            limiter: limiter(quota),
+            policy: Policy {
+                name,
+                per_second,
+                reason,
+            },
+        })
+    }
+}
+
 impl Limiter {
-    /// Requests a second, with bursts of twice that; 0 turns a limit off.
-    pub(crate) fn new(per_user: u32, total: u32) -> Self {
-        let quota = |per_second: u32| {
-            let rate = NonZeroU32::new(per_second)?;
-            Some(Quota::per_second(rate).allow_burst(rate.saturating_mul(TWICE)))
-        };
+    pub(crate) fn new(rates: Rates) -> Self {
         Self {
-            total: quota(total).map(RateLimiter::direct),
-            users: quota(per_user).map(RateLimiter::keyed),
+            total: Limit::new("total", "rate_total", rates.total, RateLimiter::direct),
+            addresses: Limit::new(
+                "address",
+                "rate_address",
+                rates.per_address,
+                RateLimiter::keyed,
+            ),
+            users: Limit::new("user", "rate_user", rates.per_user, RateLimiter::keyed),
+            sales: Limit::new("sale", "rate_sale", rates.per_sale, RateLimiter::keyed),
             bucket: RandomState::new(),
             clock: DefaultClock::default(),
         }
@@ -44,88 +96,156 @@ impl Limiter {
         let Some(total) = &self.total else {
             return Ok(());
         };
-        total.check().map_err(|not_until| {
-            counter!(names::SHED, "reason" => "rate_total").increment(1);
-            Refusal::RateLimited {
-                wait: not_until.wait_time_from(self.clock.now()),
-            }
+        total.limiter.check().map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            refused(total.policy, wait)
         })
+    }
+
+    /// `address` is found out only if there is a limit.
+    pub(crate) fn check_address(&self, address: impl FnOnce() -> IpAddr) -> Result<(), Refusal> {
+        match &self.addresses {
+            None => Ok(()),
+            Some(limit) => self.check(limit, address::network(address())),
+        }
     }
 
     pub(crate) fn check_user(&self, user: &UserId) -> Result<(), Refusal> {
-        let Some(users) = &self.users else {
-            return Ok(());
-        };
-        let bucket = self.bucket.hash_one(user.as_str()) % USER_BUCKETS;
-        users.check_key(&bucket).map_err(|not_until| {
-            counter!(names::SHED, "reason" => "rate_user").increment(1);
-            Refusal::RateLimited {
-                wait: not_until.wait_time_from(self.clock.now()),
-            }
+        match &self.users {
+            None => Ok(()),
+            Some(limit) => self.check(limit, user.as_str()),
+        }
+    }
+
+    pub(crate) fn check_sale(&self, live: &LiveId) -> Result<(), Refusal> {
+        match &self.sales {
+            None => Ok(()),
+            Some(limit) => self.check(limit, live),
+        }
+    }
+
+    fn check(
+        &self,
+        limit: &Limit<DefaultKeyedRateLimiter<u64>>,
+        whose: impl Hash,
+    ) -> Result<(), Refusal> {
+        let bucket = self.bucket.hash_one(whose) % RATE_BUCKETS;
+        limit.limiter.check_key(&bucket).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            refused(limit.policy, wait)
         })
     }
 
-    /// Forgets users at rest: the library's map only grows.
+    /// Forgets who is at rest: the library's maps only grow.
     pub(crate) fn purge(&self) {
-        if let Some(users) = &self.users {
-            users.retain_recent();
-            users.shrink_to_fit();
+        for limit in [&self.addresses, &self.users, &self.sales]
+            .into_iter()
+            .flatten()
+        {
+            limit.limiter.retain_recent();
+            limit.limiter.shrink_to_fit();
         }
     }
 }
 
-const TWICE: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
-
-/// Whole seconds to announce for a wait, at least one.
-pub(crate) fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+fn refused(policy: Policy, wait: Duration) -> Refusal {
+    counter!(names::SHED, "reason" => policy.reason).increment(1);
+    Refusal::RateLimited { wait, policy }
 }
+
+const TWICE: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
 
 #[cfg(test)]
 mod tests {
+    use doorbuster_core::ids::{CouponId, SaleId};
+
     use super::*;
 
     fn user(name: &str) -> UserId {
         UserId::parse(name).unwrap()
     }
 
+    fn passed(mut check: impl FnMut() -> Result<(), Refusal>) -> usize {
+        (0..20).filter(|_| check().is_ok()).count()
+    }
+
     #[test]
     fn a_user_gets_a_burst_of_twice_the_rate_and_others_are_not_touched() {
-        let limiter = Limiter::new(5, 0);
-        let passed = (0..20)
-            .filter(|_| limiter.check_user(&user("ann")).is_ok())
-            .count();
-        assert_eq!(passed, 10);
+        let limiter = Limiter::new(Rates {
+            per_user: 5,
+            ..Rates::default()
+        });
+        assert_eq!(passed(|| limiter.check_user(&user("ann"))), 10);
         assert!(limiter.check_user(&user("bob")).is_ok());
-        assert!(matches!(
-            limiter.check_user(&user("ann")),
-            Err(Refusal::RateLimited { .. })
-        ));
+        let Err(Refusal::RateLimited { policy, .. }) = limiter.check_user(&user("ann")) else {
+            panic!("ann is past her rate");
+        };
+        assert_eq!((policy.name, policy.per_second), ("user", 5));
+    }
+
+    #[test]
+    fn an_address_is_a_host_of_four_bytes_or_a_network_of_eight() {
+        let limiter = Limiter::new(Rates {
+            per_address: 5,
+            ..Rates::default()
+        });
+        let ask = |text: &str| limiter.check_address(|| text.parse().unwrap());
+        assert_eq!(passed(|| ask("192.0.2.1")), 10);
+        assert!(
+            ask("::ffff:192.0.2.1").is_err(),
+            "the same, written otherwise"
+        );
+        assert!(ask("192.0.2.2").is_ok());
+        let mut host = 0;
+        let within_one = || {
+            host += 1;
+            ask(&format!("2001:db8:0:1::{host:x}"))
+        };
+        assert_eq!(passed(within_one), 10);
+        assert!(ask("2001:db8:0:2::1").is_ok());
+    }
+
+    #[test]
+    fn a_sale_is_not_the_coupon_of_the_same_name() {
+        let limiter = Limiter::new(Rates {
+            per_sale: 5,
+            ..Rates::default()
+        });
+        let sale = LiveId::Sale(SaleId::parse("drop").unwrap());
+        assert_eq!(passed(|| limiter.check_sale(&sale)), 10);
+        let coupon = LiveId::Coupon(CouponId::parse("drop").unwrap());
+        assert!(limiter.check_sale(&coupon).is_ok());
     }
 
     #[test]
     fn the_total_is_shared_by_all() {
-        let limiter = Limiter::new(0, 5);
-        assert_eq!(
-            (0..20).filter(|_| limiter.check_total().is_ok()).count(),
-            10
-        );
+        let limiter = Limiter::new(Rates {
+            total: 5,
+            ..Rates::default()
+        });
+        assert_eq!(passed(|| limiter.check_total()), 10);
         assert!(limiter.check_user(&user("ann")).is_ok());
     }
 
     #[test]
     fn zero_is_off() {
-        let limiter = Limiter::new(0, 0);
-        assert!(
-            (0..1_000)
-                .all(|_| limiter.check_total().is_ok() && limiter.check_user(&user("ann")).is_ok())
-        );
+        let limiter = Limiter::new(Rates::default());
+        let address = || panic!("nobody asks for it");
+        assert!((0..1_000).all(|_| limiter.check_total().is_ok()
+            && limiter.check_user(&user("ann")).is_ok()
+            && limiter.check_address(address).is_ok()));
     }
 
     #[test]
-    fn waits_are_announced_in_whole_seconds_rounded_up() {
-        for (ms, seconds) in [(1, 1), (999, 1), (1_000, 1), (1_001, 2)] {
-            assert_eq!(whole_seconds(Duration::from_millis(ms)), seconds);
+    fn memory_does_not_grow_with_the_number_of_those_who_ask() {
+        let limiter = Limiter::new(Rates {
+            per_address: 1_000_000,
+            ..Rates::default()
+        });
+        for n in 0..3 * RATE_BUCKETS as u32 {
+            let _ = limiter.check_address(|| IpAddr::V4(n.into()));
         }
+        let kept = limiter.addresses.as_ref().unwrap().limiter.len();
+        assert!(kept <= RATE_BUCKETS as usize, "{kept}");
     }
 }

@@ -1,13 +1,16 @@
 //! The HTTP front, one file per behaviour, in the order in which a request meets them.
 
+pub mod address;
 pub mod auth;
 mod body;
 mod connections;
 pub mod cors;
+mod crowding;
 pub mod limit;
 mod linger;
 pub mod request;
 pub mod request_id;
+mod retry;
 pub mod route;
 pub mod server;
 mod tally;

@@ -10,6 +10,9 @@ use doorbuster_core::gate::{Fenced, GateError};
 use doorbuster_core::ids::{IdError, SkuId};
 use hyper::Method;
 
+use super::limit::Policy;
+use super::retry::whole_seconds;
+
 /// Why a request did not get what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -27,6 +30,11 @@ pub enum Refusal {
     BodyTooSlow,
     MediaType,
     RateLimited {
+        wait: Duration,
+        policy: Policy,
+    },
+    /// Asked for one's place before it was time to.
+    TooEarly {
         wait: Duration,
     },
     UnknownSale,
@@ -110,7 +118,7 @@ impl Refusal {
             Refusal::BodyTooLarge => "body_too_large",
             Refusal::BodyTooSlow => "request_timeout",
             Refusal::MediaType => "unsupported_media_type",
-            Refusal::RateLimited { .. } => "rate_limited",
+            Refusal::RateLimited { .. } | Refusal::TooEarly { .. } => "rate_limited",
             Refusal::UnknownSale => "unknown_sale",
             Refusal::UnknownSku(_) => "unknown_sku",
             Refusal::UnknownCoupon => "unknown_coupon",
@@ -154,7 +162,9 @@ impl Refusal {
             Refusal::BodyTooLarge => "The request's body is too large",
             Refusal::BodyTooSlow => "The request took too long to arrive",
             Refusal::MediaType => "The request's body must be JSON",
-            Refusal::RateLimited { .. } => "Too many requests, please slow down",
+            Refusal::RateLimited { .. } | Refusal::TooEarly { .. } => {
+                "Too many requests, please slow down"
+            }
             Refusal::UnknownSale => "There is no such sale",
             Refusal::UnknownSku(_) => "There is no such item in this sale",
             Refusal::UnknownCoupon => "There is no such coupon",
@@ -191,7 +201,9 @@ impl Refusal {
             Refusal::BodyTooLarge => "요청 본문이 너무 큽니다",
             Refusal::BodyTooSlow => "요청 전송이 너무 오래 걸렸습니다",
             Refusal::MediaType => "요청 본문은 JSON이어야 합니다",
-            Refusal::RateLimited { .. } => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
+            Refusal::RateLimited { .. } | Refusal::TooEarly { .. } => {
+                "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+            }
             Refusal::UnknownSale => "없는 판매입니다",
             Refusal::UnknownSku(_) => "이 판매에 없는 상품입니다",
             Refusal::UnknownCoupon => "없는 쿠폰입니다",
@@ -232,7 +244,8 @@ impl Refusal {
             Refusal::BodyTooLarge => "send at most 16 KiB".into(),
             Refusal::BodyTooSlow => "send the whole body within 5 seconds".into(),
             Refusal::MediaType => "send Content-Type: application/json".into(),
-            Refusal::RateLimited { wait } => format!("wait {} s", super::limit::whole_seconds(*wait)).into(),
+            Refusal::RateLimited { wait, policy } => format!("at most {} a second ({}); wait {} s", policy.per_second, policy.name, whole_seconds(*wait)).into(),
+            Refusal::TooEarly { wait } => format!("ask for your place when poll_after_ms says; wait {} s", whole_seconds(*wait)).into(),
             Refusal::UnknownSale | Refusal::UnknownCoupon => "check the id in the path".into(),
             Refusal::UnknownSku(sku) => format!("this sale has no sku {sku}; GET the sale for its skus").into(),
             Refusal::UnknownReservation => "check the id in the path, and whose token you sent".into(),

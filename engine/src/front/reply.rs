@@ -13,9 +13,9 @@ use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
 
 use super::body::Body;
-use super::limit::whole_seconds;
 use super::problem::{Language, Refusal};
 use super::request_id::RequestId;
+use super::retry;
 use crate::app::App;
 
 /// Room for a reservation of one line and its receipt, so that its body is not copied while it grows.
@@ -30,8 +30,6 @@ pub(crate) struct Answer {
     status: StatusCode,
     /// The refusal's code, or `ok`: for metrics.
     pub(crate) code: &'static str,
-    /// Whether `Retry-After` is due.
-    pub(crate) retry: bool,
     body: Body,
     headers: HeaderMap,
 }
@@ -49,7 +47,6 @@ impl Answer {
         Self {
             status,
             code: "ok",
-            retry: false,
             body: Body::from(bytes),
             headers,
         }
@@ -101,12 +98,13 @@ pub(crate) fn refused(refusal: &Refusal, request_id: &RequestId, language: Langu
         serde_json::to_vec(&problem).expect("a problem is plain data"),
     );
     answer.code = code;
-    answer.retry = status == StatusCode::SERVICE_UNAVAILABLE;
     match refusal {
-        Refusal::RateLimited { wait } => {
-            answer
-                .headers
-                .insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)));
+        Refusal::RateLimited { wait, policy } => {
+            retry::past_rate(&mut answer.headers, *wait, *policy);
+        }
+        Refusal::TooEarly { wait } => retry::too_early(&mut answer.headers, *wait),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+            retry::overloaded(&mut answer.headers);
         }
         Refusal::Method { allowed } => {
             answer.headers.insert(header::ALLOW, methods(allowed));
@@ -146,7 +144,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::RateLimited { .. } | Refusal::TooEarly { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Refusal::Overloaded
         | Refusal::Recovering

@@ -28,6 +28,7 @@ pub(crate) async fn create(
     let user = auth::user(app, &request)?;
     app.limiter.check_user(&user)?;
     let live = LiveId::Sale(SaleId::parse(sale)?);
+    app.limiter.check_sale(&live)?;
     let key = request::idempotency_key(&request)?;
     let receipt = request::receipt(&request)?;
     let ticket = request::ticket(&request)?;

@@ -6,10 +6,10 @@ use super::reply::{self, Answer};
 use super::request_id::RequestId;
 use super::{coupons, events, health, request, reservations, sales, tally, tickets};
 use crate::app::App;
-use crate::limits::RETRY_AFTER_S;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT_LANGUAGE, CONNECTION, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
+use std::net::IpAddr;
 
 /// What a path is, with the parts that vary still as the client wrote them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,11 @@ impl Route<'_> {
 }
 
 /// Answers one request, whatever it is.
-pub(crate) async fn answer(app: &'static App, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(
+    app: &'static App,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let started = doorbuster_core::clock::instant();
     let request_id = app.request_ids.next();
     let origin = app.cors.allowed(request.headers());
@@ -112,7 +116,7 @@ pub(crate) async fn answer(app: &'static App, request: Request<Incoming>) -> Res
     );
     let uri: Uri = request.uri().clone();
     let route = Route::parse(uri.path());
-    let answer = match dispatch(app, route, request).await {
+    let answer = match dispatch(app, peer, route, request).await {
         Ok(answer) => answer,
         Err(refusal) => reply::refused(&refusal, &request_id, language),
     };
@@ -130,6 +134,7 @@ pub(crate) async fn answer(app: &'static App, request: Request<Incoming>) -> Res
 
 async fn dispatch(
     app: &'static App,
+    peer: IpAddr,
     route: Option<Route<'_>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -163,6 +168,8 @@ async fn dispatch(
             return Err(Refusal::NotFound);
         }
         app.limiter.check_total()?;
+        app.limiter
+            .check_address(|| app.proxies.client(peer, request.headers()))?;
     }
     match route {
         Route::Livez => Ok(health::livez()),
@@ -183,26 +190,13 @@ async fn dispatch(
 }
 
 fn finish(answer: Answer, origin: Option<HeaderValue>, request_id: RequestId) -> Response<Body> {
-    let retry = answer.retry;
     let mut response = answer.into_response();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(request_id.into_string()) {
         headers.insert("x-request-id", id);
     }
-    if retry {
-        headers.insert(
-            hyper::header::RETRY_AFTER,
-            HeaderValue::from(retry_after_s()),
-        );
-    }
     super::cors::allow(headers, origin);
     response
-}
-
-/// Spread, so that those who are told to wait do not all return in the same second.
-fn retry_after_s() -> u64 {
-    let (low, high) = (*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end());
-    low + doorbuster_core::clock::now_ms() % (high - low + 1)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A connection past the cap is told so and closed: cheaper, for both sides, than a place in the kernel's backlog.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::server::conn::http1;
@@ -11,14 +11,15 @@ use hyper_util::rt::TokioIo;
 use metrics::{counter, gauge};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{Connections, Silence};
+use super::crowding::{Crowded, Crowding};
 use super::linger::Lingering;
-use super::route;
+use super::{retry, route};
 use crate::app::App;
 use crate::limits::{
     ACCEPT_RETRY_PAUSE, ACCEPTS_AT_ONCE, CONNECTION_BUFFER_BYTES, DRAIN_REQUESTS, DRAIN_SILENCE,
@@ -27,8 +28,25 @@ use crate::limits::{
 };
 use crate::metrics as names;
 
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 2\r\nconnection: close\r\n\
-content-length: 109\r\n\r\n{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"overloaded\",\"detail\":\"Try again.\"}\n";
+const FULL: &str = "{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"overloaded\",\"detail\":\"Try again.\"}\n";
+
+/// What a connection is told for which there is no place.
+fn full() -> String {
+    let after = retry::overload_s();
+    let length = FULL.len();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: {after}\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{FULL}"
+    )
+}
+
+/// Connections that are held open at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) connections: u32,
+    /// 0: any number.
+    pub(crate) per_address: u32,
+}
 
 /// Binds `address` with several sockets.
 ///
@@ -69,13 +87,14 @@ fn socket(address: SocketAddr, sharing: Sharing) -> std::io::Result<TcpSocket> {
 pub(crate) async fn serve(
     app: &'static App,
     listeners: Vec<TcpListener>,
-    connections_max: u32,
+    most: Most,
     stop: CancellationToken,
 ) {
     let door: &'static Door = Box::leak(Box::new(Door {
         app,
         connections: Connections::default(),
-        permits: Arc::new(Semaphore::new(connections_max as usize)),
+        permits: Arc::new(Semaphore::new(most.connections as usize)),
+        crowding: Crowding::new(most.per_address),
         refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
     }));
     let sweeping = tokio::spawn(close_the_silent(&door.connections));
@@ -93,6 +112,7 @@ struct Door {
     app: &'static App,
     connections: Connections,
     permits: Arc<Semaphore>,
+    crowding: Crowding,
     refusals: Arc<Semaphore>,
 }
 
@@ -105,8 +125,8 @@ impl Door {
             .await
         {
             match accepted {
-                Ok((stream, _)) => {
-                    self.admit(stream);
+                Ok((stream, peer)) => {
+                    self.admit(stream, peer.ip());
                     accepted_at_once += 1;
                     if accepted_at_once == ACCEPTS_AT_ONCE {
                         accepted_at_once = 0;
@@ -122,12 +142,49 @@ impl Door {
         }
     }
 
-    fn admit(&'static self, stream: TcpStream) {
+    fn admit(&'static self, stream: TcpStream, peer: IpAddr) {
         let _ = stream.set_nodelay(true);
-        match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => serve_connection(self.app, stream, permit, &self.connections),
-            Err(_) => refuse(stream, &self.refusals),
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return refuse(stream, &self.refusals, "connections");
+        };
+        match self.crowding.enter(peer, &self.app.proxies) {
+            Ok(counted) => self.serve(stream, peer, (permit, counted)),
+            Err(Crowded) => refuse(stream, &self.refusals, "connections_per_address"),
         }
+    }
+
+    /// Serves a connection, which has its places until it ends.
+    fn serve(&'static self, stream: TcpStream, peer: IpAddr, places: impl Send + 'static) {
+        let app = self.app;
+        let silence = self.connections.opened();
+        let number = silence.number();
+        let at = Arc::clone(&silence);
+        let service = service_fn(move |request| {
+            let at = Arc::clone(&at);
+            async move {
+                let Some(busy) = at.busy() else {
+                    // Being closed as silent at this very moment: the request was never looked at.
+                    return std::future::pending().await;
+                };
+                let answer = route::answer(app, peer, request).await;
+                Ok::<_, std::convert::Infallible>(answer.map(|body| body.busy(busy)))
+            }
+        });
+        let connection = http1::Builder::new()
+            .max_buf_size(CONNECTION_BUFFER_BYTES)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(
+                TokioIo::new(Lingering::new(stream, Some(Arc::clone(&silence)))),
+                service,
+            );
+        let leaving = Leaving::new(&self.connections, silence);
+        let task = tokio::spawn(async move {
+            let (_places, _leaving) = (places, leaving);
+            if let Err(e) = connection.await {
+                tracing::trace!(error = %e, "a connection ended with an error");
+            }
+        });
+        self.connections.served_by(number, task.abort_handle());
     }
 }
 
@@ -155,43 +212,6 @@ async fn drain(connections: &Connections) {
     }
 }
 
-fn serve_connection(
-    app: &'static App,
-    stream: TcpStream,
-    permit: OwnedSemaphorePermit,
-    connections: &'static Connections,
-) {
-    let silence = connections.opened();
-    let number = silence.number();
-    let at = Arc::clone(&silence);
-    let service = service_fn(move |request| {
-        let at = Arc::clone(&at);
-        async move {
-            let Some(busy) = at.busy() else {
-                // Being closed as silent at this very moment: the request was never looked at.
-                return std::future::pending().await;
-            };
-            let answer = route::answer(app, request).await;
-            Ok::<_, std::convert::Infallible>(answer.map(|body| body.busy(busy)))
-        }
-    });
-    let connection = http1::Builder::new()
-        .max_buf_size(CONNECTION_BUFFER_BYTES)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(
-            TokioIo::new(Lingering::new(stream, Some(Arc::clone(&silence)))),
-            service,
-        );
-    let leaving = Leaving::new(connections, silence);
-    let task = tokio::spawn(async move {
-        let (_permit, _leaving) = (permit, leaving);
-        if let Err(e) = connection.await {
-            tracing::trace!(error = %e, "a connection ended with an error");
-        }
-    });
-    connections.served_by(number, task.abort_handle());
-}
-
 /// Says that the connection is gone, however it ended.
 struct Leaving {
     connections: &'static Connections,
@@ -215,8 +235,8 @@ impl Drop for Leaving {
     }
 }
 
-fn refuse(stream: TcpStream, refusals: &Arc<Semaphore>) {
-    counter!(names::SHED, "reason" => "connections").increment(1);
+fn refuse(stream: TcpStream, refusals: &Arc<Semaphore>, reason: &'static str) {
+    counter!(names::SHED, "reason" => reason).increment(1);
     let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else {
         return;
     };
@@ -224,7 +244,7 @@ fn refuse(stream: TcpStream, refusals: &Arc<Semaphore>) {
     // Bounded: one small write into an empty socket buffer, and the linger.
     tokio::spawn(async move {
         let _permit = permit;
-        if stream.write_all(FULL).await.is_ok() {
+        if stream.write_all(full().as_bytes()).await.is_ok() {
             let _ = stream.shutdown().await;
         }
     });
@@ -236,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_refusal_announces_its_own_length() {
-        let text = std::str::from_utf8(FULL).unwrap();
+        let text = full();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let announced = head
             .lines()

@@ -113,7 +113,7 @@ pub(crate) async fn join(
 }
 
 /// # Errors
-/// [`Refusal::RateLimited`] where it is asked too early; [`Refusal::Forbidden`] and [`Refusal::NotAdmitted`] for a ticket that is not the
+/// [`Refusal::TooEarly`] where it is; [`Refusal::Forbidden`] and [`Refusal::NotAdmitted`] for a ticket that is not the
 /// user's, or has expired.
 pub(crate) async fn current(
     app: &App,
@@ -256,7 +256,7 @@ pub(super) async fn renewed(
 
 pub(super) fn too_early(early: TooEarly) -> Refusal {
     metrics::counter!(crate::metrics::EARLY_POLLS).increment(1);
-    Refusal::RateLimited { wait: early.0 }
+    Refusal::TooEarly { wait: early.0 }
 }
 
 pub(super) fn body(number: Place, outlook: Outlook) -> TicketBody {

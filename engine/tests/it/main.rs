@@ -31,4 +31,5 @@ mod malformed;
 mod rebuild;
 mod rest;
 mod self_check;
+mod shed;
 mod surface;
