@@ -3,6 +3,7 @@
 //! - [`front`]: accepts connections, checks requests, answers — [`front::reply`] is the one table of statuses
 //! - [`sale`]: what the front knows of a live sale: its view, its combiner, its sold-out shield
 //! - `line`: who waits in front of a sale, and who is next
+//! - [`load`]: how many requests may be in flight, and which are refused first
 //! - [`pressure`]: whether buyers keep this process busy, for the writer to wait
 //! - [`writer`]: journal → MySQL, applied once; vouches for a Redis that came back
 //! - [`sweeper`]: returns overdue holds
@@ -16,6 +17,7 @@ pub mod ack;
 pub mod books;
 pub mod front;
 mod line;
+pub mod load;
 pub mod metrics;
 pub mod pressure;
 pub mod sale;

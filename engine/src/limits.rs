@@ -47,6 +47,17 @@ pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(2);
 pub const QUEUE_WAIT_STANDING_MAX: Duration = Duration::from_millis(100);
 /// A queue that has not been empty for so long stands: more comes in than goes out.
 pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(300);
+/// What a request is to wait at most, in a queue that stands or for a thread; past it, who is cheaper to refuse yields. Half of what
+/// a queue that stands lets wait, so that most are refused before they have waited at all.
+pub const DELAY_TARGET: Duration = Duration::from_millis(50);
+/// Requests in flight that are never too many: a batch in a call, and the next that waits for it.
+pub const IN_FLIGHT_MIN: usize = 2 * BATCH_REQUESTS_MAX;
+/// By how many more may be in flight after each look while a queue stands and nobody waits too long.
+pub const IN_FLIGHT_STEP: usize = 64;
+/// Between two looks at how long requests wait.
+pub const LOAD_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Looks in a row after which what they found is believed: as long as a queue has to stand.
+pub const LOAD_LOOKS: u32 = 3;
 /// One batch, from leaving the queue to its outcomes; past it they are unknown.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Script calls of one sale under way at once. Two were no faster, and made smaller batches (PERFORMANCE.md).
@@ -295,6 +306,12 @@ pub const RETRY_SPREAD_LOAD_S: u64 = 2;
 
 const _: () = {
     assert!(QUEUE_REQUESTS_MAX > BATCH_REQUESTS_MAX * CALLS_PER_SALE_MAX);
+    assert!(IN_FLIGHT_MIN < QUEUE_REQUESTS_MAX);
+    assert!(
+        DELAY_TARGET.as_millis() < QUEUE_WAIT_STANDING_MAX.as_millis(),
+        "refused before it waits in vain"
+    );
+    assert!(LOAD_LOOK_EVERY.as_millis() * LOAD_LOOKS as u128 >= QUEUE_STANDS_AFTER.as_millis());
     assert!(
         CALL_TIMEOUT.as_millis() > SCRIPT_TIMEOUT.as_millis(),
         "a call that times out by itself says more"

@@ -10,6 +10,8 @@ pub const ANSWERS: &str = "doorbuster_http_answers_total";
 pub const ANSWER_SECONDS: &str = "doorbuster_http_answer_seconds";
 pub const CONNECTIONS: &str = "doorbuster_connections";
 pub const SHED: &str = "doorbuster_shed_total";
+pub const IN_FLIGHT: &str = "doorbuster_in_flight";
+pub const IN_FLIGHT_LIMIT: &str = "doorbuster_in_flight_limit";
 pub const BATCH_REQUESTS: &str = "doorbuster_batch_requests";
 pub const GATE_SECONDS: &str = "doorbuster_gate_call_seconds";
 pub const GATE_ERRORS: &str = "doorbuster_gate_errors_total";
@@ -78,8 +80,16 @@ fn describe() {
     describe_counter!(
         SHED,
         "Requests and connections shed, by reason: a rate (rate_total, rate_address, rate_user, rate_sale), connections \
-         (connections, connections_per_address), a queue \
+         (connections, connections_per_address), load by class (load_browse, load_join, load_reserve, load_cancel), a queue \
          (queue, queue_wait, timeout, look_ups), backlog."
+    );
+    describe_gauge!(
+        IN_FLIGHT,
+        "Requests that wait for a script call or are in one."
+    );
+    describe_gauge!(
+        IN_FLIGHT_LIMIT,
+        "How many of them there may be; 0 while no queue stands, when there is no limit."
     );
     describe_histogram!(BATCH_REQUESTS, "Requests that one script call decided.");
     describe_histogram!(

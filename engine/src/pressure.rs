@@ -1,6 +1,7 @@
 //! Who yields to whom. While buyers keep this process busy the writer lets the books lag (design §4, write-back): a machine
 //! that can do one of the two answers buyers first. Once the books lag past what is allowed it is the buyers who are slowed,
-//! by a pause before each batch. Told by the combiner and the writer, asked by the other.
+//! by a pause before each batch. Told by the combiner and the writer, asked by the other. Who of the buyers yields to whom is
+//! [`Load`]'s to say.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,10 +12,13 @@ use crate::limits::{
     PACE_MAX, PACE_STEP, PRESSED_BATCH_REQUESTS, PRESSED_FOR, PRESSED_WINDOW,
     PRESSED_WINDOW_REQUESTS,
 };
+use crate::load::Load;
 
 /// Shared by the combiners of all sales and the writer.
 #[derive(Debug, Default)]
 pub struct Pressure {
+    /// Which buyers yield to which.
+    pub load: Load,
     /// When buyers last kept this process busy, by [`clock::now_ms`].
     pressed_ms: AtomicU64,
     /// Number of the window that is counted, and the requests decided in it.

@@ -127,6 +127,13 @@ async fn start_tasks(
     let token = stop.clone();
     tasks.spawn(async move { upkeep(app, &token).await });
     if matches!(config.role, Role::All | Role::Front) {
+        let token = stop.clone();
+        tasks.spawn(async move {
+            token
+                .run_until_cancelled(app.pressure.load.watch())
+                .await
+                .unwrap_or(())
+        });
         let mut restocked = notices::listen(config.redis_url.expose())
             .await
             .context("REDIS_URL")?;

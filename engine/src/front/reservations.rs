@@ -15,6 +15,7 @@ use super::reply::{self, Answer, Shown};
 use super::{auth, receipts, request, tickets};
 use crate::app::App;
 use crate::crash;
+use crate::load::Class;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
 
@@ -147,6 +148,7 @@ pub(crate) async fn show(
     request: &Request<Incoming>,
 ) -> Result<Answer, Refusal> {
     let (live, id, user) = named(app, sale, id, request)?;
+    let _place = app.pressure.load.place(Class::Cancel)?;
     let sale = app.registry.live(&live).await?;
     let epoch = sale.epoch();
     match app
@@ -180,6 +182,7 @@ pub(crate) async fn cancel(
     request: &Request<Incoming>,
 ) -> Result<Answer, Refusal> {
     let (live, id, user) = named(app, sale, id, request)?;
+    let _place = app.pressure.load.place(Class::Cancel)?;
     let sale = app.registry.live(&live).await?;
     let epoch = sale.epoch();
     let (seq, record) = match app

@@ -6,6 +6,7 @@ use super::reply::{self, Answer};
 use super::request_id::RequestId;
 use super::{coupons, events, health, request, reservations, sales, tally, tickets};
 use crate::app::App;
+use crate::load::Class;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT_LANGUAGE, CONNECTION, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
@@ -84,6 +85,19 @@ impl Route<'_> {
         }
     }
 
+    /// How early it yields when there is too much to do; `None` for what is no buyer's.
+    fn class(self) -> Option<Class> {
+        match self {
+            Route::Sale(_) => Some(Class::Browse),
+            Route::Tickets(_) | Route::CurrentTicket(_) | Route::TicketEvents(_) => {
+                Some(Class::Join)
+            }
+            Route::Reservations(_) | Route::Claims(_) => Some(Class::Reserve),
+            Route::Reservation(..) => Some(Class::Cancel),
+            Route::Livez | Route::Readyz | Route::Metrics | Route::OpenApi => None,
+        }
+    }
+
     fn methods(self) -> &'static [Method] {
         match self {
             Route::Reservations(_) | Route::Claims(_) | Route::Tickets(_) => &[Method::POST],
@@ -154,22 +168,17 @@ async fn dispatch(
             allowed: route.methods(),
         });
     }
-    if matches!(
-        route,
-        Route::Sale(_)
-            | Route::Reservations(_)
-            | Route::Reservation(..)
-            | Route::Claims(_)
-            | Route::Tickets(_)
-            | Route::CurrentTicket(_)
-            | Route::TicketEvents(_)
-    ) {
+    if let Some(class) = route.class() {
         if !app.serves_buyers {
             return Err(Refusal::NotFound);
         }
         app.limiter.check_total()?;
         app.limiter
             .check_address(|| app.proxies.client(peer, request.headers()))?;
+        // The others take a place, and are asked where they do.
+        if class < Class::Reserve {
+            app.pressure.load.admit(class)?;
+        }
     }
     match route {
         Route::Livez => Ok(health::livez()),

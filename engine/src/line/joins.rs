@@ -8,6 +8,7 @@ use metrics::counter;
 
 use super::shared::Shared;
 use crate::front::problem::Refusal;
+use crate::load::{Class, Load};
 use crate::metrics as names;
 use crate::sale::combiner::{Decide, Undecided, Verdict};
 
@@ -16,6 +17,7 @@ pub(super) struct Joins(pub(super) Arc<Shared>);
 
 impl Decide for Joins {
     const DEPTH: &'static str = names::JOIN_QUEUE_DEPTH;
+    const CLASS: Class = Class::Join;
 
     type Request = Join;
     type Outcome = Joined;
@@ -29,6 +31,10 @@ impl Decide for Joins {
     }
 
     fn shed(&self) {}
+
+    fn load(&self) -> &Load {
+        self.0.load()
+    }
 
     async fn decide(&self, joins: &[&Join]) -> Result<Verdict<Joined>, Undecided> {
         let line = &self.0;

@@ -25,6 +25,7 @@ use super::slots::Slots;
 use super::view::LineView;
 use crate::limits::CATCH_UPS_MAX;
 use crate::metrics as names;
+use crate::load::Load;
 use crate::pressure::Pressure;
 use crate::sale::view::Views;
 
@@ -100,6 +101,11 @@ impl Shared {
 
     fn lane(&self, lane: Lane) -> &LaneSlots {
         &self.lanes[lane as usize]
+    }
+
+    /// Where this process counts what is in flight.
+    pub(super) fn load(&self) -> &Load {
+        &self.pressure.load
     }
 
     /// The generation that this engine believes the sale is in.

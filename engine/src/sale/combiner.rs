@@ -2,7 +2,7 @@
 //!
 //! Group commit without a timer: while a call is under way the next batch gathers, and a free slot takes all that waits,
 //! up to a cap. One round trip and one fsync serve many buyers; a lone request waits for nobody. A full queue sheds at
-//! once, and a queue that stays long sheds those who waited too long. Each request is sent at most once: one whose buyer
+//! once, a queue that stays long sheds those who waited too long and lets in fewer (`crate::load`). Each request is sent at most once: one whose buyer
 //! has given up before its turn is dropped unsent, and one whose call stays unanswered is *unknown* to its buyer, whose
 //! repetition resolves it.
 
@@ -24,12 +24,15 @@ use super::patience::Patience;
 use crate::crash;
 use crate::front::problem::{Refusal, UNKNOWN};
 use crate::limits::{CALL_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
+use crate::load::{Class, Load};
 use crate::metrics as names;
 
 /// Decides a batch: one script call.
 pub(crate) trait Decide: Send + Sync + 'static {
     /// The metric of how many wait.
     const DEPTH: &'static str = names::QUEUE_DEPTH;
+    /// How early its requests yield when there is too much to do.
+    const CLASS: Class = Class::Reserve;
 
     type Request: Send + Sync + 'static;
     type Outcome: Send + 'static;
@@ -42,6 +45,9 @@ pub(crate) trait Decide: Send + Sync + 'static {
 
     /// A request was shed.
     fn shed(&self);
+
+    /// Where this process counts what is in flight.
+    fn load(&self) -> &Load;
 
     /// One outcome per request, in order.
     fn decide(
@@ -119,11 +125,17 @@ impl<D: Decide> Combiner<D> {
         request: Arc<D::Request>,
     ) -> Result<Answered<D::Outcome>, Undecided> {
         let since = clock::instant();
-        if self.waiting.fetch_add(1, Ordering::AcqRel) >= QUEUE_REQUESTS_MAX {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
+        let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
+        let let_in = if ahead < QUEUE_REQUESTS_MAX {
+            self.decide.load().queue(D::CLASS, ahead)
+        } else {
             counter!(names::SHED, "reason" => "queue").increment(1);
+            Err(Refusal::Overloaded)
+        };
+        if let Err(refusal) = let_in {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
             self.decide.shed();
-            return Err(Undecided::Refused(Refusal::Overloaded));
+            return Err(Undecided::Refused(refusal));
         }
         let (answer, answered) = oneshot::channel();
         self.queue.push(Waiting {
@@ -148,24 +160,29 @@ impl<D: Decide> Combiner<D> {
         taken.is_ok().then(|| Slot(Arc::clone(self)))
     }
 
-    fn pop(&self) -> Option<Waiting<D>> {
-        let popped = self.queue.pop()?;
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-        Some(popped)
-    }
-
     /// All that waits, up to the caps. A request that would overflow the lines stays in `carried` and leads the next batch.
     fn batch(&self, carried: &mut Option<Waiting<D>>) -> Vec<Waiting<D>> {
         let now = clock::instant();
         let (mut batch, mut lines) = (Vec::new(), 0);
+        // Counted here and told once: it is shared by all who submit.
+        let (mut popped, mut left, mut longest) = (0, 0, Duration::ZERO);
         while batch.len() < BATCH_REQUESTS_MAX {
-            let Some(waiting) = carried.take().or_else(|| self.pop()) else {
+            let next = carried.take().or_else(|| {
+                let next = self.queue.pop();
+                popped += usize::from(next.is_some());
+                next
+            });
+            let Some(waiting) = next else {
                 break;
             };
             if waiting.answer.is_closed() {
+                left += 1;
                 continue;
             }
-            if now.saturating_duration_since(waiting.since) > self.patience.at(now) {
+            let waited = now.saturating_duration_since(waiting.since);
+            longest = longest.max(waited);
+            if waited > self.patience.at(now) {
+                left += 1;
                 counter!(names::SHED, "reason" => "queue_wait").increment(1);
                 self.decide.shed();
                 let _ = waiting
@@ -180,12 +197,19 @@ impl<D: Decide> Combiner<D> {
             }
             batch.push(waiting);
         }
+        self.waiting.fetch_sub(popped, Ordering::AcqRel);
         self.patience
             .taken(now, carried.is_none() && self.queue.is_empty());
+        let load = self.decide.load();
+        load.left(left);
+        if self.patience.stands(now) {
+            load.stands(longest);
+        }
         batch
     }
 
     async fn decide_batch(&self, batch: Vec<Waiting<D>>) {
+        let _places = self.decide.load().decided(batch.len());
         self.batch_requests
             .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         let requests: Vec<&D::Request> = batch.iter().map(|waiting| &*waiting.request).collect();

@@ -17,6 +17,7 @@ use super::full::{Full, Says};
 use super::shield::Shield;
 use super::view::Views;
 use crate::front::problem::Refusal;
+use crate::load::Load;
 use crate::metrics as names;
 use crate::pressure::Pressure;
 
@@ -114,6 +115,10 @@ impl Decide for Reservations {
         self.0.pressure.shed();
     }
 
+    fn load(&self) -> &Load {
+        &self.0.pressure.load
+    }
+
     async fn decide(&self, requests: &[&Reserve]) -> Result<Verdict<Reserved>, Undecided> {
         let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
         let called = calls.gate.reserve(&calls.live, epoch, requests).await;
@@ -201,6 +206,10 @@ impl Decide for Claims {
 
     fn shed(&self) {
         self.0.pressure.shed();
+    }
+
+    fn load(&self) -> &Load {
+        &self.0.pressure.load
     }
 
     async fn decide(&self, requests: &[&ClaimCoupon]) -> Result<Verdict<Claimed>, Undecided> {

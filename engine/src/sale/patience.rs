@@ -3,7 +3,8 @@
 //! A queue that a batch empties is doing its work, however long a pause of Redis has made it: everybody in it is served
 //! late rather than sent away. A queue of which batch after batch leaves something behind is overload: those who waited
 //! longer than a moment are sent away at once, so that those who are served are served soon, and the work done is not
-//! for people who have left (controlled delay: Nichols & Jacobson, RFC 8289; for servers, Maurer, ACM Queue 13(8)).
+//! for people who have left (controlled delay: Nichols & Jacobson, RFC 8289; for servers, Maurer, ACM Queue 13(8)). How long
+//! a queue that stands makes its requests wait is also what limits how many are let in (`crate::load`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -40,13 +41,18 @@ impl Patience {
 
     /// How long a request may have waited by now.
     pub(super) fn at(&self, now: Instant) -> Duration {
-        let left_behind = self.left_behind.load(Ordering::Relaxed);
-        let stood_for = self.ms(now).saturating_sub(left_behind);
-        if Duration::from_millis(stood_for) > QUEUE_STANDS_AFTER {
+        if self.stands(now) {
             QUEUE_WAIT_STANDING_MAX
         } else {
             QUEUE_WAIT_MAX
         }
+    }
+
+    /// Whether batches have left something behind for so long that it is overload.
+    pub(super) fn stands(&self, now: Instant) -> bool {
+        let left_behind = self.left_behind.load(Ordering::Relaxed);
+        let stood_for = self.ms(now).saturating_sub(left_behind);
+        Duration::from_millis(stood_for) > QUEUE_STANDS_AFTER
     }
 
     fn ms(&self, now: Instant) -> u64 {

@@ -1,13 +1,18 @@
-//! Who is sent away, and who is not: by address, by sale, and by number of connections.
+//! Who is sent away, and who is not: by address, by sale, by number of connections, and by class when there is too much to do.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorbuster_stage::StageOptions;
 use hyper::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
-use super::harness::{Answer, Shop, send, within};
+use super::harness::{Answer, Shop, send, started, within};
+use super::redis_of::raw;
 use super::surface::metrics;
 
 fn options() -> StageOptions {
@@ -156,4 +161,95 @@ async fn an_address_holds_so_many_connections_and_the_next_is_told_so() {
             .then_some(())
     })
     .await;
+}
+
+/// Lanes that ask again the moment they are answered, until told to stop; how often each status and code was heard.
+async fn storm(shop: Arc<Shop>, lanes: usize, stop: Arc<AtomicBool>) -> BTreeMap<String, u64> {
+    let mut tasks = JoinSet::new();
+    for lane in 0..lanes {
+        let (shop, stop) = (Arc::clone(&shop), Arc::clone(&stop));
+        tasks.spawn(async move {
+            let (mut heard, mut key) = (Vec::new(), 0);
+            let user = format!("u{lane}");
+            while !stop.load(Ordering::Relaxed) {
+                let items = serde_json::json!([{"sku": "tee", "quantity": 1}]);
+                let answer = shop
+                    .try_reserve(0, "s", &user, &format!("k{key}"), items)
+                    .await;
+                let Some(answer) = answer else { continue };
+                if answer.status == StatusCode::CREATED {
+                    key += 1;
+                }
+                heard.push(format!("{} {}", answer.status.as_u16(), answer.code()));
+            }
+            heard
+        });
+    }
+    let mut counts = BTreeMap::new();
+    for heard in tasks.join_all().await.into_iter().flatten() {
+        *counts.entry(heard).or_insert(0) += 1;
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_redis_is_too_slow_for_the_crowd_looking_yields_to_buying_and_buying_to_cancelling() {
+    let shop = Arc::new(Shop::open(options()).await);
+    let live = shop.sale("s", &[("tee", 1_000_000, 0)], 600).await;
+    let ann = shop.reserve_one(0, "s", "ann", "k").await;
+    assert_eq!(ann.status, StatusCode::CREATED);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let storming = tokio::spawn(storm(Arc::clone(&shop), 1_500, Arc::clone(&stop)));
+    // Redis answers every tenth of a second, and then what came meanwhile.
+    let slow = {
+        let (shop, stop) = (Arc::clone(&shop), Arc::clone(&stop));
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                raw(&shop, "CLIENT", &["PAUSE", "100", "ALL"]).await;
+            }
+        })
+    };
+    let refused = within(Duration::from_secs(20), "a look yields", || async {
+        let answer = look(&shop, "accept", "*/*").await;
+        (answer.status != StatusCode::OK).then_some(answer)
+    })
+    .await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+    );
+    assert!((1..=3).contains(&seconds(&refused)));
+    let path = format!("/v1/sales/s/reservations/{}", ann.id());
+    within(Duration::from_secs(20), "ann cancels", || async {
+        let cancelled = shop.buyer(0, "DELETE", &path, "ann").await;
+        (cancelled.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    within(Duration::from_secs(20), "buying yields too", || async {
+        (shed(&shop, "load_reserve").await > 0).then_some(())
+    })
+    .await;
+    stop.store(true, Ordering::Relaxed);
+    slow.await.unwrap();
+    let heard = storming.await.unwrap();
+    assert!(shed(&shop, "load_browse").await > 0);
+    assert!(
+        heard
+            .keys()
+            .all(|k| k == "201 " || k == "200 " || k == "503 overloaded"),
+        "{heard:?}"
+    );
+
+    let calm = started();
+    within(Duration::from_secs(5), "nobody yields any more", || async {
+        let bought = shop.reserve_one(0, "s", "bob", "k").await;
+        let looked = look(&shop, "accept", "*/*").await;
+        (bought.status.is_success() && looked.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    assert!(calm.elapsed() < Duration::from_secs(5));
+    let (left, held, sold) = shop.counts(&live).await;
+    assert_eq!((left + held, sold), (1_000_000, 0));
+    assert_eq!(held, heard["201 "] + 1, "those who were told yes, and bob");
 }
