@@ -309,7 +309,10 @@ mod tests {
         let (load, mut looks) = (loaded(10_000), Looks::default());
         load.stands(DELAY_TARGET * 2);
         load.look(&mut looks, SOON);
-        assert_eq!(load.queue(Class::Reserve, BATCH_REQUESTS_MAX), Err(Refusal::Overloaded));
+        assert_eq!(
+            load.queue(Class::Reserve, BATCH_REQUESTS_MAX),
+            Err(Refusal::Overloaded)
+        );
         assert_eq!(load.queue(Class::Reserve, BATCH_REQUESTS_MAX - 1), Ok(()));
         load.left(1);
         assert_eq!(load.in_flight.load(Ordering::Relaxed), 10_000);

@@ -24,8 +24,8 @@ use tokio::sync::Mutex;
 use super::slots::Slots;
 use super::view::LineView;
 use crate::limits::CATCH_UPS_MAX;
-use crate::metrics as names;
 use crate::load::Load;
+use crate::metrics as names;
 use crate::pressure::Pressure;
 use crate::sale::view::Views;
 

@@ -153,6 +153,10 @@ impl Decide for ReservationsInLine {
         self.0.pressure.shed();
     }
 
+    fn load(&self) -> &Load {
+        &self.0.pressure.load
+    }
+
     async fn decide(&self, requests: &[&InLine]) -> Result<Verdict<Reserved>, Undecided> {
         let (calls, epoch, started) = (&self.0, self.0.views.epoch(), clock::instant());
         let called = calls.gate.reserve_in_line(&calls.live, epoch, requests);

@@ -39,6 +39,19 @@ impl Requests {
         }
     }
 
+    /// In the place of those that take, requests that only look at `live`, which is a sale.
+    pub fn looking(engine: &Endpoint, live: &LiveId) -> Self {
+        let (host, id) = (&engine.host, live.name());
+        Self {
+            take_head: format!(
+                "GET /v1/sales/{id} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer "
+            )
+            .into_bytes(),
+            take_tail: b"\r\n\r\n".to_vec(),
+            ..Self::new(engine, live, &[])
+        }
+    }
+
     /// Asks for a hold, or a claim.
     pub fn take(&self, token: &str, key: &IdempotencyKey) -> Vec<u8> {
         let parts: [&[u8]; 5] = [
@@ -127,6 +140,19 @@ mod tests {
         let sent = String::from_utf8(requests.present("tok", &key, "abc.def")).unwrap();
         assert_eq!(sent.replace("Receipt: abc.def\r\n", ""), plain);
         assert!(sent.contains("\r\nIdempotency-Key: k-1\r\nReceipt: abc.def\r\n"));
+    }
+
+    #[test]
+    fn who_looks_sends_no_body() {
+        let engine = Endpoint {
+            address: ([127, 0, 0, 1], 80).into(),
+            host: "shop:80".into(),
+        };
+        let key = IdempotencyKey::parse("k-1").unwrap();
+        let looks = Requests::looking(&engine, &Offer::sale("drop-1").live);
+        let sent = String::from_utf8(looks.take("tok", &key)).unwrap();
+        assert!(sent.starts_with("GET /v1/sales/drop-1 HTTP/1.1\r\nHost: shop:80\r\n"));
+        assert!(sent.ends_with("\r\nIdempotency-Key: k-1\r\n\r\n"));
     }
 
     #[test]

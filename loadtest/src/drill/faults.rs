@@ -174,7 +174,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             "F20",
             Part::Redis,
             "retry storm",
-            "Redis hangs while hundreds ask again the moment they are answered; goodput is back at 90 % within 10 s",
+            "hundreds look without pause, and buyers get their 90 %; Redis hangs while hundreds ask again at once, and they are back at it within 10 s",
             [1, 1],
         )
     },

@@ -1,4 +1,5 @@
-//! A storm of retries: Redis hangs while hundreds ask again the moment they are answered. Afterwards as many as before are served.
+//! Storms. First hundreds look at the sale without pause while others buy: as many as before are served. Then Redis hangs while
+//! hundreds who buy ask again the moment they are answered, without any patience: afterwards as many as before are served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +22,15 @@ use crate::plan::{Offer, Scenario};
 use crate::setup;
 
 const CALM: Duration = Duration::from_secs(4);
+const LOOKED_AT: Duration = Duration::from_secs(6);
 const STORM: Duration = Duration::from_secs(8);
 const AFTERWARDS: Duration = Duration::from_secs(14);
 /// Goodput is looked at over stretches of this length.
 const STRETCH: Duration = Duration::from_millis(500);
 const BUYERS: u32 = 20_000;
 const CONNECTIONS: usize = 400;
+/// What is left of the usual, at the least, while others only look, and once a storm is over.
+const ENOUGH: f64 = 0.9;
 
 /// # Errors
 /// If the round cannot be held at all.
@@ -48,6 +52,9 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         first: 0,
     };
     let calm = volleys.fire(rate, CALM).await?;
+    let (looked_at, looks) =
+        tokio::join!(volleys.fire(rate, LOOKED_AT), look(ground, &offer, &buyers));
+    let (looked_at, looks) = (looked_at?, looks?);
     let outage = Duration::from_millis(rng.random_range(3_000..=6_000));
     let (storm, frozen) = tokio::join!(volleys.fire(Pace::AsAnswered, STORM), async {
         sleep(Duration::from_secs(1)).await;
@@ -63,6 +70,13 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
         cycles: 1,
         ..Outcome::default()
     };
+    let beside = looked_at.accepted() as f64 / LOOKED_AT.as_secs_f64();
+    if beside < ENOUGH * usual {
+        outcome.broken.push(format!(
+            "goodput fell from {usual:.0}/s to {beside:.0}/s while {CONNECTIONS} connections looked {} times",
+            looks.answered()
+        ));
+    }
     match until_usual(&after, usual) {
         Some(took) => outcome.recoveries.push(Recovery {
             goal: Goal::Goodput,
@@ -74,7 +88,7 @@ pub(super) async fn round(ground: &Ground, task: &Task, name: &str) -> Result<Ou
     }
     ground.heal().await?;
     let header = header(&offer, task, &calm);
-    let clients = told::clients(vec![calm, storm, after], &buyers);
+    let clients = told::clients(vec![calm, looked_at, storm, after], &buyers);
     // A client whose request met the frozen Redis hears from its engine that the outcome is unknown.
     outcome.clients(&clients, false);
     outcome.none_sold_out(&clients);
@@ -119,6 +133,27 @@ impl Volleys<'_> {
     }
 }
 
+/// Looks at the sale on connections of its own, each again as soon as it is answered.
+async fn look(ground: &Ground, offer: &Offer, buyers: &Arc<Buyers>) -> Result<Fired> {
+    let engines = &ground.target.engines;
+    let servers = engines.iter().map(|engine| {
+        let requests = Requests::looking(engine, &offer.live);
+        (engine.clone(), vec![requests])
+    });
+    let volley = Volley {
+        servers: servers.collect(),
+        buyers: Arc::clone(buyers),
+        pace: Pace::AsAnswered,
+        wire: Wire::KeptAlive,
+        connections: CONNECTIONS,
+        first: 0,
+        requests_max: u64::MAX,
+        lasting: LOOKED_AT,
+        cut: None,
+    };
+    fire(volley).await.context("a crowd that looks")
+}
+
 /// When the first of two stretches in a row began in which at least 90 % of what is usual was accepted.
 fn until_usual(after: &Fired, usual: f64) -> Option<Duration> {
     let stretch_us = STRETCH.as_micros() as u64;
@@ -130,7 +165,7 @@ fn until_usual(after: &Fired, usual: f64) -> Option<Duration> {
             *count += 1;
         }
     }
-    let enough = 0.9 * usual * STRETCH.as_secs_f64();
+    let enough = ENOUGH * usual * STRETCH.as_secs_f64();
     let back = accepted
         .windows(2)
         .position(|pair| pair.iter().all(|count| f64::from(*count) >= enough));
@@ -152,7 +187,7 @@ fn header(offer: &Offer, task: &Task, first: &Fired) -> Header {
         connections: CONNECTIONS,
         ack_level: "fsync".into(),
         seed: task.seed,
-        arrival_seconds: (CALM + STORM + AFTERWARDS).as_secs_f64(),
+        arrival_seconds: (CALM + LOOKED_AT + STORM + AFTERWARDS).as_secs_f64(),
         start_ms: first.start_ms,
     }
 }

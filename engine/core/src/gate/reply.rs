@@ -88,8 +88,9 @@ impl Reply {
         match self.rest.next() {
             Some(Value::Integer(n)) => Ok(n.to_string()),
             Some(Value::String(text)) => Ok(text.to_string()),
-            Some(Value::Bytes(bytes)) => String::from_utf8(bytes.to_vec())
-                .map_err(|_| self.broken("a string is not UTF-8")),
+            Some(Value::Bytes(bytes)) => {
+                String::from_utf8(bytes.to_vec()).map_err(|_| self.broken("a string is not UTF-8"))
+            }
             _ => Err(self.broken("a string or a number was expected")),
         }
     }

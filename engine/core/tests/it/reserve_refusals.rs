@@ -272,7 +272,10 @@ async fn no_request_or_no_whole_units_are_a_callers_mistake() {
     ] {
         let request: [&[u8]; 4] = [&[1; 16], b"ann", lines.as_bytes(), &[2; 16]];
         let refused = scene
-            .call(&gate::reserve::WITHOUT_LINE, &[&head[..], &request[..]].concat())
+            .call(
+                &gate::reserve::WITHOUT_LINE,
+                &[&head[..], &request[..]].concat(),
+            )
             .await
             .unwrap_err();
         assert!(
