@@ -57,12 +57,6 @@ static BUGS: [Bug; 15] = [
         1,
         &["differences", "it was rebuilt"],
     ),
-    bug(
-        "sweep-without-deadline",
-        None,
-        1,
-        &["expired before their time"],
-    ),
     Bug {
         twist: Twist::TwoKeys,
         ..bug("limit-per-instance", None, 1, &["limit_breaches"])
@@ -75,7 +69,14 @@ static BUGS: [Bug; 15] = [
         twist: Twist::AskAgain,
         ..bug("shield-without-holders", None, 1, &["duplicated"])
     },
-    // Seeds of F3: turns begin at three times the seed, and turn 3 ends a writer before its commit, turn 4 after it.
+    // Seeds of F3: turns begin at three times the seed, and turn 3 ends a writer before its commit, turn 4 after it, turn 8 before a
+    // sweep: one that starts sweeps at once.
+    bug(
+        "sweep-without-deadline",
+        Some("F3"),
+        6,
+        &["expired before their time"],
+    ),
     bug(
         "trim-before-commit",
         Some("F3"),
