@@ -222,8 +222,12 @@ impl Line {
     /// How the ticket stands in the list that is drawn from, if it came before the opening of a sale that draws.
     pub(crate) fn entry(&self, user: &UserId, number: Place) -> Option<Entry> {
         let (draw, view) = (self.draw.as_ref()?, self.shared.view.load());
-        let early = view.head.as_ref().and_then(|head| head.seen.early);
-        let is_early = early.is_none_or(|early| u64::from(number.number) <= early);
+        let head = view.head.as_ref()?;
+        let is_early = match head.seen.early {
+            Some(early) => u64::from(number.number) <= early,
+            // Between the opening and the next look nobody can say: joining again will tell.
+            None => view.now_ms() < head.opens_ms,
+        };
         (number.lane == Lane::General && is_early).then(|| draw.entry(user, number.number))
     }
 }

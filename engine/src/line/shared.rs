@@ -221,8 +221,10 @@ impl Shared {
             (Lane::Invite, seen.given_invites),
             (Lane::General, seen.given),
         ] {
+            // Until this engine knows the order that was drawn it may have the first of all: nobody is to be let in meanwhile on the word
+            // of engines that are quicker.
             if lane == Lane::General && !view.is_ordered() {
-                continue;
+                return (alive, true);
             }
             let LaneSlots { slots, first, .. } = self.lane(lane);
             let mut first_waiting = None;
