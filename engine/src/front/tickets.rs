@@ -69,7 +69,7 @@ pub(crate) async fn join(
     let user = auth::user(app, &request)?;
     app.limiter.check_user(&user)?;
     let id = SaleId::parse(sale)?;
-    let invite = request::invite(&request)?;
+    let (invite, shown) = (request::invite(&request)?, request::ticket(&request)?);
     request::nothing(request).await?;
     if !app.ack.is_met() {
         return Err(Refusal::Unavailable {
@@ -95,6 +95,12 @@ pub(crate) async fn join(
         invite,
         instead: Instead::Nothing,
     };
+    // Who joins again with a ticket from before a loss has that number, and not a new one.
+    if let Some(ticket) = kept(app, shown, &id, &join.user)?
+        && line.is_outdated(&ticket)
+    {
+        join.instead = Instead::Back(ticket.number);
+    }
     let mut given = give(&sale, line, &join).await?;
     if !given.is_new && line.is_over(given.number) {
         join.instead = Instead::Over(given.number);
@@ -150,6 +156,21 @@ pub(super) async fn shown(
     let ticket = checked(app, &text, id, user)?;
     let (ticket, _) = renewed(app, sale, line, id, user, ticket).await;
     Ok(line.shown(ticket.number))
+}
+
+/// The ticket that is shown with a join; one that has expired is as good as none.
+fn kept(
+    app: &App,
+    shown: Option<String>,
+    sale: &SaleId,
+    user: &UserId,
+) -> Result<Option<Ticket>, Refusal> {
+    let checked = shown.map(|text| app.tickets.check(&text, sale, user, clock::now_ms()));
+    match checked {
+        Some(Err(TicketRefused::Expired)) | None => Ok(None),
+        Some(Err(why)) => Err(refused(why)),
+        Some(Ok(ticket)) => Ok(Some(ticket)),
+    }
 }
 
 const FOREIGN_INVITE: Refusal = Refusal::Forbidden {

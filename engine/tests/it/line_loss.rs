@@ -233,6 +233,21 @@ async fn redis_is_emptied_and_everybody_has_the_place_that_they_had() {
         .await;
     assert_eq!(told["number"], 6);
     rebuilt(&shop, "s", 2).await;
+    // One joins again, as a page does that is reloaded: with the ticket, it is the same number.
+    let reloaded = within(Duration::from_secs(20), "the number of before", || async {
+        let bearer = format!("Bearer {}", shop.token("u5", Role::Buyer));
+        let headers = [
+            ("authorization", bearer),
+            ("queue-ticket", tickets[5].clone()),
+        ];
+        let (url, path) = (shop.engine(1), "/v1/sales/s/tickets");
+        let answer = send(&url, "POST", path, &headers, String::new())
+            .await
+            .unwrap();
+        answer.status.is_success().then_some(answer)
+    })
+    .await;
+    assert_eq!(reloaded.body["number"], json!(6), "{:?}", reloaded.body);
     let mut anew = Vec::new();
     for (i, old) in tickets.iter().enumerate() {
         let (user, engine) = (format!("u{i}"), (i + 1) % 2);
