@@ -138,7 +138,8 @@ if is_moving then
   room = admit_max
   if rate > 0 then
     local since_ms = line.credit_ms and math.max(0, math.min(1000, now - count('credit_ms'))) or 0
-    credit = math.min(count('credit') + rate * since_ms / 1000, math.max(1, rate))
+    -- An offer that nobody was told of has let nobody in: another may come instead.
+    credit = math.min(count('credit') + rate * since_ms / 1000 + #back, math.max(1, rate))
     room = math.min(room, math.floor(credit))
   end
   if mode == 'follow_stock' then room = math.min(room, math.max(1, math.floor(left * factor_milli / 1000)) - unspent) end
