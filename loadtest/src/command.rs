@@ -8,7 +8,7 @@ use doorbuster_core::clock;
 use rand::Rng;
 use serde::Serialize;
 
-use crate::args::{AuditArgs, Command, ReportArgs};
+use crate::args::{AuditArgs, Command, LineArgs, ReportArgs};
 use crate::audit::Numbers;
 use crate::bench;
 use crate::compare;
@@ -16,11 +16,12 @@ use crate::demo;
 use crate::drill;
 use crate::history::History;
 use crate::knee;
+use crate::line;
 use crate::plan::{Plan, Scenario};
 use crate::report;
 use crate::rivals;
 use crate::rush::{self, Finished, Output, say};
-use crate::summary::Outcome;
+use crate::summary::{Outcome, Summary};
 use crate::target::{Target, Wanted};
 use crate::verify;
 
@@ -32,6 +33,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Of a run: its audit, and that of its line where it had one.
+    pub fn of_run(summary: &Summary) -> Self {
+        let line_is_right = summary
+            .line
+            .as_ref()
+            .is_none_or(|line| line.audit.are_zero());
+        match Self::of(&summary.audit) {
+            Verdict::Clean if line_is_right => Verdict::Clean,
+            _ => Verdict::Wrong,
+        }
+    }
+
     pub fn of(numbers: &Numbers) -> Self {
         if numbers.are_zero() {
             Verdict::Clean
@@ -56,6 +69,7 @@ pub async fn run(command: Command) -> Result<Verdict> {
             let (plan, wanted) = args.plan(&name(Scenario::Coupon))?;
             rush_and_report(&plan, &wanted, &args.output.output()).await
         }
+        Command::Line(args) => line(&args).await,
         Command::Compare(args) if args.ack.is_empty() => compare::run(&args.plan()?).await,
         Command::Compare(args) => compare::levels::run(&args.levels_plan()?).await,
         Command::Bench(args) => bench::run(&args).await,
@@ -83,11 +97,32 @@ async fn rush_and_report(plan: &Plan, wanted: &Wanted, output: &Output) -> Resul
     say("starting…");
     let target = Target::reach(wanted).await?;
     say(&target.described());
-    let finished = rush::run(plan, &target, output.colour).await?;
-    let report = save(&finished, output)?;
+    settle(&rush::run(plan, &target, output.colour).await?, output)
+}
+
+/// Saves a run, and says what came of it.
+fn settle(finished: &Finished, output: &Output) -> Result<Verdict> {
+    let report = save(finished, output)?;
     print(&report::text(&finished.outcome))?;
     say(&format!("report: {}", report.display()));
     finish(&finished.outcome, output.json)
+}
+
+async fn line(args: &LineArgs) -> Result<Verdict> {
+    let (plan, wanted) = args.plan(&name(Scenario::Line))?;
+    rush::raise_file_limit()?;
+    say("starting…");
+    let target = Target::reach(&wanted).await?;
+    say(&target.described());
+    let Some(tries) = args.forge else {
+        return settle(&line::run(&plan, &target).await?, &args.output.output());
+    };
+    let forged = line::forge::run(&plan, &target, tries).await?;
+    print(&forged.text())?;
+    if args.output.json {
+        print_json(&forged)?;
+    }
+    Ok(forged.verdict())
 }
 
 /// Writes the history and the report; returns the report's path.
@@ -140,7 +175,7 @@ fn report_again(args: &ReportArgs) -> Result<Verdict> {
         .unwrap_or_else(|| args.history.with_extension("html"));
     write_report(&path, &history, &outcome)?;
     print(&format!("{}\n", path.display()))?;
-    Ok(Verdict::of(&outcome.summary.audit))
+    Ok(Verdict::of_run(&outcome.summary))
 }
 
 /// Prints the JSON object, if wished, as the last line.
@@ -151,7 +186,7 @@ pub fn finish(outcome: &Outcome, json: bool) -> Result<Verdict> {
     if json {
         print_json(&outcome.summary)?;
     }
-    Ok(Verdict::of(&outcome.summary.audit))
+    Ok(Verdict::of_run(&outcome.summary))
 }
 
 /// Prints one JSON object on a line.

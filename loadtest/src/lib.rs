@@ -3,7 +3,7 @@
 //! In reading order: what a run shall be ([`args`], [`plan`], [`crowd`], [`schedule`]), what it runs against ([`target`],
 //! [`setup`]), the clients ([`client`], [`history`]), the judgement ([`audit`]), and what is said about it ([`summary`],
 //! [`record`], [`report`]). [`rush`] puts them together; [`demo`] is a rush with a story. [`rivals`] are what ours is compared with,
-//! by [`compare`]. [`drill`] breaks the programs while a crowd is there.
+//! by [`compare`]. [`drill`] breaks the programs while a crowd is there; [`line`] is a crowd in a waiting room.
 
 pub mod args;
 pub mod config;
@@ -37,6 +37,7 @@ pub mod compare;
 
 pub mod drill;
 
+pub mod line;
 pub mod verify;
 
 pub mod command;

@@ -21,6 +21,8 @@ pub const ENGINES_MAX: usize = 32;
 /// Seconds over which arrivals may be spread.
 pub const ARRIVAL_SECONDS_MAX: u64 = 3_600;
 
+/// A connection that was silent for longer is opened anew: an engine closes it after 15 seconds.
+pub const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(10);
 /// Opening one connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One request, from its first byte to the last of its answer. Past it the outcome is unknown.
@@ -128,10 +130,69 @@ pub const SPREAD_BUYERS_FEW: u64 = 1_000;
 pub const SPREAD_BUYERS_MANY: u64 = 1_000_000;
 /// Buyers of a benchmark: at 100,000 requests a second each asks once in two seconds, below every limit per user.
 pub const BENCH_BUYERS: u32 = 200_000;
+/// People of a line that is measured; those who join and who poll in one round, each of whom does it once; how long the rest may take
+/// to join; and the rest after which everyone may poll again, half of the longest poll_after.
+pub const BENCH_LINE_PEOPLE: u32 = 1_000_000;
+pub const BENCH_LINE_JOINED: u32 = 60_000;
+pub const BENCH_LINE_POLLED: u32 = 200_000;
+pub const BENCH_LINE_FILL_MAX: Duration = Duration::from_secs(300);
+pub const BENCH_LINE_REST: Duration = Duration::from_secs(16);
 /// What the light client keeps of a refusal's code.
 pub const LOAD_CODE_BYTES_MAX: usize = 32;
 /// Between two attempts of the light client to open a connection beforehand.
 pub const LOAD_OPENING_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections that the people of a line share, unless asked otherwise: few enough that engines and client spend their time on people.
+pub const LINE_CONNECTIONS_DEFAULT: usize = 2_000;
+/// People who come in a second, unless asked otherwise, and the shortest time over which they come.
+pub const LINE_ARRIVALS_PER_SECOND: u32 = 5_000;
+pub const LINE_ARRIVING_MIN: u64 = 5;
+/// From the first word to the back-office until the first guest: by then the sale is there on every engine.
+pub const LINE_RUN_UP: Duration = Duration::from_secs(3);
+/// The last early guests come so long before the opening, so that no slow answer makes them late.
+pub const LINE_DOORSTEP: Duration = Duration::from_millis(500);
+/// How often it is looked whose turn it is.
+pub const LINE_STEP: Duration = Duration::from_millis(2);
+/// Until the next poll, where the line does not say; the longest that it may say; and the longest that an admitted person thinks.
+pub const LINE_POLL_AFTER_DEFAULT: Duration = Duration::from_secs(1);
+pub const LINE_POLL_AFTER_MAX: Duration = Duration::from_secs(60);
+pub const LINE_THINKING_MAX: Duration = Duration::from_millis(500);
+/// Promises of one person that are kept in memory.
+pub const LINE_PROMISES_MAX: usize = 128;
+/// Places that one person uses up before giving up.
+pub const LINE_REJOINS_MAX: u32 = 2;
+/// Share of the people who now and then join again.
+pub const LINE_RELOADERS: f64 = 0.05;
+/// A bot's pause, whatever it is told, and after how many polls it tries to buy without being admitted.
+pub const LINE_BOT_EVERY: Duration = Duration::from_millis(250);
+pub const LINE_BOT_SNEAKS: u32 = 8;
+/// Connections that each bot opens for nothing, and all of them at most.
+pub const LINE_BOT_CONNECTIONS: usize = 4;
+pub const LINE_HOARD_MAX: usize = 4_000;
+/// Between two looks at the line, and between two lines of progress.
+pub const LINE_LOOK_EVERY: Duration = Duration::from_millis(200);
+pub const LINE_SAY_EVERY: Duration = Duration::from_secs(2);
+/// Once nothing is left for so long, the sale is closed; it is closed in any case so long after its opening.
+pub const LINE_QUIET: Duration = Duration::from_secs(5);
+pub const LINE_BOUND: Duration = Duration::from_secs(900);
+/// From then on, until everyone has heard it: the longest poll_after and a little.
+pub const LINE_GOING_HOME: Duration = Duration::from_secs(90);
+/// Added to a stage's time for people to come, so that a line that shall break still moves afterwards.
+pub const LINE_TROUBLED_SECONDS: u64 = 20;
+/// How many seconds of its rate a line may be ahead of its clock.
+pub const LINE_BURST_SECONDS: f64 = 2.0;
+/// Whoever was heard of so long after a loss has the place back.
+pub const LINE_RESTORED_BOUND: Duration = Duration::from_secs(10);
+/// A place that is alive may be told to wait so long after a later one was let in: reports are as old as that.
+pub const LINE_OVERTAKE: Duration = Duration::from_secs(4);
+/// Connections that try false tickets, and people in each role.
+pub const FORGE_CONNECTIONS: usize = 128;
+pub const FORGE_PEOPLE: u32 = 500;
+/// The place life of those whose tickets are shown again when it is over; between two looks at who is admitted, longer than a line wants
+/// to be left alone; and looks until they must be.
+pub const FORGE_USED_UP: Duration = Duration::from_secs(5);
+pub const FORGE_REST: Duration = Duration::from_millis(1_500);
+pub const FORGE_LOOKS_MAX: u32 = 40;
 
 /// Processes of a drill: two of each, so that one can be broken while the other goes on.
 pub const DRILL_FRONTS: usize = 2;
@@ -268,6 +329,9 @@ const _: () = {
     assert!(RETRY_AFTER_DEFAULT.as_millis() <= RETRY_AFTER_MAX.as_millis());
     assert!(TOKEN_LIFE.as_secs() < doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
     assert!(TOKEN_LIFE.as_secs() > ARRIVAL_SECONDS_MAX + PATIENCE.as_secs());
+    assert!(LINE_CONNECTIONS_DEFAULT <= CONNECTIONS_MAX);
+    assert!(LINE_GOING_HOME.as_secs() > LINE_POLL_AFTER_MAX.as_secs());
+    assert!(TOKEN_LIFE.as_secs() > 2 * ARRIVAL_SECONDS_MAX + LINE_BOUND.as_secs());
     assert!(BENCH_MEMORY_HOLD_LIFE.as_secs() < BENCH_MEMORY_ENDED_BOUND.as_secs());
     assert!(
         RIVAL_ANSWER_TIMEOUT.as_secs() < EXCHANGE_TIMEOUT.as_secs(),

@@ -1,6 +1,7 @@
 //! What one run shall do, checked: made by `args` and `demo`, read by everything that runs.
 
 use doorbuster_core::ids::{CouponId, LiveId, SaleId, SkuId};
+use doorbuster_core::line::LineDraft;
 use doorbuster_core::record::Line;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub enum Scenario {
     Demo,
     Rush,
     Coupon,
+    Line,
 }
 
 impl Scenario {
@@ -22,6 +24,7 @@ impl Scenario {
             Scenario::Demo => "demo",
             Scenario::Rush => "rush",
             Scenario::Coupon => "coupon",
+            Scenario::Line => "line",
         }
     }
 }
@@ -37,6 +40,16 @@ pub struct Offer {
     /// Units that each request asks for.
     pub quantity: u32,
     pub hold_seconds: u32,
+    /// The waiting room in front of it, if it has one.
+    pub room: Option<Room>,
+}
+
+/// A waiting room.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Room {
+    pub line: LineDraft,
+    /// When the sale behind it opens; those who come before it are early.
+    pub opens_ms: u64,
 }
 
 impl Offer {
@@ -51,6 +64,7 @@ impl Offer {
             per_user: 1,
             quantity: 1,
             hold_seconds: 300,
+            room: None,
         }
     }
 
@@ -66,6 +80,7 @@ impl Offer {
             per_user: 1,
             quantity: 1,
             hold_seconds: 0,
+            room: None,
         }
     }
 

@@ -106,7 +106,7 @@ async fn send(plan: &Plan, target: &Target, colour: Colour) -> Result<(History, 
 
 /// Where the crowd of `plan` meets the engines, and the head of its history. Its time begins a moment from now.
 pub(crate) async fn market(plan: &Plan, target: &Target) -> Result<(Arc<Market>, Header)> {
-    let pools = open_pools(plan, target).await?;
+    let pools = open_pools(plan.connections, target).await?;
     let lines = plan.offer.lines();
     let requests = target
         .engines
@@ -138,11 +138,12 @@ pub(crate) fn crowd(plan: &Plan, target: &Target) -> impl Iterator<Item = (Erran
     crowd::gather(plan).into_iter().map(with_token)
 }
 
-async fn open_pools(plan: &Plan, target: &Target) -> Result<Vec<Pool>> {
+/// So many connections, dealt to the engines.
+pub(crate) async fn open_pools(connections: usize, target: &Target) -> Result<Vec<Pool>> {
     let mut pools = Vec::with_capacity(target.engines.len());
     for (i, engine) in target.engines.iter().enumerate() {
         // What does not divide evenly goes to the first.
-        let size = (plan.connections + target.engines.len() - 1 - i) / target.engines.len();
+        let size = (connections + target.engines.len() - 1 - i) / target.engines.len();
         let pool = Pool::new(engine.clone(), size);
         pool.fill()
             .await
@@ -221,12 +222,12 @@ pub async fn audit_again(history: &Path, redis_url: &str, database_url: &str) ->
     let settled = sources.read(&live).await?;
     let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
     // How long the books took after the last answer, only the run itself could see.
-    let measured =
-        before.map(|outcome| Duration::from_secs_f64(outcome.summary.mysql_complete_seconds));
-    Ok(summary::sum_up(
-        &history,
-        verdict,
-        &ledger,
-        measured.unwrap_or(waited),
-    ))
+    let measured = before
+        .as_ref()
+        .map(|outcome| Duration::from_secs_f64(outcome.summary.mysql_complete_seconds));
+    let outcome = summary::sum_up(&history, verdict, &ledger, measured.unwrap_or(waited));
+    Ok(match before {
+        Some(before) => outcome.with_line_of(before),
+        None => outcome,
+    })
 }

@@ -143,13 +143,26 @@ pub async fn open(target: &Target, offer: &Offer, reader: &Reader) -> Result<()>
     let waiting = async {
         wait_vouched(reader, &offer.live).await;
         for engine in &target.engines {
-            wait_open(engine, &offer.live).await?;
+            wait_open(engine, offer).await?;
         }
         anyhow::Ok(())
     };
     timeout(OPENING_BOUND, waiting)
         .await
         .with_context(|| format!("{} does not open within {OPENING_BOUND:?}", offer.live))?
+}
+
+/// Closes a sale, as an operator would; repeatable.
+///
+/// # Errors
+/// If the back-office refuses.
+pub async fn close(target: &Target, offer: &Offer) -> Result<()> {
+    let token = operator(target)?;
+    let call = Call {
+        token: &token,
+        ..Call::post(&format!("/admin/v1/sales/{}/close", offer.live.book_id()))
+    };
+    order(target, &call).await
 }
 
 /// Changes what is on offer by so many units, as an operator would; repeatable under its key.
@@ -214,17 +227,20 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn window() -> (String, String) {
-    let now_ms = clock::now_ms();
-    let at = |ms: u64| clock::rfc3339(ms);
-    (
-        at(now_ms - OPENED_AGO.as_millis() as u64),
-        at(now_ms + OPEN_FOR.as_millis() as u64),
-    )
+    window_from(clock::now_ms() - OPENED_AGO.as_millis() as u64)
+}
+
+fn window_from(opens_ms: u64) -> (String, String) {
+    let closes_ms = opens_ms + OPEN_FOR.as_millis() as u64;
+    (clock::rfc3339(opens_ms), clock::rfc3339(closes_ms))
 }
 
 fn sale(offer: &Offer) -> Value {
-    let (opens_at, closes_at) = window();
-    json!({
+    let (opens_at, closes_at) = match &offer.room {
+        Some(room) => window_from(room.opens_ms),
+        None => window(),
+    };
+    let mut sale = json!({
         "id": offer.live.book_id(),
         "title": "Doorbuster load test",
         "opens_at": opens_at,
@@ -238,8 +254,12 @@ fn sale(offer: &Offer) -> Value {
             "stock": offer.stock,
             "limit_per_user": offer.per_user,
         }],
-        "waiting_room": false,
-    })
+        "waiting_room": offer.room.is_some(),
+    });
+    if let Some(room) = &offer.room {
+        sale["line"] = json!(room.line);
+    }
+    sale
 }
 
 fn coupon(offer: &Offer) -> Value {
@@ -266,14 +286,18 @@ async fn wait_vouched(reader: &Reader, live: &LiveId) {
 }
 
 /// This engine says so itself. Coupons have no such page; their engines ask Redis.
-async fn wait_open(engine: &Endpoint, live: &LiveId) -> Result<()> {
-    let LiveId::Sale(id) = live else {
+async fn wait_open(engine: &Endpoint, offer: &Offer) -> Result<()> {
+    let LiveId::Sale(id) = &offer.live else {
         return Ok(());
     };
     loop {
         let reply = call(engine, &Call::get(&format!("/v1/sales/{id}"))).await?;
         let view: Option<SaleView> = serde_json::from_slice(&reply.body).ok();
-        if reply.status == 200 && view.is_some_and(|view| view.state == "open") {
+        let is_there = |view: SaleView| {
+            // The waiting room is there before its sale opens.
+            view.state == "open" || (view.state == "scheduled" && offer.room.is_some())
+        };
+        if reply.status == 200 && view.is_some_and(is_there) {
             return Ok(());
         }
         sleep(POLL_STEP).await;

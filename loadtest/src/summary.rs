@@ -9,6 +9,7 @@ use crate::audit::ledger::Ledger;
 use crate::audit::{Finding, Numbers, Verdict};
 use crate::history::{Client, History, Seen, Verb};
 use crate::limits::CHART_POINTS;
+use crate::line::figures::{LineCourse, LineFigures};
 use crate::plan::Scenario;
 use crate::record::{self, Latency};
 
@@ -57,6 +58,9 @@ pub struct Summary {
     pub engines: usize,
     pub connections: usize,
     pub seed: u64,
+    /// Of a waiting room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Box<LineFigures>>,
 }
 
 /// A run as it is saved: its figures, what was wrong in words, and its course over time.
@@ -67,6 +71,33 @@ pub struct Outcome {
     pub course: Vec<Moment>,
     /// How many first answers took at most so many ms.
     pub within: Vec<Within>,
+    /// Of a waiting room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_course: Option<LineCourse>,
+}
+
+impl Outcome {
+    /// What only a run itself could see of its line is taken from what it saved.
+    #[must_use]
+    pub fn with_line_of(self, before: Outcome) -> Self {
+        if before.summary.line.is_none() {
+            return self;
+        }
+        let findings = before
+            .findings
+            .into_iter()
+            .filter(|finding| finding.text.starts_with("line: "));
+        Self {
+            summary: Summary {
+                audit: self.summary.audit,
+                left: self.summary.left,
+                ..before.summary
+            },
+            findings: self.findings.into_iter().chain(findings).collect(),
+            line_course: before.line_course,
+            ..self
+        }
+    }
 }
 
 /// One stretch of the run.
@@ -113,6 +144,7 @@ pub fn sum_up(
             ..figures(history, ledger, mysql_complete)
         },
         findings: verdict.findings,
+        line_course: None,
     }
 }
 
@@ -172,6 +204,7 @@ fn figures(history: &History, ledger: &Ledger, mysql_complete: Duration) -> Summ
         engines: header.engines,
         connections: header.connections,
         seed: header.seed,
+        line: None,
     }
 }
 

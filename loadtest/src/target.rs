@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use doorbuster_core::claims::{Claims, Role, TokenKeys};
 use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
+use doorbuster_core::ticket::TicketKeys;
 use doorbuster_stage::{Stage, StageOptions};
 use serde::Deserialize;
 use tokio::time::sleep;
@@ -18,6 +19,15 @@ use crate::setup;
 pub enum Wanted {
     Own(OwnStage),
     Running(Running),
+}
+
+impl Wanted {
+    pub fn engines(&self) -> usize {
+        match self {
+            Wanted::Own(own) => own.engines,
+            Wanted::Running(running) => running.engine_urls.len(),
+        }
+    }
 }
 
 /// A stage to start.
@@ -56,6 +66,7 @@ pub struct Target {
     pub database_url: String,
     pub ack_level: String,
     keys: TokenKeys,
+    tickets: TicketKeys,
     /// Kept alive as long as the target is.
     stage: Option<StageHandle>,
 }
@@ -138,6 +149,7 @@ impl Target {
             database_url: running.database_url.clone(),
             ack_level,
             keys: TokenKeys::new(running.secret.bytes(), None).context("TOKEN_SECRET")?,
+            tickets: TicketKeys::derive(running.secret.bytes(), None).context("TOKEN_SECRET")?,
             stage,
         })
     }
@@ -155,6 +167,11 @@ impl Target {
             clock::now_s(),
             TOKEN_LIFE.as_secs(),
         ))
+    }
+
+    /// What tickets are signed with, for those that are true in all but one thing.
+    pub fn tickets(&self) -> &TicketKeys {
+        &self.tickets
     }
 
     /// Where everything runs, in words.

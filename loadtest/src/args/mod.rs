@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod drill;
 mod knee;
+mod line;
 mod plans;
 mod rival;
 mod verify;
@@ -21,6 +22,7 @@ pub use bench::{BaselineArgs, BenchArgs};
 pub use compare::CompareArgs;
 pub use drill::DrillArgs;
 pub use knee::KneeArgs;
+pub use line::LineArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
 pub use rival::RivalArgs;
@@ -35,6 +37,7 @@ Examples:
   doorbuster-loadtest rush --users 10000 --stock 100 --lose-every-answer --json
   doorbuster-loadtest rush --users 20000 --stock 1000 --seconds 10 --cancel 0.1 --double-click 0.1
   doorbuster-loadtest coupon --users 10000 --coupons 100
+  doorbuster-loadtest line --people 200000 --stock 1000
   doorbuster-loadtest compare
   doorbuster-loadtest drill F6
   doorbuster-loadtest verify-draw --backoffice-url http://127.0.0.1:8081 --sale drop-1
@@ -89,6 +92,9 @@ pub enum Command {
     /// Sends many users to one first-come coupon.
     #[command(before_help = COUPON_EXAMPLES, help_template = TEMPLATE)]
     Coupon(CouponArgs),
+    /// Sends a crowd to a waiting room: early ones and late ones, leavers, bots, and false tickets.
+    #[command(before_help = line::EXAMPLES, help_template = TEMPLATE)]
+    Line(LineArgs),
     /// Measures the goals of the purchase path.
     #[command(before_help = bench::EXAMPLES, help_template = TEMPLATE)]
     Bench(BenchArgs),

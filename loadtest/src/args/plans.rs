@@ -21,7 +21,7 @@ use crate::target::{OwnStage, Rate, Running, Wanted};
 #[error("{0}")]
 pub struct BadConfig(pub String);
 
-fn check(fits: bool, text: impl FnOnce() -> String) -> Result<(), BadConfig> {
+pub(super) fn check(fits: bool, text: impl FnOnce() -> String) -> Result<(), BadConfig> {
     if fits { Ok(()) } else { Err(BadConfig(text())) }
 }
 
@@ -149,10 +149,7 @@ impl CrowdArgs {
         } else {
             Rate::AsShipped
         })?;
-        let engines = match &wanted {
-            Wanted::Own(own) => own.engines,
-            Wanted::Running(running) => running.engine_urls.len(),
-        };
+        let engines = wanted.engines();
         let plan = Plan {
             scenario: draft.scenario,
             offer: draft.offer,
@@ -186,7 +183,7 @@ impl CrowdArgs {
 }
 
 impl TargetArgs {
-    fn wanted(&self, rate_per_user: Rate) -> Result<Wanted, BadConfig> {
+    pub(super) fn wanted(&self, rate_per_user: Rate) -> Result<Wanted, BadConfig> {
         let Some(backoffice_url) = self.backoffice_url.clone() else {
             let engines = self.engines.unwrap_or(3);
             check_engines(engines)?;

@@ -139,7 +139,10 @@ impl<'a> Case<'a> {
         for (ask, answer) in self.refusals() {
             let sold_out = answer.code.as_deref() == Some("sold_out");
             let before = ask.sent_us < accepted_us;
-            if !(sold_out && before && is_justified(self.header, ask, stores.ledger, seq)) {
+            // Whoever was not let in yet may be later.
+            let too_soon = answer.code.as_deref() == Some("not_admitted") && before;
+            let sold_out = sold_out && before && is_justified(self.header, ask, stores.ledger, seq);
+            if !(sold_out || too_soon) {
                 let code = answer.code.as_deref().unwrap_or("no code");
                 verdict.note(Wrong::Duplicated, || {
                     format!(

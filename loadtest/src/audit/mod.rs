@@ -21,6 +21,7 @@ mod clients;
 mod stock;
 mod stores;
 
+pub mod line;
 pub mod redis;
 pub mod settle;
 pub mod store;

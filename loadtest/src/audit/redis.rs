@@ -26,7 +26,7 @@ pub struct NotThere(pub String);
 pub struct Reader {
     gate: Gate,
     /// For the users' counts, which no program but the scripts ever asks for.
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl Reader {
@@ -93,6 +93,16 @@ impl Reader {
                 return Ok(state);
             }
         }
+    }
+
+    /// Forgets everything, as a Redis does whose disk is gone.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn empty(&self) -> Result<()> {
+        let command = CustomCommand::new_static("FLUSHALL", None, false);
+        let _: Value = self.client.custom(command, Vec::<String>::new()).await?;
+        Ok(())
     }
 
     /// Memory of all keys of a sale, in bytes, every element counted.

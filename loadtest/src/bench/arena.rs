@@ -68,6 +68,11 @@ pub(crate) fn us_each(spent: Duration, count: u64) -> f64 {
 }
 
 impl Guest {
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Empty tables and so many units.
     pub(crate) async fn reset(&self, stock: u32) -> Result<()> {
         let path = format!("/reset?stock={stock}");

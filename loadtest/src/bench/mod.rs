@@ -11,6 +11,7 @@ pub mod baseline;
 mod burst;
 mod fresh;
 mod idle;
+mod line;
 mod many;
 mod memory;
 mod per_call;
@@ -51,6 +52,8 @@ pub enum Measurement {
     Spread,
     /// A thousand sales at once beside one script call per request.
     Many,
+    /// A million people in one line: joins, polls, and what Redis keeps.
+    Line,
     /// Beside the other ways to sell: the whole comparison.
     Rivals,
 }
@@ -78,6 +81,7 @@ pub async fn run(args: &BenchArgs) -> Result<Verdict> {
             Measurement::Memory => memory::run(args).await,
             Measurement::Spread => spread::run(args).await,
             Measurement::Many => many::run(args).await,
+            Measurement::Line => line::run(args).await,
             Measurement::Rivals => {
                 let (found, judged) = rivals::run(args).await?;
                 verdict = judged;

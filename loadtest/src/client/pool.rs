@@ -3,6 +3,9 @@
 //! As many users as there are connections are served at a time; the rest wait in the order in which they came.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use doorbuster_core::clock;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
@@ -10,15 +13,15 @@ use tokio::task::JoinSet;
 use crate::client::connection::{Connection, Then};
 use crate::client::endpoint::Endpoint;
 use crate::history::Broken;
-use crate::limits::OPENING_MAX;
+use crate::limits::{CONNECTION_IDLE_MAX, OPENING_MAX};
 
 /// Connections to one engine.
 #[derive(Debug)]
 pub struct Pool {
     endpoint: Endpoint,
     places: Semaphore,
-    /// Opened and unused. Locked for moments only.
-    idle: Mutex<Vec<Connection>>,
+    /// Opened and unused, with since when. Locked for moments only.
+    idle: Mutex<Vec<(Instant, Connection)>>,
 }
 
 /// A place in the pool and the connection in it.
@@ -80,12 +83,7 @@ impl Pool {
             .acquire()
             .await
             .expect("the semaphore is never closed");
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let connection = match idle {
+        let connection = match self.idle() {
             Some(connection) => connection,
             None => Connection::open(self.endpoint.address).await?,
         };
@@ -96,11 +94,23 @@ impl Pool {
         })
     }
 
+    /// The connection that was used last, if the server has not closed it for its silence by now.
+    fn idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, connection) = idle.pop()?;
+        if since.elapsed() < CONNECTION_IDLE_MAX {
+            return Some(connection);
+        }
+        // Those below it have been silent for longer still.
+        idle.clear();
+        None
+    }
+
     fn keep(&self, connection: Connection) {
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(connection);
+            .push((clock::instant(), connection));
     }
 }
 

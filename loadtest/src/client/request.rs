@@ -1,12 +1,14 @@
 //! The bytes of requests: what all users share is built once, what is a user's own is put between at the moment of sending.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use doorbuster_core::ids::{IdempotencyKey, LiveId, ReservationId};
 use doorbuster_core::record::Line;
 use serde::Serialize;
 
 use crate::client::endpoint::Endpoint;
+use crate::client::in_line::InLine;
 
 /// The requests of one run to one engine.
 #[derive(Debug, Clone)]
@@ -15,6 +17,17 @@ pub struct Requests {
     take_tail: Vec<u8>,
     cancel_head: Vec<u8>,
     host: String,
+    shot: Shot,
+}
+
+/// What the light client asks for.
+#[derive(Debug, Clone)]
+enum Shot {
+    Take,
+    /// A place in the line.
+    Join(Box<InLine>),
+    /// Where one stands: the tickets, by number of request.
+    Poll(Box<InLine>, Arc<[String]>),
 }
 
 #[derive(Serialize)]
@@ -36,6 +49,36 @@ impl Requests {
             take_tail: tail(&body),
             cancel_head: format!("DELETE {path}/").into_bytes(),
             host: host.clone(),
+            shot: Shot::Take,
+        }
+    }
+
+    /// For the light client to join the line of `live`.
+    pub fn joining(engine: &Endpoint, live: &LiveId) -> Self {
+        let shot = Shot::Join(Box::new(InLine::new(engine, live, &[])));
+        Self {
+            shot,
+            ..Self::new(engine, live, &[])
+        }
+    }
+
+    /// For the light client to ask where these `tickets` stand, each once in turn.
+    pub fn polling(engine: &Endpoint, live: &LiveId, tickets: Arc<[String]>) -> Self {
+        let shot = Shot::Poll(Box::new(InLine::new(engine, live, &[])), tickets);
+        Self {
+            shot,
+            ..Self::new(engine, live, &[])
+        }
+    }
+
+    /// Request `number` of the light client.
+    pub fn shot(&self, number: u64, token: &str, key: &IdempotencyKey) -> Vec<u8> {
+        match &self.shot {
+            Shot::Take => self.take(token, key),
+            Shot::Join(line) => line.join(token, ""),
+            Shot::Poll(line, tickets) => {
+                line.poll(token, &tickets[(number % tickets.len() as u64) as usize])
+            }
         }
     }
 

@@ -269,7 +269,7 @@ impl Worker {
         let (endpoint, asks) = &self.volley.servers[self.server];
         let requests = &asks[(request % asks.len() as u64) as usize];
         let buyers = &self.volley.buyers;
-        let bytes = requests.take(buyers.token(request), &buyers.key(request));
+        let bytes = requests.shot(request, buyers.token(request), &buyers.key(request));
         let deadline = self.start + sent + EXCHANGE_TIMEOUT;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,

@@ -6,7 +6,7 @@ use crate::summary::{Moment, Outcome};
 use super::number::{counted, grouped, seconds};
 
 /// Height and width of the box.
-const BOX: f64 = 1_000.0;
+pub(super) const BOX: f64 = 1_000.0;
 
 /// A line or an area over time.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Series {
 const TENTHS: [u64; 8] = [10, 12, 16, 20, 30, 40, 60, 80];
 
 /// How far up the axis goes for values up to `max`; even, so that its middle is a number too.
-fn axis_top(max: u64) -> u64 {
+pub(super) fn axis_top(max: u64) -> u64 {
     let mut power = 1_u64;
     loop {
         let tops = TENTHS.iter().map(|tenths| power.saturating_mul(*tenths));
@@ -40,14 +40,14 @@ fn axis_top(max: u64) -> u64 {
 
 /// How two neighbouring points are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Join {
+pub(super) enum Join {
     Straight,
     /// The value before stays until the next.
     Step,
 }
 
 /// `values` at equal distances, from `begin` at the left edge.
-fn series(begin: f64, values: &[f64], top: u64, join: Join) -> Series {
+pub(super) fn series(begin: f64, values: &[f64], top: u64, join: Join) -> Series {
     let y = |value: f64| BOX - BOX * value.clamp(0.0, top as f64) / (top.max(1) as f64);
     let mut points = vec![(0.0, y(begin))];
     for (i, value) in values.iter().enumerate() {

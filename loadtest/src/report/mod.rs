@@ -1,6 +1,7 @@
 //! What is said about a run to people: lines on a terminal ([`text`]) and one page that needs nothing else ([`html`]), and the paragraph that both begin with ([`story`]).
 
 mod chart;
+mod line;
 pub(crate) mod number;
 mod page;
 mod story;

@@ -9,6 +9,7 @@ use crate::plan::Scenario;
 use crate::summary::Outcome;
 
 use super::chart::{self, Chart};
+use super::line;
 use super::number::grouped;
 use super::story::story;
 use super::tables::{self, AuditRow, Bar, CourseRow, LatencyRow, Row, Tile};
@@ -44,6 +45,9 @@ enum Clean {
 /// If the template fails, which a bug would make it.
 pub fn html(header: &Header, outcome: &Outcome) -> Result<String> {
     let summary = &outcome.summary;
+    if let Some(line) = &summary.line {
+        return line::html(header, outcome, line);
+    }
     let page = Page {
         title: title(header),
         when: clock::from_ms(header.start_ms)
@@ -76,7 +80,7 @@ pub fn html(header: &Header, outcome: &Outcome) -> Result<String> {
 fn title(header: &Header) -> String {
     let what = match header.scenario {
         Scenario::Coupon => "coupons",
-        Scenario::Demo | Scenario::Rush => "units",
+        Scenario::Demo | Scenario::Rush | Scenario::Line => "units",
     };
     format!(
         "{} people, {} {what}",

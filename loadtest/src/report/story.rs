@@ -26,7 +26,7 @@ pub fn story(header: &Header, summary: &Summary) -> String {
 pub(super) fn offered_units(summary: &Summary) -> String {
     match summary.scenario {
         Scenario::Coupon => counted(summary.stock, "coupon", "coupons"),
-        Scenario::Demo | Scenario::Rush => counted(summary.stock, "unit", "units"),
+        Scenario::Demo | Scenario::Rush | Scenario::Line => counted(summary.stock, "unit", "units"),
     }
 }
 

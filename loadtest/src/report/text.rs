@@ -2,6 +2,7 @@
 
 use crate::summary::{Outcome, Summary};
 
+use super::line;
 use super::number::{counted, grouped, ms, seconds};
 use super::story::offered_units;
 
@@ -37,6 +38,14 @@ pub fn text(outcome: &Outcome) -> String {
         ),
     ];
     lines.extend(audit(outcome));
+    if let Some(figures) = &summary.line {
+        lines.extend(
+            line::rows(figures)
+                .iter()
+                .map(|(name, value)| row(name, value)),
+        );
+        lines.push(row("the line", &line::audit(figures)));
+    }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 

@@ -57,14 +57,22 @@ fn remembered(args: &VerifyDrawArgs) -> Result<Remembered> {
 async fn fetch(url: &str, sale: &SaleId) -> Result<(Published, Vec<Row>)> {
     // Nothing is put under load, so it may be anywhere.
     let backoffice = Endpoint::resolve(url, Reach::Anywhere).await?;
-    let draw = get(&backoffice, &format!("/v1/sales/{sale}/draw")).await?;
+    published(&backoffice, sale).await
+}
+
+/// All that is published of a draw so far, with its list once it is done.
+///
+/// # Errors
+/// If the back-office does not have it.
+pub async fn published(backoffice: &Endpoint, sale: &SaleId) -> Result<(Published, Vec<Row>)> {
+    let draw = get(backoffice, &format!("/v1/sales/{sale}/draw")).await?;
     let published: Published =
         serde_json::from_slice(&draw).context("the draw is not one of ours")?;
     let early = published.early.unwrap_or(0);
     let mut rows = Vec::with_capacity(early as usize);
     for from in (1..=early).step_by(VERIFY_PAGE as usize) {
         let path = format!("/v1/sales/{sale}/draw/entries?from={from}&limit={VERIFY_PAGE}");
-        let page = get(&backoffice, &path).await?;
+        let page = get(backoffice, &path).await?;
         rows.extend(Row::parse_all(std::str::from_utf8(&page)?)?);
     }
     Ok((published, rows))

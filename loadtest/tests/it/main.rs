@@ -9,6 +9,7 @@ mod client;
 mod compare;
 mod drill;
 mod faults;
+mod line;
 mod rivals;
 mod runs;
 mod shop;

@@ -233,6 +233,7 @@ fn help_begins_with_examples() {
         &["demo", "--help"],
         &["audit", "--help"],
         &["compare", "--help"],
+        &["line", "--help"],
         &["rival", "--help"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_doorbuster-loadtest"))
