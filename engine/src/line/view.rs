@@ -201,7 +201,8 @@ impl LineView {
             Phase::Waiting => {
                 let ahead = place.map(|place| self.ahead(head, place));
                 let promise = |after_ms| {
-                    let general = place.filter(|place| place.lane == Lane::General)?;
+                    // While nothing is left nobody moves, and nobody knows what comes back.
+                    let general = place.filter(|p| p.lane == Lane::General && head.left > 0)?;
                     let now_ms = self.now_ms();
                     self.forecast.promise(general.number, now_ms, after_ms)
                 };

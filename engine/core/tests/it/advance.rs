@@ -82,6 +82,39 @@ async fn the_reports_of_all_engines_are_one_line_and_nobody_is_passed_behind_a_c
 }
 
 #[tokio::test]
+async fn an_engine_that_may_have_the_first_of_all_holds_the_line_until_it_knows() {
+    let line = InLine::begun(2, follow_stock()).await;
+    let all = crowd(&line, 3).await;
+    let cut = |advance: &mut Advance<'_>| advance.is_cut_off = true;
+    line.advance_as("b", &[], cut).await;
+    assert_eq!(line.advance(&all[1..]).await, []);
+    let moved = line.advance_as("b", &all[..1], |_| {}).await.1;
+    assert_eq!(moved, line.offered(&all[..2]));
+}
+
+#[tokio::test]
+async fn an_offer_that_nobody_was_told_of_gives_its_rate_to_another() {
+    let line = InLine::begun(1_000, fixed(10)).await;
+    let all = crowd(&line, 200).await;
+    let offers = async || {
+        line.pass(500).await;
+        let moved = line.advance(&all).await.into_iter();
+        moved
+            .filter(|(_, how)| matches!(how, Standing::Offered { .. }))
+            .count()
+    };
+    line.advance(&all).await;
+    for _ in 0..clock_ms(OFFER_LIFE) / 500 {
+        assert_eq!(offers().await, 5);
+    }
+    assert_eq!(
+        offers().await,
+        10,
+        "five of the rate, and the first five again"
+    );
+}
+
+#[tokio::test]
 async fn a_fixed_rate_is_held_and_does_not_pile_up() {
     let line = InLine::begun(1_000, fixed(10)).await;
     let all = crowd(&line, 100).await;
