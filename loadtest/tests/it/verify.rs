@@ -2,11 +2,17 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use bytes::Bytes;
+use doorbuster_core::claims::{Claims, Role, TokenKeys};
+use doorbuster_core::clock;
 use doorbuster_core::draw::{DrawKeys, EntryList, Ranks};
 use doorbuster_core::hex::to_hex;
 use doorbuster_core::ids::{SaleId, UserId};
+use doorbuster_loadtest::client::connection::Connection;
+use doorbuster_loadtest::client::endpoint::{Endpoint, Reach};
+use doorbuster_stage::{Stage, StageOptions};
 use http_body_util::Full;
 use hyper::Response;
 use serde_json::{Value, json};
@@ -192,4 +198,101 @@ fn what_to_verify_has_to_be_said() {
         let (status, said) = verdict(&loadtest(args));
         assert_eq!(status, Some(64), "{args:?} {said}");
     }
+}
+
+/// One exchange with a program of the stage, as JSON; null where there is none.
+async fn exchange(url: &str, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
+    let endpoint = Endpoint::resolve(url, Reach::LoopbackOnly).await.unwrap();
+    let mut connection = Connection::open(endpoint.address).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        endpoint.host,
+        body.len()
+    );
+    connection.send(request.as_bytes()).await.unwrap();
+    let answer = connection.receive().await.unwrap();
+    let json = serde_json::from_slice(answer.body).unwrap_or(Value::Null);
+    (answer.status, json)
+}
+
+/// Looks until there is something, for half a minute at most.
+async fn eventually<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not within half a minute");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draw_that_engines_held_is_verified_by_those_who_were_in_it() {
+    let stage = Stage::start(&StageOptions::whole(2).engine_env("RATE_PER_USER", "0")).unwrap();
+    let keys = TokenKeys::new(stage.token_secret().as_bytes(), None).unwrap();
+    let token = |user: &str, role| {
+        let user = UserId::parse(user).unwrap();
+        keys.sign(&Claims::access(user, role, clock::now_s(), 600))
+    };
+    let desk = stage.backoffice(0).url();
+    let staff = token("olga", Role::Operator);
+    let at = |ms: u64| clock::rfc3339(clock::now_ms() + ms);
+    let sale = json!({"id": "drop", "title": "Drop", "opens_at": at(5_000), "closes_at": at(3_600_000), "hold_seconds": 60, "payment_seconds": 60,
+        "waiting_room": true, "items": [{"sku": "tee", "title": "Tee", "price": {"amount": 1, "currency": "KRW"}, "stock": 2}]});
+    let (status, _) = exchange(desk, "POST", "/admin/v1/sales", &staff, &sale.to_string()).await;
+    assert_eq!(status, 201);
+    let (status, opened) = exchange(desk, "POST", "/admin/v1/sales/drop/open", &staff, "").await;
+    assert_eq!(status, 200);
+    let commitment = opened["line"]["pledge"]["commitment"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+
+    let mut tickets = Vec::new();
+    for n in 0..8 {
+        let (engine, buyer) = (stage.engine(n % 2), token(&format!("u{n}"), Role::Buyer));
+        let join = async || {
+            let path = "/v1/sales/drop/tickets";
+            let (status, ticket) = exchange(engine.url(), "POST", path, &buyer, "").await;
+            (status == 201).then_some(ticket)
+        };
+        tickets.push(eventually(join).await);
+    }
+    let is_listed = async || {
+        let path = "/v1/sales/drop/draw/entries?limit=1";
+        (exchange(desk, "GET", path, "", "").await.0 == 200).then_some(())
+    };
+    eventually(is_listed).await;
+
+    let verify = |more: &[&str]| {
+        let common = [
+            "--backoffice-url",
+            desk,
+            "--sale",
+            "drop",
+            "--commitment",
+            &commitment,
+        ];
+        let args = [&common, more].concat();
+        tokio::task::block_in_place(|| verdict(&loadtest(&args)))
+    };
+    for ticket in &tickets {
+        let (number, entry) = (
+            ticket["number"].to_string(),
+            ticket["draw_entry"].as_str().unwrap(),
+        );
+        let (status, said) = verify(&["--number", &number, "--entry", entry]);
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("8 entries, 0 of them vacant"), "{said}");
+    }
+    let books = sqlx::MySqlPool::connect(&stage.database_url())
+        .await
+        .unwrap();
+    let forged = "update draw_lists set entries = concat(repeat('x', 16), substring(entries, 17))";
+    sqlx::query(forged).execute(&books).await.unwrap();
+    let (status, said) = verify(&[]);
+    assert!(
+        status == Some(1) && said.contains("list hash: it comes to"),
+        "{said}"
+    );
 }
