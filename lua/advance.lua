@@ -85,7 +85,7 @@ if drawn == '' then drawn = seen_drawn end
 if is_lost then
   restoring, restored_ms = '1', now
 elseif restoring ~= '' and now >= restored_ms + restore_ms then
-  gaps = gaps .. string.format('%d:%d,', given, gap)
+  gaps = gaps .. string.format('%d:%d:%d,', given, given_invites, gap)
   given, given_invites, restoring = given + gap, given_invites + gap, ''
   gap_end, gap_end_invites = given, given_invites
 end

@@ -180,12 +180,12 @@ fn event_id(outlook: &Outlook) -> String {
     let mut id = outlook.phase.as_str().to_owned();
     let position = outlook.position.map_or(-1, i64::from);
     let (low, high) = outlook.eta.unwrap_or_default();
-    let until = match outlook.phase {
-        Phase::Admitted { until_ms } => until_ms,
+    let back = u8::from(outlook.units_may_come_back);
+    // Only who waits is told of times.
+    let estimate = match outlook.phase {
+        Phase::Waiting => outlook.estimate,
         _ => 0,
     };
-    let back = u8::from(outlook.units_may_come_back);
-    let estimate = outlook.estimate;
-    write!(id, ".{position}.{low}.{high}.{estimate}.{back}.{until}").expect("a String takes all");
+    write!(id, ".{position}.{low}.{high}.{estimate}.{back}").expect("a String takes all");
     id
 }

@@ -1,7 +1,7 @@
 //! The line in front of a sale (design §6): who comes gets a number in Redis once, and from then on asks this engine alone.
 //!
 //! - `slots`: when each was last heard of, and how each place stands
-//! - `view`, `forecast`: what follows for one who asks: position, time, odds, when to ask again
+//! - `view`, `forecast`, `silence`: what follows for one who asks: position, time, odds, when to ask again
 //! - `joins`: numbers for those who come, a batch in a call
 //! - `shared`: what all of these share, and the call that moves the line
 //! - `listeners`: one stream of events for each ticket
@@ -14,6 +14,7 @@ mod joins;
 mod lines;
 mod listeners;
 mod shared;
+mod silence;
 mod slots;
 mod view;
 

@@ -9,11 +9,9 @@ use doorbuster_core::gate::advance::{LineHead, Standing};
 use doorbuster_core::gate::snapshot::State;
 use doorbuster_core::ticket::{Lane, Place};
 
-use super::forecast::{Forecast, Promise};
-use crate::limits::{
-    POLL_AFTER_ADMITTED, POLL_AFTER_EACH, POLL_AFTER_MAX, POLL_AFTER_MIN, POLL_AFTER_PART,
-    POLL_SPREAD_MAX, POLL_SPREAD_PER_SECOND,
-};
+use super::forecast::Forecast;
+use super::silence::Silence;
+use crate::limits::{POLL_AFTER_ADMITTED, POLL_AFTER_MAX};
 
 /// One look.
 #[derive(Debug)]
@@ -137,19 +135,19 @@ impl LineView {
             }
     }
 
-    /// How many are before `place`, as far as is known: who has left without a word is among them.
+    /// How many are before `place`, as far as is known: who has left without a word is among them, numbers that were set aside are not.
     fn ahead(&self, head: &LineHead, place: Place) -> u32 {
         let seen = &head.seen;
-        let invites = seen.given_invites.saturating_sub(seen.watermark_invites);
+        let invites = |number: u32| {
+            let gaps = head.gaps.iter().map(|gap| (gap.after_invites, gap.count));
+            between(seen.watermark_invites, number, gaps)
+        };
         match place.lane {
-            Lane::Invite => (place.number - 1).saturating_sub(seen.watermark_invites),
+            Lane::Invite => invites(place.number),
             Lane::General => {
-                let before = (place.number - 1).saturating_sub(seen.watermark);
-                let set_aside = head.gaps.iter().map(|(after, count)| {
-                    let (from, to) = (seen.watermark.max(*after), after.saturating_add(*count));
-                    to.min(place.number - 1).saturating_sub(from)
-                });
-                before.saturating_sub(set_aside.sum()) + invites
+                let gaps = head.gaps.iter().map(|gap| (gap.after, gap.count));
+                between(seen.watermark, place.number, gaps)
+                    + invites(seen.given_invites.saturating_add(1))
             }
         }
     }
@@ -186,7 +184,7 @@ impl LineView {
             poll_after_ms: ms(POLL_AFTER_MAX),
         };
         let Some(head) = &self.head else {
-            outlook.poll_after_ms = spread(number, ms(POLL_AFTER_MIN), ms(POLL_AFTER_MIN));
+            outlook.poll_after_ms = Silence::unseen(number).ms();
             return outlook;
         };
         outlook.units_may_come_back = head.left == 0 && head.held > 0;
@@ -202,11 +200,19 @@ impl LineView {
                 let ahead = place.map(|place| self.ahead(head, place));
                 let promise = |after_ms| {
                     // While nothing is left nobody moves, and nobody knows what comes back.
-                    let general = place.filter(|p| p.lane == Lane::General && head.left > 0)?;
-                    let now_ms = self.now_ms();
-                    self.forecast.promise(general.number, now_ms, after_ms)
+                    place.filter(|p| p.lane == Lane::General && head.left > 0)?;
+                    let next = head.seen.watermark + 1;
+                    let place = next.saturating_add(ahead?);
+                    self.forecast.promise(place, self.now_ms(), after_ms)
                 };
-                let poll_after_ms = self.poll_after_ms(head, number, ahead, promise(0));
+                let silence = Silence {
+                    number,
+                    given: head.seen.given,
+                    opens_in_ms: head.opens_ms.saturating_sub(self.now_ms()),
+                    ahead,
+                    remaining_ms: promise(0).map(|promise| promise.remaining_ms),
+                };
+                let poll_after_ms = silence.ms();
                 Outlook {
                     position: ahead.map(|ahead| ahead + 1),
                     eta: promise(poll_after_ms).map(|p| (p.low_s, p.high_s)),
@@ -217,35 +223,16 @@ impl LineView {
             }
         }
     }
+}
 
-    /// A quarter of what is left to wait. Whoever waits for the opening asks again after it, spread by how many they are.
-    fn poll_after_ms(
-        &self,
-        head: &LineHead,
-        number: Place,
-        ahead: Option<u32>,
-        promise: Option<Promise>,
-    ) -> u64 {
-        let (least, most) = (ms(POLL_AFTER_MIN), ms(POLL_AFTER_MAX));
-        let crowd_ms = u64::from(head.seen.given) * 1_000 / POLL_SPREAD_PER_SECOND;
-        let crowd_ms = crowd_ms.clamp(least / 4, ms(POLL_SPREAD_MAX));
-        let opens_in_ms = head.opens_ms.saturating_sub(self.now_ms());
-        if opens_in_ms > 0 {
-            let after_ms = spread(number, opens_in_ms, crowd_ms);
-            return if after_ms > most {
-                spread(number, most - most / 4, most / 4)
-            } else {
-                after_ms.max(least)
-            };
-        }
-        let after_ms = match (ahead, promise) {
-            (None, _) => spread(number, least, crowd_ms),
-            (Some(_), Some(promise)) => promise.remaining_ms / POLL_AFTER_PART,
-            (Some(ahead), None) => ms(POLL_AFTER_EACH.saturating_mul(ahead)),
-        };
-        let after_ms = after_ms.clamp(least, most);
-        spread(number, after_ms - after_ms / 10, after_ms / 10)
-    }
+/// Numbers after `watermark` and before `number` that are in no gap.
+fn between(watermark: u32, number: u32, gaps: impl Iterator<Item = (u32, u32)>) -> u32 {
+    let last = number.saturating_sub(1);
+    let in_gaps = gaps.map(|(after, count)| {
+        let end = after.saturating_add(count).min(last);
+        end.saturating_sub(after.max(watermark))
+    });
+    last.saturating_sub(watermark).saturating_sub(in_gaps.sum())
 }
 
 /// Units left for each of those who come before, and for oneself.
@@ -255,19 +242,13 @@ fn odds(head: &LineHead, ahead: u32) -> f64 {
     (odds * 1_000.0).round() / 1_000.0
 }
 
-/// `at_ms` and some of `within_ms`, by the number: neighbours differ.
-fn spread(number: Place, at_ms: u64, within_ms: u64) -> u64 {
-    let scattered = u64::from(number.number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44;
-    at_ms + scattered * within_ms / (1 << 20)
-}
-
 fn ms(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use doorbuster_core::gate::advance::Seen;
+    use doorbuster_core::gate::advance::{Gap, Seen};
 
     use super::*;
 
@@ -311,15 +292,20 @@ mod tests {
         assert_eq!(waiting(&view(head.clone()), 45).position, Some(5));
         // Skipped while away, and back.
         assert_eq!(waiting(&view(head.clone()), 7).position, Some(1));
-        head.gaps = vec![(100, 10_000)];
+        head.gaps = vec![Gap {
+            after: 100,
+            after_invites: 6,
+            count: 10_000,
+        }];
         assert_eq!(waiting(&view(head.clone()), 10_101).position, Some(61));
         head.seen.watermark = 9_000;
         assert_eq!(waiting(&view(head.clone()), 10_102).position, Some(2));
-        (head.seen.given_invites, head.seen.watermark_invites) = (9, 6);
+        (head.seen.given_invites, head.seen.watermark_invites) = (10_009, 5);
         let view = view(head);
-        assert_eq!(waiting(&view, 10_102).position, Some(5));
-        let invited = view.outlook(Place::invite(8), Standing::Waiting);
-        assert_eq!(invited.position, Some(2));
+        // An invite before what was set aside, and three behind it.
+        assert_eq!(waiting(&view, 10_102).position, Some(2 + 4));
+        let invited = view.outlook(Place::invite(10_008), Standing::Waiting);
+        assert_eq!(invited.position, Some(3));
     }
 
     #[test]
@@ -367,24 +353,6 @@ mod tests {
         }
         sold.state = State::Closed;
         assert_eq!(waiting(&view(sold), 2).phase, Phase::Closed);
-    }
-
-    #[test]
-    fn polls_are_rarer_the_longer_the_wait_and_spread_at_the_opening() {
-        let near = waiting(&view(head(1_000_000, 0, 5)), 2).poll_after_ms;
-        let middle = waiting(&view(head(1_000_000, 0, 5)), 30_000).poll_after_ms;
-        let far = waiting(&view(head(1_000_000, 0, 5)), 900_000).poll_after_ms;
-        assert!(near <= 1_000 && near < middle && middle < far);
-        assert!(far <= ms(POLL_AFTER_MAX));
-        let mut unopened = head(100_000, 0, 5);
-        unopened.opens_ms = unopened.now_ms + 10_000;
-        let view = view(unopened);
-        let times = (1..=1_000).map(|n| waiting(&view, n).poll_after_ms);
-        let (least, most) = times.fold((u64::MAX, 0), |(least, most), ms| {
-            (least.min(ms), most.max(ms))
-        });
-        assert!(least > 9_900, "after the opening: {least}");
-        assert!(most > 14_000 && most < 15_001, "spread over 5 s: {most}");
     }
 
     #[test]

@@ -212,11 +212,11 @@ fn number(fields: &Fields, at: usize) -> Option<u64> {
     fields.get(at)?.as_deref()?.parse().ok()
 }
 
-/// Of `<after>:<how many>,` once for each loss.
+/// Of `<after>:<after, of invites>:<how many>,` once for each loss.
 fn set_aside(gaps: &str) -> u64 {
     let counts = gaps
         .split(',')
-        .filter_map(|gap| gap.split_once(':')?.1.parse::<u64>().ok());
+        .filter_map(|gap| gap.rsplit_once(':')?.1.parse::<u64>().ok());
     counts.sum()
 }
 
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn what_was_set_aside_is_added_up() {
         assert_eq!(
-            (set_aside(""), set_aside("7:10000,20300:10000,")),
+            (set_aside(""), set_aside("7:0:10000,20300:10000:10000,")),
             (0, 20_000)
         );
     }

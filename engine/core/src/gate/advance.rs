@@ -136,8 +136,8 @@ pub struct LineHead {
     pub unspent: u64,
     pub served: u64,
     pub seen: Seen,
-    /// Numbers that were set aside after losses: after which, and how many.
-    pub gaps: Vec<(u32, u32)>,
+    /// Numbers that were set aside after losses.
+    pub gaps: Vec<Gap>,
     /// Tickets from before are to be renewed; 0 where nothing was lost.
     pub restored_ms: u64,
     pub is_restoring: bool,
@@ -147,6 +147,14 @@ pub struct LineHead {
     pub admitted_total: u64,
     /// People a second that the mode allows now; 0 where it does not say.
     pub rate: f64,
+}
+
+/// So many numbers after these, one in each lane, which nobody was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    pub after: u32,
+    pub after_invites: u32,
+    pub count: u32,
 }
 
 /// What `advance` found.
@@ -319,12 +327,16 @@ fn head(reply: &mut Reply) -> Result<LineHead, GateError> {
     })
 }
 
-/// `<after>:<how many>,` each.
-fn gaps(text: &str) -> Option<Vec<(u32, u32)>> {
+/// `<after>:<after, of invites>:<how many>,` each.
+fn gaps(text: &str) -> Option<Vec<Gap>> {
     text.split_terminator(',')
         .map(|gap| {
-            let (after, count) = gap.split_once(':')?;
-            Some((after.parse().ok()?, count.parse().ok()?))
+            let mut numbers = gap.split(':').map(|number| number.parse().ok());
+            Some(Gap {
+                after: numbers.next()??,
+                after_invites: numbers.next()??,
+                count: numbers.next()??,
+            })
         })
         .collect()
 }

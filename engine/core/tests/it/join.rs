@@ -1,7 +1,7 @@
 //! `join`: numbers in the order of coming, one for each user, also after a loss.
 
 use doorbuster_core::gate::Fenced;
-use doorbuster_core::gate::advance::{Advance, Seen};
+use doorbuster_core::gate::advance::{Advance, Gap, Seen};
 use doorbuster_core::gate::join::{Instead, JoinBatch, Joined};
 use doorbuster_core::gate::switch::Verb;
 use doorbuster_core::limits::{LINE_GAP, LINE_PLACES_MAX, LINE_RESTORE};
@@ -135,7 +135,12 @@ async fn after_a_loss_those_with_a_number_have_it_back_before_anybody_new_has_on
     line.pass(clock_ms(LINE_RESTORE)).await;
     let (head, _) = line.advance_as("a", &[], remembers).await;
     assert!(!head.is_restoring);
-    assert_eq!(head.gaps, [(7, LINE_GAP)]);
+    let gap = Gap {
+        after: 7,
+        after_invites: 0,
+        count: LINE_GAP,
+    };
+    assert_eq!(head.gaps, [gap]);
     let first = 7 + LINE_GAP + 1;
     assert_eq!(line.join(&["new"]).await, joined(&[first]));
     // Late, and within what was set aside; then beyond it, where another may have been.
