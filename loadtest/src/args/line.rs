@@ -230,7 +230,11 @@ mod tests {
     fn what_breaks_breaks_while_the_line_moves() {
         let plan = plan("--people 1000 --stock 1000 --seconds 20 --lose-redis").unwrap();
         let line = plan.offer.room.unwrap().line;
-        assert_eq!((line.mode, line.per_second), (Mode::Fixed, Some(20)));
+        let over_s = 20 + LINE_TROUBLED_SECONDS as u32;
+        assert_eq!(
+            (line.mode, line.per_second),
+            (Mode::Fixed, Some(1_000 / over_s))
+        );
         assert_eq!(plan.trouble, Trouble::RedisLost);
     }
 
@@ -239,7 +243,7 @@ mod tests {
         for (line, named) in [
             ("--people 0", "--people"),
             ("--early 101", "--early"),
-            ("--leavers -1", "--leavers"),
+            ("--leavers=-1", "--leavers"),
             ("--people 10 --bots 11", "--bots"),
             ("--mode fixed", "per_second"),
             ("--mode sideways", "--mode"),

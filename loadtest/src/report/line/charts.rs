@@ -120,11 +120,11 @@ mod tests {
             high_s,
             truth_s,
         };
-        course.waits = vec![wait(0.0, 5.0, 2.0), wait(5.0, 10.0, 7.0)];
+        course.waits = vec![wait(0.0, 6.0, 3.0), wait(6.0, 12.0, 9.0)];
         let band = promises(&figures(), &course);
-        assert_eq!(band.top, "10 s");
+        assert_eq!(band.top, "12 s");
         assert_eq!(band.band, "250.0,500.0 750.0,0.0 750.0,500.0 250.0,1000.0");
-        assert_eq!(band.line, "250.0,800.0 750.0,300.0");
+        assert_eq!(band.line, "250.0,750.0 750.0,250.0");
     }
 
     #[test]
