@@ -8,8 +8,9 @@ use metrics::counter;
 
 use super::shared::Shared;
 use crate::front::problem::Refusal;
-use crate::load::{Class, Load};
+use crate::load::Class;
 use crate::metrics as names;
+use crate::pressure::Pressure;
 use crate::sale::combiner::{Decide, Undecided, Verdict};
 
 #[derive(Debug)]
@@ -32,8 +33,8 @@ impl Decide for Joins {
 
     fn shed(&self) {}
 
-    fn load(&self) -> &Load {
-        self.0.load()
+    fn pressure(&self) -> &Pressure {
+        self.0.pressure()
     }
 
     async fn decide(&self, joins: &[&Join]) -> Result<Verdict<Joined>, Undecided> {

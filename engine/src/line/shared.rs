@@ -24,7 +24,6 @@ use tokio::sync::Mutex;
 use super::slots::Slots;
 use super::view::LineView;
 use crate::limits::CATCH_UPS_MAX;
-use crate::load::Load;
 use crate::metrics as names;
 use crate::pressure::Pressure;
 use crate::sale::view::Views;
@@ -103,9 +102,8 @@ impl Shared {
         &self.lanes[lane as usize]
     }
 
-    /// Where this process counts what is in flight.
-    pub(super) fn load(&self) -> &Load {
-        &self.pressure.load
+    pub(super) fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
     /// The generation that this engine believes the sale is in.

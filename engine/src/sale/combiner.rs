@@ -24,8 +24,9 @@ use super::patience::Patience;
 use crate::crash;
 use crate::front::problem::{Refusal, UNKNOWN};
 use crate::limits::{CALL_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
-use crate::load::{Class, Load};
+use crate::load::Class;
 use crate::metrics as names;
+use crate::pressure::Pressure;
 
 /// Decides a batch: one script call.
 pub(crate) trait Decide: Send + Sync + 'static {
@@ -40,14 +41,18 @@ pub(crate) trait Decide: Send + Sync + 'static {
     /// What a request adds to a batch's lines.
     fn lines(request: &Self::Request) -> usize;
 
+    /// What this process is under.
+    fn pressure(&self) -> &Pressure;
+
     /// What a batch waits before it is decided.
-    fn pace(&self) -> Duration;
+    fn pace(&self) -> Duration {
+        self.pressure().pace()
+    }
 
     /// A request was shed.
-    fn shed(&self);
-
-    /// Where this process counts what is in flight.
-    fn load(&self) -> &Load;
+    fn shed(&self) {
+        self.pressure().shed();
+    }
 
     /// One outcome per request, in order.
     fn decide(
@@ -127,7 +132,7 @@ impl<D: Decide> Combiner<D> {
         let since = clock::instant();
         let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
         let let_in = if ahead < QUEUE_REQUESTS_MAX {
-            self.decide.load().queue(D::CLASS, ahead)
+            self.decide.pressure().load.queue(D::CLASS, ahead)
         } else {
             counter!(names::SHED, "reason" => "queue").increment(1);
             Err(Refusal::Overloaded)
@@ -200,7 +205,7 @@ impl<D: Decide> Combiner<D> {
         self.waiting.fetch_sub(popped, Ordering::AcqRel);
         self.patience
             .taken(now, carried.is_none() && self.queue.is_empty());
-        let load = self.decide.load();
+        let load = &self.decide.pressure().load;
         load.left(left);
         if self.patience.stands(now) {
             load.stands(longest);
@@ -209,7 +214,7 @@ impl<D: Decide> Combiner<D> {
     }
 
     async fn decide_batch(&self, batch: Vec<Waiting<D>>) {
-        let _places = self.decide.load().decided(batch.len());
+        let _places = self.decide.pressure().load.decided(batch.len());
         self.batch_requests
             .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         let requests: Vec<&D::Request> = batch.iter().map(|waiting| &*waiting.request).collect();

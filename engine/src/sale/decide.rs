@@ -1,7 +1,6 @@
 //! The script calls behind the combiner: one for reservations, one for claims.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
@@ -17,7 +16,6 @@ use super::full::{Full, Says};
 use super::shield::Shield;
 use super::view::Views;
 use crate::front::problem::Refusal;
-use crate::load::Load;
 use crate::metrics as names;
 use crate::pressure::Pressure;
 
@@ -107,16 +105,8 @@ impl Decide for Reservations {
         request.lines.len()
     }
 
-    fn pace(&self) -> Duration {
-        self.0.pressure.pace()
-    }
-
-    fn shed(&self) {
-        self.0.pressure.shed();
-    }
-
-    fn load(&self) -> &Load {
-        &self.0.pressure.load
+    fn pressure(&self) -> &Pressure {
+        &self.0.pressure
     }
 
     async fn decide(&self, requests: &[&Reserve]) -> Result<Verdict<Reserved>, Undecided> {
@@ -145,16 +135,8 @@ impl Decide for ReservationsInLine {
         request.reserve.lines.len()
     }
 
-    fn pace(&self) -> Duration {
-        self.0.pressure.pace()
-    }
-
-    fn shed(&self) {
-        self.0.pressure.shed();
-    }
-
-    fn load(&self) -> &Load {
-        &self.0.pressure.load
+    fn pressure(&self) -> &Pressure {
+        &self.0.pressure
     }
 
     async fn decide(&self, requests: &[&InLine]) -> Result<Verdict<Reserved>, Undecided> {
@@ -204,16 +186,8 @@ impl Decide for Claims {
         1
     }
 
-    fn pace(&self) -> Duration {
-        self.0.pressure.pace()
-    }
-
-    fn shed(&self) {
-        self.0.pressure.shed();
-    }
-
-    fn load(&self) -> &Load {
-        &self.0.pressure.load
+    fn pressure(&self) -> &Pressure {
+        &self.0.pressure
     }
 
     async fn decide(&self, requests: &[&ClaimCoupon]) -> Result<Verdict<Claimed>, Undecided> {

@@ -14,16 +14,17 @@ pub(super) struct Band {
     pub(super) said: String,
 }
 
+fn values(course: &LineCourse, of: fn(&LineMoment) -> u64) -> Vec<f64> {
+    let moments = course.moments.iter();
+    moments.map(|moment| of(moment) as f64).collect()
+}
+
 /// People in the line, and those who were let in so far.
 pub(super) fn people(line: &LineFigures, course: &LineCourse) -> Chart {
-    let values = |of: fn(&LineMoment) -> u64| -> Vec<f64> {
-        course
-            .moments
-            .iter()
-            .map(|moment| of(moment) as f64)
-            .collect()
-    };
-    let (waiting, admitted) = (values(|m| m.waiting), values(|m| m.admitted));
+    let (waiting, admitted) = (
+        values(course, |m| m.waiting),
+        values(course, |m| m.admitted),
+    );
     let longest = course
         .moments
         .iter()
@@ -47,14 +48,10 @@ pub(super) fn people(line: &LineFigures, course: &LineCourse) -> Chart {
 
 /// How far the line had moved, and people let in, side by side: where they part, places were skipped.
 pub(super) fn places(line: &LineFigures, course: &LineCourse) -> Chart {
-    let values = |of: fn(&LineMoment) -> u64| -> Vec<f64> {
-        course
-            .moments
-            .iter()
-            .map(|moment| of(moment) as f64)
-            .collect()
-    };
-    let (watermark, admitted) = (values(|m| m.watermark), values(|m| m.admitted));
+    let (watermark, admitted) = (
+        values(course, |m| m.watermark),
+        values(course, |m| m.admitted),
+    );
     let top = axis_top(line.watermark.max(line.admitted));
     Chart {
         top: grouped(top),
