@@ -111,6 +111,11 @@ pub const FORECAST_LOW: f64 = 0.5;
 pub const FORECAST_HIGH: f64 = 1.8;
 pub const FORECAST_SLACK: Duration = Duration::from_secs(3);
 pub const FORECAST_TOLERANCE: f64 = 0.3;
+/// A pace is measured over so long at least, and is one only if the slower half of it was so much of the faster, or a little less once it has been
+/// promised from. While follow-capacity still looks for its rate, the halves of this span differ by more.
+pub const FORECAST_EVEN_SPAN: Duration = Duration::from_secs(5);
+pub const FORECAST_EVEN: f64 = 0.7;
+pub const FORECAST_EVEN_KEPT: f64 = 0.4;
 
 // ── What the front remembers ─────────────────────────────────────────────────────────────────────────────────────
 

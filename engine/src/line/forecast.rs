@@ -1,11 +1,12 @@
 //! When a place will come up: one estimate for all who wait, kept until what happens leaves its tolerance. So what people are told counts
-//! down evenly, and when it changes for all at once the estimate has another number, and clients can say so.
+//! down evenly, and when it changes for all at once the estimate has another number, and clients can say so. A line that moves in jumps,
+//! as many at once as there are units and then one by one as some come back, has no pace to promise anything from, and says nothing.
 
 use std::collections::VecDeque;
 
 use crate::limits::{
-    FORECAST_HIGH, FORECAST_LOOKS_MAX, FORECAST_LOW, FORECAST_SLACK, FORECAST_TOLERANCE,
-    FORECAST_WINDOW,
+    FORECAST_EVEN, FORECAST_EVEN_KEPT, FORECAST_EVEN_SPAN, FORECAST_HIGH, FORECAST_LOOKS_MAX,
+    FORECAST_LOW, FORECAST_SLACK, FORECAST_TOLERANCE, FORECAST_WINDOW,
 };
 
 /// The last looks at how far the line has come, and what follows from them.
@@ -49,8 +50,8 @@ pub(super) struct Promise {
 }
 
 impl Forecast {
-    /// The line has been looked at. `rate`: people a second that the mode allows, 0 where it does not say; `last`: the last place that
-    /// somebody has.
+    /// The line has been looked at. `rate`: people a second that the mode lets in as long as there are any, 0 where it does not say; `last`:
+    /// the last place that somebody has.
     pub(super) fn look(&mut self, at_ms: u64, watermark: u32, last: u32, rate: f64) {
         let look = Look { at_ms, watermark };
         if self
@@ -86,12 +87,23 @@ impl Forecast {
         }
     }
 
-    /// Places a second of late; nothing where the line has not moved.
+    /// Places a second of late; nothing where the line stood, or did not move evenly.
     fn measured(&self) -> Option<f64> {
         let (first, last) = (self.looks.front()?, self.looks.back()?);
-        let places = f64::from(last.watermark.checked_sub(first.watermark)?);
-        let seconds = last.at_ms.checked_sub(first.at_ms)? as f64 / 1_000.0;
-        (places > 0.0 && seconds > 0.0).then(|| places / seconds)
+        let span_ms = last.at_ms.checked_sub(first.at_ms)?;
+        if span_ms < FORECAST_EVEN_SPAN.as_millis() as u64 {
+            return None;
+        }
+        let middle_ms = first.at_ms + span_ms / 2;
+        let middle = self.looks.iter().find(|look| look.at_ms >= middle_ms)?;
+        let (before, after) = (pace(first, middle)?, pace(middle, last)?);
+        let even = if self.estimate.is_some() {
+            FORECAST_EVEN_KEPT
+        } else {
+            FORECAST_EVEN
+        };
+        let is_even = before.min(after) > even * before.max(after);
+        is_even.then(|| pace(first, last))?
     }
 
     /// What the holder of `place` is promised, who is told so anew after `after_ms` at the latest.
@@ -108,6 +120,13 @@ impl Forecast {
     pub(super) fn number(&self) -> u32 {
         self.number
     }
+}
+
+/// Places a second from one look to another.
+fn pace(from: &Look, to: &Look) -> Option<f64> {
+    let places = f64::from(to.watermark.checked_sub(from.watermark)?);
+    let seconds = to.at_ms.checked_sub(from.at_ms)? as f64 / 1_000.0;
+    (seconds > 0.0).then(|| places / seconds)
 }
 
 /// Whether what is estimated now is something else than what people have been told: for who is next, or for the last.
@@ -174,6 +193,33 @@ mod tests {
         let promise = forecast.promise(14_000, 80_000, 0).unwrap();
         let is_s = (14_000 - slow(160)) / 20;
         assert!(promise.low_s <= u64::from(is_s) && u64::from(is_s) <= promise.high_s);
+    }
+
+    #[test]
+    fn a_jump_is_no_pace() {
+        let mut forecast = Forecast::default();
+        forecast.look(0, 0, 100_000, 0.0);
+        for half in 1..=240_u64 {
+            // As many as there are units at once, then a few every ten seconds.
+            let watermark = 1_000 + half as u32 / 20 * 7;
+            forecast.look(half * 500, watermark, 100_000, 0.0);
+            assert_eq!(forecast.promise(2_000, half * 500, 0), None, "{half}");
+        }
+        assert_eq!(forecast.number(), 0);
+    }
+
+    #[test]
+    fn a_pace_that_is_still_looked_for_is_not_promised() {
+        let mut forecast = Forecast::default();
+        let (mut watermark, mut per_half) = (0.0_f64, 25.0_f64);
+        for half in 0..=40_u64 {
+            forecast.look(half * 500, watermark as u32, 1_000_000, 0.0);
+            (watermark, per_half) = (watermark + per_half, per_half * 1.1);
+        }
+        assert_eq!(
+            (forecast.promise(900_000, 20_000, 0), forecast.number()),
+            (None, 0)
+        );
     }
 
     #[test]

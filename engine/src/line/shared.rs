@@ -16,7 +16,7 @@ use doorbuster_core::gate::advance::{Advance, Advanced, LineHead, MoveId, Moves,
 use doorbuster_core::gate::{Fenced, Gate, GateError};
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::limits::{MOVES_MAX, OFFER_LIFE, REPORT_PLACES_MAX, TOLD_PLACES_MAX};
-use doorbuster_core::line::LineConfig;
+use doorbuster_core::line::{LineConfig, Mode};
 use doorbuster_core::ticket::{Lane, Place};
 use metrics::gauge;
 use tokio::sync::Mutex;
@@ -262,7 +262,12 @@ impl Shared {
             given, watermark, ..
         } = head.seen;
         if head.now_ms >= head.opens_ms {
-            forecast.look(head.now_ms, watermark, given, head.rate);
+            // Where stock decides, `per_second` is a bound; where load does, the rate of now is where the search for one has got to.
+            let rate = match self.config.mode {
+                Mode::FollowStock | Mode::FollowCapacity => 0.0,
+                Mode::Fixed => head.rate,
+            };
+            forecast.look(head.now_ms, watermark, given, rate);
         }
         self.saw_given(given, head.seen.given_invites);
         self.count(&head);
