@@ -179,6 +179,8 @@ pub const LINE_BOUND: Duration = Duration::from_secs(900);
 pub const LINE_GOING_HOME: Duration = Duration::from_secs(90);
 /// Added to a stage's time for people to come, so that a line that shall break still moves afterwards.
 pub const LINE_TROUBLED_SECONDS: u64 = 20;
+/// How long Redis stands still in a line that shall be troubled so.
+pub const LINE_HANG: Duration = Duration::from_secs(10);
 /// How many seconds of its rate a line may be ahead of its clock.
 pub const LINE_BURST_SECONDS: f64 = 2.0;
 /// Whoever was heard of so long after a loss has the place back.

@@ -22,6 +22,7 @@ Examples:
   doorbuster-loadtest line --people 20000 --stock 1000 --mode fixed --per-second 50 --leavers 50
   doorbuster-loadtest line --people 100000 --stock 1000 --early 100 --lose-redis
   doorbuster-loadtest line --people 20000 --stock 500 --bots 500 --kill-engine
+  doorbuster-loadtest line --people 20000 --stock 500 --bots 500 --hang-redis
   doorbuster-loadtest line --forge 100000                                false tickets, none of which may pass
 ";
 
@@ -52,13 +53,16 @@ pub struct LineArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Empties Redis while the line moves.
-    #[arg(long, conflicts_with = "kill_engine")]
+    #[arg(long, group = "trouble")]
     pub lose_redis: bool,
+    /// Stops Redis for ten seconds while the line moves: everyone is refused, and asks again.
+    #[arg(long, group = "trouble", conflicts_with = "engine_url")]
+    pub hang_redis: bool,
     /// Kills an engine while the line moves.
-    #[arg(long, conflicts_with = "engine_url")]
+    #[arg(long, group = "trouble", conflicts_with = "engine_url")]
     pub kill_engine: bool,
     /// Tries so many false tickets instead: forged, altered, replayed, expired, another sale's, another user's.
-    #[arg(long, value_name = "TRIES", conflicts_with_all = ["lose_redis", "kill_engine"])]
+    #[arg(long, value_name = "TRIES", conflicts_with = "trouble")]
     pub forge: Option<u32>,
     #[command(flatten)]
     pub room: RoomArgs,
@@ -71,7 +75,7 @@ pub struct LineArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Waiting room")]
 pub struct RoomArgs {
-    /// follow-stock, follow-capacity or fixed. With --lose-redis or --kill-engine fixed unless given, so that the line still moves then.
+    /// follow-stock, follow-capacity or fixed. With --lose-redis, --hang-redis or --kill-engine fixed unless given, so that the line still moves then.
     #[arg(long, value_parser = mode)]
     pub mode: Option<Mode>,
     /// People a second: the rate of fixed, the bound of the others.
@@ -106,9 +110,10 @@ impl LineArgs {
             "--hold-seconds must be at least 1".into()
         })?;
         let arriving = self.arriving()?;
-        let trouble = match (self.lose_redis, self.kill_engine) {
-            (true, _) => Trouble::RedisLost,
-            (_, true) => Trouble::EngineKilled,
+        let trouble = match (self.lose_redis, self.hang_redis, self.kill_engine) {
+            (true, _, _) => Trouble::RedisLost,
+            (_, true, _) => Trouble::RedisHangs,
+            (_, _, true) => Trouble::EngineKilled,
             _ => Trouble::None,
         };
         let line = self.line(trouble, arriving)?;
@@ -251,6 +256,8 @@ mod tests {
             ("--seconds 0", "--seconds"),
             ("--connections 9000", "--connections"),
             ("--lose-redis --kill-engine", "--kill-engine"),
+            ("--hang-redis --lose-redis", "--lose-redis"),
+            ("--forge 10 --hang-redis", "--hang-redis"),
         ] {
             let error = plan(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");

@@ -56,6 +56,8 @@ pub enum Trouble {
     None,
     /// Redis is emptied.
     RedisLost,
+    /// Redis stands still for a while, and everyone asks again.
+    RedisHangs,
     /// The first engine is killed.
     EngineKilled,
 }
@@ -66,6 +68,7 @@ impl Trouble {
         match self {
             Trouble::None => None,
             Trouble::RedisLost => Some("redis emptied"),
+            Trouble::RedisHangs => Some("redis stood still"),
             Trouble::EngineKilled => Some("an engine killed"),
         }
     }

@@ -74,7 +74,7 @@ pub struct Promise {
 /// All that is known of a person afterwards.
 #[derive(Debug, Clone, Default)]
 pub struct Story {
-    /// Its numbers with the answers that gave them: one, unless a place was used up and another taken.
+    /// Its numbers, from when each was first asked for to the answer that gave it: one, unless a place was used up and another taken.
     pub numbers: Vec<(Span, Place)>,
     /// Other numbers that it was told while one was good.
     pub other_numbers: Vec<Place>,
@@ -119,6 +119,8 @@ pub struct Person {
     tries: u32,
     /// Its place is used up, or it has none yet.
     wants_number: bool,
+    /// When it first asked for that number in an attempt of which nobody knows what came: the number may be from then.
+    asked_us: Option<u64>,
 }
 
 impl Person {
@@ -137,6 +139,7 @@ impl Person {
             beat_us: u64::MAX,
             tries: 0,
             wants_number: true,
+            asked_us: None,
         }
     }
 
@@ -156,6 +159,14 @@ impl Person {
         if self.step == Step::Poll {
             self.story.polls += 1;
             self.story.missed_a_beat |= at.sent_us > self.beat_us;
+        }
+        let is_unsure = match &heard {
+            Ok(Heard::View(_)) => false,
+            Ok(Heard::Refused(status, ..)) => *status >= 500,
+            Err(broken) => *broken != Broken::Unreachable,
+        };
+        if is_unsure && self.step == Step::Join && self.wants_number {
+            self.asked_us.get_or_insert(at.sent_us);
         }
         match heard {
             Ok(Heard::View(view)) => self.look(at, &view),
@@ -219,6 +230,10 @@ impl Person {
     fn note_number(&mut self, at: Span, number: Option<Place>) {
         let Some(number) = number else { return };
         let wants_another = std::mem::take(&mut self.wants_number);
+        let at = Span {
+            sent_us: self.asked_us.take().unwrap_or(at.sent_us),
+            ..at
+        };
         match self.story.numbers.last() {
             Some((_, last)) if *last == number => {}
             Some(_) if !wants_another => self.story.other_numbers.push(number),

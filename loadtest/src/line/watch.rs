@@ -12,7 +12,9 @@ use super::street::Street;
 use super::{LinePlan, Trouble};
 use crate::audit::line::Look;
 use crate::audit::settle::Sources;
-use crate::limits::{LINE_BOUND, LINE_GOING_HOME, LINE_LOOK_EVERY, LINE_QUIET, LINE_SAY_EVERY};
+use crate::limits::{
+    LINE_BOUND, LINE_GOING_HOME, LINE_HANG, LINE_LOOK_EVERY, LINE_QUIET, LINE_SAY_EVERY,
+};
 use crate::report::number::grouped;
 use crate::rush::say;
 use crate::setup;
@@ -118,6 +120,19 @@ impl Watch<'_> {
             Trouble::RedisLost => {
                 say(&format!("Redis is emptied while {inside} are in the line"));
                 self.sources.redis().empty().await?;
+            }
+            Trouble::RedisHangs => {
+                let stage = self
+                    .target
+                    .stage()
+                    .context("only the Redis of a stage of our own can be stopped")?;
+                let seconds = LINE_HANG.as_secs();
+                say(&format!(
+                    "Redis stands still for {seconds} s while {inside} are in the line"
+                ));
+                stage.redis().freeze()?;
+                sleep(LINE_HANG).await;
+                stage.redis().thaw()?;
             }
             Trouble::EngineKilled => {
                 let stage = self

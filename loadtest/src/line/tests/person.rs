@@ -127,6 +127,23 @@ fn nobody_there_is_an_engine_to_leave_and_silence_a_beat_missed() {
 }
 
 #[test]
+fn a_number_may_be_from_an_attempt_whose_answer_nobody_got_but_not_from_one_that_was_turned_away() {
+    let tries = |first: [Result<Heard, Broken>; 2]| {
+        let mut ann = person(Kind::Patient);
+        for (ms, heard) in [10, 1_000].into_iter().zip(first) {
+            ann.hear(at(ms), heard);
+        }
+        ann.hear(at(3_000), says("waiting", 7));
+        ann.story.numbers[0].0.sent_us
+    };
+    let busy = || answer(429, r#"{"code":"rate_limited"}"#);
+    let away = || answer(503, r#"{"code":"unavailable"}"#);
+    assert_eq!(tries([Err(Broken::Timeout), away()]), 10_000);
+    assert_eq!(tries([busy(), Err(Broken::Reset)]), 1_000_000);
+    assert_eq!(tries([busy(), Err(Broken::Unreachable)]), 3_000_000);
+}
+
+#[test]
 fn a_bot_asks_at_once_again_and_tries_the_till() {
     let mut bot = person(Kind::Bot);
     bot.hear(at(10), says("waiting", 7));
