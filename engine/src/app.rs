@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::receipt::ReceiptKey;
+use doorbuster_core::revocations::Revocations;
 use doorbuster_core::ticket::TicketKeys;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
@@ -36,6 +37,7 @@ pub struct App {
     pub limiter: Limiter,
     pub proxies: TrustedProxies,
     pub tokens: TokenKeys,
+    pub revocations: Revocations,
     pub receipts: ReceiptKey,
     /// Of the secret before: its receipts are still honoured.
     pub receipts_previous: Option<ReceiptKey>,
@@ -80,6 +82,7 @@ impl App {
             limiter: Limiter::new(config.rates),
             proxies: config.trusted_proxies.clone(),
             tokens: config.tokens.clone(),
+            revocations: Revocations::default(),
             receipts: config.receipts.clone(),
             receipts_previous: config.receipts_previous.clone(),
             tickets: config.tickets.clone(),

@@ -8,6 +8,7 @@
 //! - [`writer`]: journal → MySQL, applied once; vouches for a Redis that came back
 //! - [`sweeper`]: returns overdue holds
 //! - [`witness`]: this engine's testimony of how far Redis had been
+//! - `revoked`: keeps what this engine knows of revoked tokens as new as Redis
 //! - [`ack`]: whether Redis is set to keep what an acknowledgement promises
 
 pub mod config;
@@ -28,6 +29,7 @@ pub mod writer;
 pub mod app;
 mod crash;
 mod program;
+mod revoked;
 mod run;
 
 pub use program::main;

@@ -24,6 +24,8 @@ pub const LINE_UNSPENT: &str = "doorbuster_line_unspent";
 pub const LINE_ADMITTED: &str = "doorbuster_line_admitted_total";
 pub const OUTCOMES: &str = "doorbuster_outcomes_total";
 pub const SHIELD_ANSWERS: &str = "doorbuster_shield_answers_total";
+pub const REVOKED_USERS: &str = "doorbuster_revoked_users";
+pub const REVOCATION_ERRORS: &str = "doorbuster_revocation_read_errors_total";
 pub const WRITER_EVENTS: &str = "doorbuster_writer_events_total";
 pub const WRITER_LAG_SECONDS: &str = "doorbuster_writer_lag_seconds";
 pub const WRITER_LAG_EVENTS: &str = "doorbuster_writer_lag_events";
@@ -101,6 +103,14 @@ fn describe() {
     describe_gauge!(QUEUE_DEPTH, "Requests waiting for a script call, by sale.");
     describe_counter!(OUTCOMES, "Requests decided, by outcome word.");
     describe_counter!(SHIELD_ANSWERS, "Sold-out answers given from memory.");
+    describe_gauge!(
+        REVOKED_USERS,
+        "Users of whom some access token is known to be revoked."
+    );
+    describe_counter!(
+        REVOCATION_ERRORS,
+        "Looks for revoked tokens that Redis did not answer."
+    );
     describe_lines();
     describe_books();
 }

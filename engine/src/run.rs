@@ -14,7 +14,7 @@ use crate::books::{self, Books};
 use crate::config::{AckLevel, Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
 use crate::writer::Writer;
-use crate::{front, metrics, sweeper, witness};
+use crate::{front, metrics, revoked, sweeper, witness};
 
 /// Serves until SIGTERM or SIGINT, on a runtime of its own.
 ///
@@ -134,6 +134,8 @@ async fn start_tasks(
                 .await
                 .unwrap_or(())
         });
+        let token = stop.clone();
+        tasks.spawn(async move { revoked::follow(app, &token).await });
         let mut restocked = notices::listen(config.redis_url.expose())
             .await
             .context("REDIS_URL")?;

@@ -66,6 +66,9 @@ impl Keys {
     /// The same of no sale: by it a replica is asked whether it is there.
     pub(crate) const PROBE_MARK: &str = "doorbuster:mark";
 
+    /// Of no sale: whose access tokens are revoked.
+    pub(crate) const REVOCATIONS: &str = "doorbuster:revocations";
+
     /// The sale that a `sale` key belongs to, as restock notices name it.
     pub fn live_id(sale_key: &str) -> Option<LiveId> {
         let tag = sale_key.strip_prefix('{')?.strip_suffix("}:sale")?;

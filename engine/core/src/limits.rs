@@ -124,11 +124,30 @@ pub const ADMIT_PER_SECOND_MAX: u32 = 100_000;
 pub const FACTOR_MIN: f64 = 0.1;
 pub const FACTOR_MAX: f64 = 20.0;
 
+/// How long a revocation is kept: no token that was issued before it lives longer, its signer's clock ahead by the leeway included.
+pub const REVOCATIONS_KEPT: Duration = Duration::from_secs(24 * 3600 + 60);
+/// Between two looks for new ones.
+pub const REVOCATIONS_EVERY: Duration = Duration::from_millis(500);
+/// Between two looks while they fail, so that an engine is of use again as soon as Redis is.
+pub const REVOCATIONS_RETRY: Duration = Duration::from_millis(50);
+/// Age of the last look up to which "not revoked" is taken from memory: four looks, so that a busy machine refuses nobody for its
+/// own slowness.
+pub const REVOCATIONS_FRESH: Duration = Duration::from_secs(2);
+/// Entries of one read: some 60 KiB.
+pub const REVOCATIONS_PER_READ: usize = 1_000;
+
 const _: () = {
     assert!(
         2 * PLACE_LIFE_MAX.as_secs() <= TICKET_LIFE.as_secs(),
         "a ticket that is signed anew at half its life outlives its place"
     );
+    assert!(
+        REVOCATIONS_KEPT.as_secs() > TOKEN_LIFE_MAX.as_secs() + TOKEN_LEEWAY.as_secs(),
+        "a revocation outlives every token that it speaks of"
+    );
+    assert!(REVOCATIONS_FRESH.as_millis() > 2 * REVOCATIONS_EVERY.as_millis());
+    // The first entry of a read is the last of the one before.
+    assert!(REVOCATIONS_PER_READ > 1);
     assert!(
         LINES_PER_REQUEST_MAX <= BATCH_LINES_MAX,
         "a full request must fit a batch"

@@ -2,16 +2,23 @@
 
 use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
+use doorbuster_core::revocations::Judged;
 use hyper::Request;
 use hyper::header;
 
 use super::problem::Refusal;
 use crate::app::App;
 
-/// The user of a request whose token verifies. All refusals read alike to the client; the reason is for the log.
+/// While nobody can tell which tokens are revoked, none is taken; whatever it is good for needs Redis too.
+const UNTOLD: Refusal = Refusal::Unavailable {
+    detail: "whether the token has been revoked cannot be told at the moment; nothing was decided; repeat the same request after Retry-After",
+};
+
+/// The user of a request whose token verifies and is not revoked. All refusals of a token read alike to the client; the reason is for
+/// the log.
 ///
 /// # Errors
-/// [`Refusal::Unauthorized`].
+/// [`Refusal::Unauthorized`]; [`Refusal::Unavailable`] where Redis has not been read for too long.
 pub(crate) fn user<B>(app: &App, request: &Request<B>) -> Result<UserId, Refusal> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -22,13 +29,18 @@ pub(crate) fn user<B>(app: &App, request: &Request<B>) -> Result<UserId, Refusal
         .ok()
         .and_then(bearer)
         .ok_or(Refusal::Unauthorized)?;
-    app.tokens
-        .verify(token, clock::now_s())
-        .map(|claims| claims.sub)
-        .map_err(|e| {
-            tracing::debug!(reason = %e, "token refused");
-            Refusal::Unauthorized
-        })
+    let claims = app.tokens.verify(token, clock::now_s()).map_err(|e| {
+        tracing::debug!(reason = %e, "token refused");
+        Refusal::Unauthorized
+    })?;
+    match app.revocations.judge(&claims) {
+        Judged::Valid => Ok(claims.sub),
+        Judged::Revoked => {
+            tracing::debug!(reason = "revoked", "token refused");
+            Err(Refusal::Unauthorized)
+        }
+        Judged::Untold => Err(UNTOLD),
+    }
 }
 
 /// RFC 6750 §2.1; the scheme's case does not matter.

@@ -35,6 +35,9 @@ pub(crate) async fn readyz(app: &App) -> Answer {
     if let Err(e) = app.gate.run_id().await {
         problems.push(e.to_string());
     }
+    if app.serves_buyers && !app.revocations.is_fresh() {
+        problems.push("which tokens are revoked could not be read from redis lately".into());
+    }
     problems.dedup();
     let draining = app.is_draining();
     let ready = problems.is_empty() && !draining;

@@ -30,6 +30,7 @@ mod loss;
 mod malformed;
 mod rebuild;
 mod rest;
+mod revoked;
 mod self_check;
 mod shed;
 mod surface;

@@ -15,6 +15,8 @@ pub mod server;
 pub mod sightings;
 pub mod unflushed;
 
+pub mod revoke;
+
 pub mod adjust;
 pub mod open;
 pub mod switch;
@@ -67,7 +69,7 @@ use sightings::Sightings;
 use unflushed::Unflushed;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 20] = [
+pub static SCRIPTS: [&Script; 21] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
     &withdraw::SCRIPT,
@@ -87,6 +89,7 @@ pub static SCRIPTS: [&Script; 20] = [
     &swap::SCRIPT,
     &honour::SCRIPT,
     &draw::SCRIPT,
+    &revoke::SCRIPT,
     &script::FENCE,
 ];
 
@@ -233,6 +236,30 @@ impl Gate {
             .await
     }
 
+    /// The same for a script of no sale.
+    pub(crate) async fn run_outside(
+        &self,
+        script: &'static Script,
+        args: Args,
+    ) -> Result<Reply, GateError> {
+        let _permit = self
+            .shared
+            .permits
+            .try_acquire()
+            .map_err(|_| GateError::Busy)?;
+        let under_way = Arc::clone(&self.shared.under_way).read_owned().await;
+        let (client, options) = (self.shared.pool.next(), &self.shared.options);
+        let names = script.keys_outside();
+        let value = send(client, options, script, names, args.values)
+            .await
+            .map_err(|e| connection::gate_error(script.name, &e))?;
+        let reply = Reply::new(script, &args.call, value, under_way);
+        if reply.is_err() {
+            connection::drop_connection(client);
+        }
+        reply
+    }
+
     async fn call(
         &self,
         replicas: Option<&Replicas>,
@@ -252,9 +279,12 @@ impl Gate {
             .map_or(&self.shared.pool, |replicas| &replicas.pool)
             .next();
         let answer = match replicas {
-            None => send(client, options, script, live, args.values)
-                .await
-                .map(|value| (value, true)),
+            None => {
+                let names = script.keys_of(&Keys::of(live));
+                send(client, options, script, names, args.values)
+                    .await
+                    .map(|value| (value, true))
+            }
             Some(replicas) => {
                 let run = replicas.run(client, options, script, live, args.values);
                 Box::pin(run).await
@@ -282,11 +312,10 @@ async fn send(
     client: &Client,
     options: &Options,
     script: &'static Script,
-    live: &LiveId,
+    names: Vec<String>,
     values: Vec<Value>,
 ) -> Result<Value, Error> {
     let (client, loaded) = (client.with_options(options), script.loaded());
-    let names = script.keys_of(&Keys::of(live));
     let first: Result<Value, _> = client
         .evalsha(loaded.sha1.as_str(), names.clone(), values.clone())
         .await;

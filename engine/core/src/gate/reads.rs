@@ -203,6 +203,12 @@ pub(super) fn array(value: Value) -> Result<Vec<Value>, GateError> {
     }
 }
 
+pub(super) fn text_of(value: Option<Value>) -> Result<String, GateError> {
+    value
+        .and_then(|value| value.into_string())
+        .ok_or_else(|| broken("a text"))
+}
+
 fn bytes(value: Value) -> Result<Vec<u8>, GateError> {
     match value {
         Value::Bytes(bytes) => Ok(bytes.to_vec()),

@@ -68,6 +68,17 @@ impl Script {
         })
     }
 
+    /// The Redis keys of a script of no sale.
+    pub(crate) fn keys_outside(&self) -> Vec<String> {
+        self.keys
+            .iter()
+            .map(|name| match *name {
+                "revocations" => Keys::REVOCATIONS.to_owned(),
+                other => unreachable!("{} names a key of a sale: {other}", self.name),
+            })
+            .collect()
+    }
+
     /// The Redis keys of a sale in the order in which the script takes them.
     pub(crate) fn keys_of(&self, keys: &Keys) -> Vec<String> {
         self.keys

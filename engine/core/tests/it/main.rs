@@ -26,6 +26,7 @@ mod load;
 mod open;
 mod reserve;
 mod reserve_refusals;
+mod revoke;
 mod snapshot;
 mod stake;
 mod swap;
