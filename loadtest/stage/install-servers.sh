@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set-up step of `make demo` and `make test`: makes sure that the programs the stage starts are installed, and that cargo
 # has the subcommands given as arguments (the tests need fmt and clippy, the demo does not).
+# Tests, which are told by clippy being asked for, need an SMTP server too.
 # Installs only what is missing, only where apt-get exists, and says so first. Servers that already run are neither
 # stopped nor restarted, and the packages' own services are not started: the stage runs private ones.
 set -euo pipefail
@@ -16,6 +17,14 @@ POLICY_MARK='# doorbuster: written for the time of one package installation, rem
 say() { printf 'set-up: %s\n' "$*"; }
 fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
+# Any python3 will do that has the module: the system's own need not be the first one.
+has_mail() {
+    local python
+    while read -r python; do
+        "$python" -c 'import aiosmtpd' 2>/dev/null && return 0
+    done < <(type -ap python3)
+    return 1
+}
 has_database() { { has mariadbd && has mariadb-install-db; } || has mysqld; }
 
 as_root() {
@@ -76,9 +85,11 @@ has cc || fail "cc (a C compiler and linker, which Rust needs) is missing: apt-g
 packages=()
 has redis-server || packages+=(redis-server)
 has_database || packages+=(mariadb-server)
+case " $* " in *' clippy '*) has_mail || packages+=(python3-aiosmtpd) ;; esac
 [ "${#packages[@]}" -eq 0 ] && exit 0
 
 install_packages "${packages[@]}"
 has redis-server || fail "redis-server is still missing after the installation: install the package redis-server by hand"
+case " $* " in *' clippy '*) has_mail || fail "aiosmtpd is still missing after the installation: install the package python3-aiosmtpd by hand" ;; esac
 has_database || fail "mariadbd is still missing after the installation: install the package mariadb-server by hand"
 say "redis-server and $(has mariadbd && echo mariadbd || echo mysqld) are installed"

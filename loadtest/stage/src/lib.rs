@@ -1,4 +1,4 @@
-//! Private servers for tests, demos and drills (Linux): Redis, MariaDB, engines and back-offices on free ports of
+//! Private servers for tests, demos and drills (Linux): Redis, MariaDB, an SMTP server, engines and back-offices on free ports of
 //! 127.0.0.1 in one temporary directory, broken on request and stopped by pid.
 //! Called by every integration test and by doorbuster-loadtest. Guarantees that nothing stays behind: neither process
 //! nor directory, whether the owner returns, panics, is interrupted or is killed with SIGKILL.
@@ -22,6 +22,7 @@ mod books;
 mod guest;
 mod hop;
 mod live;
+mod mail;
 mod ours;
 
 mod recipe;

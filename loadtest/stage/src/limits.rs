@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Redis answers at once, unless it loads a long append-only file after a restart.
 pub(crate) const REDIS_START_BOUND: Duration = Duration::from_secs(60);
+/// Python takes half a second to start, and more on a busy machine.
+pub(crate) const MAIL_START_BOUND: Duration = Duration::from_secs(30);
 /// Includes InnoDB's crash recovery after a kill.
 pub(crate) const DATABASE_START_BOUND: Duration = Duration::from_secs(60);
 pub(crate) const PROGRAM_START_BOUND: Duration = Duration::from_secs(20);

@@ -24,6 +24,8 @@ pub struct StageOptions {
     pub ack_level: String,
     /// Whether Redis has a replica; at ack level `replica` it has one in any case.
     pub replica: bool,
+    /// Whether back-offices have an SMTP server to send mails with.
+    pub mail: bool,
     /// `--role` of every engine: all, front or writer.
     pub engine_role: String,
     /// Further variables of every engine; they win over the stage's own.
@@ -57,6 +59,7 @@ impl StageOptions {
             backoffices: 0,
             ack_level: "fsync".to_owned(),
             replica: false,
+            mail: false,
             engine_role: "all".to_owned(),
             engine_env: Vec::new(),
             backoffice_env: Vec::new(),
@@ -91,6 +94,13 @@ impl StageOptions {
     #[must_use]
     pub fn large_database(mut self) -> Self {
         self.large_database = true;
+        self
+    }
+
+    /// The same with an SMTP server that keeps what it is sent.
+    #[must_use]
+    pub fn with_mail(mut self) -> Self {
+        self.mail = true;
         self
     }
 

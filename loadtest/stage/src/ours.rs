@@ -32,6 +32,8 @@ pub(crate) struct Surroundings<'a> {
     /// `None` on a stage without a database.
     pub(crate) database_url: Option<&'a str>,
     pub(crate) token_secret: &'a str,
+    /// `None` on a stage without an SMTP server.
+    pub(crate) smtp_url: Option<&'a str>,
 }
 
 /// Says what is missing before anything is started.
@@ -52,6 +54,9 @@ impl Ours {
         common_env.push(("TOKEN_SECRET".into(), around.token_secret.into()));
         if let Some(url) = around.database_url {
             common_env.push(("DATABASE_URL".into(), url.into()));
+        }
+        if let Some(url) = around.smtp_url {
+            common_env.push(("SMTP_URL".into(), url.into()));
         }
         Self {
             dir: ground.dir().to_owned(),

@@ -12,6 +12,8 @@ pub(crate) enum Probe {
     Redis,
     /// The server greets: it does so only when it accepts clients.
     Database,
+    /// The server greets with 220.
+    Mail,
     /// `GET /livez` is answered by 200.
     Program,
 }
@@ -24,6 +26,7 @@ impl Probe {
         match self {
             Self::Redis => redis_pongs(port),
             Self::Database => database_greets(port),
+            Self::Mail => mail_greets(port),
             Self::Program => http::get_status(port, "/livez").map(|status| status == 200),
         }
         .unwrap_or(false)
@@ -36,6 +39,13 @@ fn redis_pongs(port: u16) -> Result<bool> {
     let mut answer = [0; 7];
     stream.read_exact(&mut answer)?;
     Ok(&answer == b"+PONG\r\n")
+}
+
+fn mail_greets(port: u16) -> Result<bool> {
+    let mut stream = http::connect(port)?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer)?;
+    Ok(&answer == b"220 ")
 }
 
 fn database_greets(port: u16) -> Result<bool> {

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -45,6 +46,15 @@ impl SearchPath {
         )
     }
 
+    /// The first Python that has the SMTP server's module: the system's own need not be the first of all.
+    pub(crate) fn mail_server(&self) -> Result<PathBuf> {
+        self.0
+            .iter()
+            .map(|dir| dir.join("python3"))
+            .find(|path| is_program(path) && has_aiosmtpd(path))
+            .context("python3 with aiosmtpd is missing: apt-get install python3-aiosmtpd (Debian package python3-aiosmtpd)")
+    }
+
     pub(crate) fn database(&self) -> Result<DatabaseProgram> {
         if let (Some(installer), Some(server)) =
             (self.find("mariadb-install-db"), self.find("mariadbd"))
@@ -71,6 +81,16 @@ pub(crate) fn own_program(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("{name} is missing: run: cargo build --release --bins"))
 }
 
+fn has_aiosmtpd(python: &Path) -> bool {
+    Command::new(python)
+        .args(["-c", "import aiosmtpd"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 fn is_program(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
@@ -85,6 +105,8 @@ mod tests {
         let nowhere = SearchPath::exactly(OsStr::new("/nonexistent"));
         let redis = nowhere.redis_server().unwrap_err().to_string();
         assert!(redis.contains("apt-get install redis-server"), "{redis}");
+        let mail = nowhere.mail_server().unwrap_err().to_string();
+        assert!(mail.contains("apt-get install python3-aiosmtpd"), "{mail}");
         let database = nowhere.database().err().unwrap().to_string();
         assert!(
             database.contains("apt-get install mariadb-server"),

@@ -17,7 +17,7 @@ use crate::ours::{Ours, Surroundings, check_programs};
 use crate::programs::{DatabaseProgram, SearchPath};
 use crate::random::random_hex;
 use crate::server::Server;
-use crate::{books, config, live};
+use crate::{books, config, live, mail};
 
 /// The database of a whole stage.
 const DATABASE: &str = "doorbuster";
@@ -34,6 +34,7 @@ pub struct Stage {
     token_secret: String,
     mariadb: Option<Server>,
     replica: Option<Server>,
+    mail: Option<Server>,
     redis: Server,
     ground: Ground,
 }
@@ -41,7 +42,7 @@ pub struct Stage {
 impl Stage {
     /// Starts what the options say, and returns once all of it answers. Nothing stays behind if any of it fails.
     pub fn start(options: &StageOptions) -> Result<Self> {
-        let (redis_program, database_program) = find_servers(options)?;
+        let (redis_program, database_program, python) = find_servers(options)?;
         check_programs(options)?;
         let token_secret = random_hex::<TOKEN_SECRET_BYTES>()?;
         let ground = Ground::new()?;
@@ -58,6 +59,9 @@ impl Stage {
             .has_replica()
             .then(|| live::start_replica(&ground, options, &redis_program, redis.port()))
             .transpose()?;
+        let mail = python
+            .map(|python| mail::start(&ground, &python))
+            .transpose()?;
         let database_url = mariadb
             .as_ref()
             .map(|server| database_url(server, DATABASE));
@@ -65,6 +69,7 @@ impl Stage {
             redis_url: redis.url(),
             database_url: database_url.as_deref(),
             token_secret: &token_secret,
+            smtp_url: mail.as_ref().map(Server::url),
         };
         let ours = Ours::new(&ground, &around, options);
         let (engines, backoffices) = start_programs(&ours, options)?;
@@ -75,6 +80,7 @@ impl Stage {
             token_secret,
             mariadb,
             replica,
+            mail,
             redis,
             ground,
         })
@@ -93,6 +99,21 @@ impl Stage {
         self.replica
             .as_ref()
             .expect("the options of this stage ask for no replica")
+    }
+
+    /// The SMTP server.
+    ///
+    /// # Panics
+    /// On a stage that has none.
+    pub fn mail(&self) -> &Server {
+        self.mail
+            .as_ref()
+            .expect("the options of this stage ask for no SMTP server")
+    }
+
+    /// Every mail that has arrived, in the order of arrival: headers and body as they came over the wire.
+    pub fn mails(&self) -> Result<Vec<String>> {
+        mail::arrived(self.dir())
     }
 
     /// The database server of the books.
@@ -186,6 +207,7 @@ impl Stage {
         for server in ours
             .chain(&self.mariadb)
             .chain(&self.replica)
+            .chain(&self.mail)
             .chain([&self.redis])
         {
             eprintln!("---- end of the log of {}", server.name());
@@ -208,7 +230,10 @@ impl Drop for Stage {
     }
 }
 
-fn find_servers(options: &StageOptions) -> Result<(PathBuf, Option<DatabaseProgram>)> {
+/// Redis, the database, and the Python of the SMTP server.
+type Found = (PathBuf, Option<DatabaseProgram>, Option<PathBuf>);
+
+fn find_servers(options: &StageOptions) -> Result<Found> {
     let path = match &options.search_path {
         Some(path) => SearchPath::exactly(path),
         None => SearchPath::with_sbin(&config::search_path()),
@@ -218,7 +243,8 @@ fn find_servers(options: &StageOptions) -> Result<(PathBuf, Option<DatabaseProgr
         Servers::RedisOnly => None,
         Servers::RedisAndMariadb => Some(path.database()?),
     };
-    Ok((redis, database))
+    let python = options.mail.then(|| path.mail_server()).transpose()?;
+    Ok((redis, database, python))
 }
 
 /// All at once: engines wait for nobody, and the database is migrated by then.
