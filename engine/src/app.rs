@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use doorbuster_core::address::TrustedProxies;
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::receipt::ReceiptKey;
@@ -16,7 +17,6 @@ use uuid::Uuid;
 use crate::ack::AckWatch;
 use crate::books::Books;
 use crate::config::{Config, Role};
-use crate::front::address::TrustedProxies;
 use crate::front::cors::Cors;
 use crate::front::limit::Limiter;
 use crate::front::request_id::RequestIds;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use doorbuster_core::address::TrustedProxies;
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::backlog::BacklogMax;
@@ -14,7 +15,6 @@ use doorbuster_core::receipt::ReceiptKey;
 use doorbuster_core::ticket::TicketKeys;
 use tracing_subscriber::EnvFilter;
 
-use crate::front::address::TrustedProxies;
 use crate::front::limit::Rates;
 use crate::writer::Pace;
 

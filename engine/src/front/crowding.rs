@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::address::{self, TrustedProxies};
+use doorbuster_core::address::{self, TrustedProxies};
 
 /// Counts no more addresses than there are connections.
 #[derive(Debug)]

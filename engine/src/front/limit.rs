@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use doorbuster_core::address;
 use doorbuster_core::ids::{LiveId, UserId};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics::counter;
 
-use super::address;
 use super::problem::Refusal;
 use crate::limits::RATE_BUCKETS;
 use crate::metrics as names;

@@ -1,6 +1,5 @@
 //! The HTTP front, one file per behaviour, in the order in which a request meets them.
 
-pub mod address;
 pub mod auth;
 mod body;
 mod connections;

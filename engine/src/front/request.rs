@@ -1,8 +1,10 @@
 //! Reads a request strictly: head, key and body are what the contract says, or the client is told what to mend.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use bytes::BytesMut;
+use doorbuster_core::address::{FORWARDED, TrustedProxies, X_FORWARDED_FOR};
 use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
 use doorbuster_core::limits::{
     ID_CHARS_MAX, INVITE_BYTES_MAX, LINES_PER_REQUEST_MAX, RECEIPT_BYTES_MAX, TICKET_BYTES_MAX,
@@ -11,7 +13,8 @@ use doorbuster_core::limits::{
 use doorbuster_core::record::Line;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::{Request, Version, header};
+use hyper::header::{self, HeaderMap};
+use hyper::{Request, Version};
 use serde::Deserialize;
 
 use super::problem::Refusal;
@@ -59,6 +62,17 @@ pub(crate) fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
         return Err(Refusal::invalid("send exactly one Host header"));
     }
     Ok(())
+}
+
+/// Whose address the request comes from, as far as it can be believed.
+pub(crate) fn client(proxies: &TrustedProxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let said = |name| {
+        headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().ok())
+    };
+    proxies.client(peer, said(FORWARDED), said(X_FORWARDED_FOR))
 }
 
 /// Whether the request's Host is one that is served; health and metrics are asked by address and served under any.

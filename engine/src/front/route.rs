@@ -174,7 +174,7 @@ async fn dispatch(
         }
         app.limiter.check_total()?;
         app.limiter
-            .check_address(|| app.proxies.client(peer, request.headers()))?;
+            .check_address(|| request::client(&app.proxies, peer, request.headers()))?;
         // The others take a place, and are asked where they do.
         if class < Class::Reserve {
             app.pressure.load.admit(class)?;

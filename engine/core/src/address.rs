@@ -6,9 +6,9 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use hyper::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The headers that proxies write; both programs hand their values to [`TrustedProxies::client`].
+pub const FORWARDED: &str = "forwarded";
+pub const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// `TRUSTED_PROXIES`.
 #[derive(Debug, Clone, Default)]
@@ -34,50 +34,78 @@ impl TrustedProxies {
         networks.map(Self)
     }
 
-    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+    pub fn trusts(&self, address: IpAddr) -> bool {
         let bits = bits(address);
         self.0.iter().any(|network| network.contains(bits))
     }
 
-    /// Who asks, as far as it can be believed.
-    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// Who asks, as far as it can be believed: of both headers the values in their order, `None` for one that is no text.
+    pub fn client<'a>(
+        &self,
+        peer: IpAddr,
+        standard: impl DoubleEndedIterator<Item = Option<&'a str>>,
+        other: impl DoubleEndedIterator<Item = Option<&'a str>>,
+    ) -> IpAddr {
         if !self.trusts(peer) {
             return peer;
         }
-        let standard = headers.contains_key(FORWARDED);
-        let other = headers.contains_key(X_FORWARDED_FOR);
-        let said = match (standard, other) {
-            (true, false) => self.outermost(headers, &FORWARDED, forwarded),
-            (false, true) => self.outermost(headers, &X_FORWARDED_FOR, node),
+        let said = match (
+            self.outermost(standard, forwarded),
+            self.outermost(other, node),
+        ) {
+            (said, Hop::None) | (Hop::None, said) => said,
             // A proxy that writes one of them passes on what the client wrote into the other.
-            (true, true) => self
-                .outermost(headers, &FORWARDED, forwarded)
-                .filter(|said| {
-                    self.outermost(headers, &X_FORWARDED_FOR, node).as_ref() == Some(said)
-                }),
-            (false, false) => None,
+            (standard, other) if standard == other => standard,
+            _ => Hop::Unreadable,
         };
-        said.unwrap_or(peer)
+        match said {
+            Hop::Of(address) => address,
+            Hop::None | Hop::Unreadable => peer,
+        }
     }
 
-    /// From the right, the first hop that is no trusted proxy, or the last one; `None` where one up to it cannot be read.
-    fn outermost(
+    /// From the right, the first hop that is no trusted proxy, or the last one.
+    fn outermost<'a>(
         &self,
-        headers: &HeaderMap,
-        name: &HeaderName,
+        values: impl DoubleEndedIterator<Item = Option<&'a str>>,
         read: fn(&str) -> Option<IpAddr>,
-    ) -> Option<IpAddr> {
-        let mut outermost = None;
-        for value in headers.get_all(name).iter().rev() {
-            for hop in split(text(value)?, ',')?.into_iter().rev() {
-                let address = read(hop)?;
-                outermost = Some(address);
+    ) -> Hop {
+        let mut outermost = Hop::None;
+        for value in values.rev() {
+            let Some(hops) = value.and_then(|value| split(value, ',')) else {
+                return Hop::Unreadable;
+            };
+            for hop in hops.into_iter().rev() {
+                let Some(address) = read(hop) else {
+                    return Hop::Unreadable;
+                };
+                outermost = Hop::Of(address);
                 if !self.trusts(address) {
                     return outermost;
                 }
             }
         }
         outermost
+    }
+}
+
+/// What a header says of who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hop {
+    /// It was not sent.
+    None,
+    Of(IpAddr),
+    /// A hop before the first that is no trusted proxy cannot be read.
+    Unreadable,
+}
+
+impl FromStr for TrustedProxies {
+    type Err = NoNetwork;
+
+    /// Comma-separated.
+    fn from_str(text: &str) -> Result<Self, NoNetwork> {
+        let listed = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+        listed.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -128,15 +156,11 @@ fn bits(address: IpAddr) -> u128 {
 
 /// What counts as one client: an address of four bytes; of the long ones the first half, because a single customer is given
 /// all the rest.
-pub(super) fn network(address: IpAddr) -> u64 {
+pub fn network(address: IpAddr) -> u64 {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_bits().into(),
         IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
     }
-}
-
-fn text(value: &HeaderValue) -> Option<&str> {
-    value.to_str().ok()
 }
 
 /// The parts between `separator`s that stand in no quotes; `None` where quotes are left open.
@@ -197,12 +221,13 @@ mod tests {
     }
 
     fn client(peer: &str, sent: &[(&'static str, &str)]) -> String {
-        let mut headers = HeaderMap::new();
-        for (name, value) in sent {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
-        }
+        let of = |header: &'static str| {
+            let values = sent.iter().filter(move |(name, _)| *name == header);
+            values.map(|(_, value)| Some(*value))
+        };
         let peer = peer.parse().unwrap();
-        proxies().client(peer, &headers).to_string()
+        let client = proxies().client(peer, of(FORWARDED), of(X_FORWARDED_FOR));
+        client.to_string()
     }
 
     #[test]
@@ -302,6 +327,13 @@ mod tests {
         ] {
             assert_eq!(client("10.0.0.1", &sent), asks, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_believed() {
+        let peer = "10.0.0.1".parse().unwrap();
+        let values = [Some("198.51.100.1"), None].into_iter();
+        assert_eq!(proxies().client(peer, values, [].into_iter()), peer);
     }
 
     #[test]
