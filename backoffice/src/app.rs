@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::Gate;
+use doorbuster_core::revocations::Revocations;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::People;
 use crate::draws::Rankings;
 use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
@@ -25,6 +27,8 @@ pub(crate) struct App {
     pub(crate) draws: DrawKeys,
     /// Who was drawn which place.
     pub(crate) rankings: Rankings,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) people: Arc<People>,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) metrics: PrometheusHandle,
     /// Requests under way, so that a shutdown can wait for those whose client has gone.
@@ -38,6 +42,7 @@ pub(crate) struct Parts {
     pub books: MySqlPool,
     pub tokens: TokenKeys,
     pub draws: DrawKeys,
+    pub people: People,
     pub hosts: Hosts,
     pub metrics: PrometheusHandle,
 }
@@ -49,6 +54,7 @@ impl App {
             books,
             tokens,
             draws,
+            people,
             hosts,
             metrics,
         } = parts;
@@ -58,6 +64,8 @@ impl App {
             tokens,
             draws,
             rankings: Rankings::default(),
+            revocations: Arc::default(),
+            people: Arc::new(people),
             hosts: Arc::new(hosts),
             metrics,
             work: TaskTracker::new(),

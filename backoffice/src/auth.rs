@@ -6,9 +6,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use doorbuster_core::claims::{Claims, Role};
 use doorbuster_core::clock;
+use doorbuster_core::revocations::Judged;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::revocations;
 
 /// Whom a route serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match authorize(&app, access, request.headers()) {
+    match authorize(&app, access, request.headers()).await {
         Ok(claims) => {
             if let Some(claims) = claims {
                 request.extensions_mut().insert(claims);
@@ -51,7 +53,11 @@ pub(crate) async fn guard(
     }
 }
 
-fn authorize(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Claims>, ApiError> {
+async fn authorize(
+    app: &App,
+    access: Access,
+    headers: &HeaderMap,
+) -> Result<Option<Claims>, ApiError> {
     if access == Access::Public {
         return Ok(None);
     }
@@ -60,6 +66,17 @@ fn authorize(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Cl
         .tokens
         .verify(token, clock::now_s())
         .map_err(|_| ApiError::Unauthorized)?;
+    let is_revoked = match app.revocations.judge(&claims) {
+        Judged::Valid => false,
+        Judged::Revoked => true,
+        // Redis is away; the books know it first anyway.
+        Judged::Untold => {
+            revocations::is_revoked_in_books(app, &claims.sub, claims.generation).await?
+        }
+    };
+    if is_revoked {
+        return Err(ApiError::Unauthorized);
+    }
     if access.admits(claims.role) {
         Ok(Some(claims))
     } else {

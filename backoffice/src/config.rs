@@ -14,8 +14,10 @@ use doorbuster_core::ids::{LiveId, SaleId, UserId};
 use doorbuster_core::limits::TOKEN_LIFE_MAX;
 use sqlx::mysql::MySqlConnectOptions;
 
+use crate::accounts::config::{Admin, People};
 use crate::hosts::Hosts;
 use crate::limits::INVITES_MAX;
+pub(crate) use crate::secret_config::account_keys;
 pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
 
 const EXAMPLES: &str = "\
@@ -23,6 +25,7 @@ Examples:
   doorbuster-backoffice migrate
   doorbuster-backoffice token --user ann --role operator --ttl 1h
   doorbuster-backoffice invite --sale drop-1 --count 500
+  doorbuster-backoffice admin --email olga@shop.example
   doorbuster-backoffice serve --backoffice-listen 127.0.0.1:8081
   doorbuster-backoffice reconcile --sale drop-1 --json
   doorbuster-backoffice reconcile --sale drop-1 --repair
@@ -30,7 +33,7 @@ Examples:
 
 const SECRETS: &str = "\
 Secrets, from the environment only:
-  TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve, token and invite
+  TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve, token, invite and admin
   TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
 
 Exit status: 0 done, 1 reconcile found differences (with --repair: that it left) or rebuild found a loss, 2 failed, 64 bad configuration.";
@@ -57,6 +60,9 @@ pub enum Command {
     /// Print invites to a sale's first lane, one a line; each is good for the first user who joins with it
     #[command(after_help = SECRETS)]
     Invite(Invite),
+    /// Make somebody an admin: the first one, or one more
+    #[command(after_help = SECRETS)]
+    Admin(Admin),
     /// Serve the back-office API until SIGTERM
     #[command(after_help = SECRETS)]
     Serve(Serve),
@@ -116,6 +122,8 @@ pub struct Serve {
     /// Connections served at once; more are turned away
     #[arg(long, env = "MAX_CONNECTIONS", default_value = "16384")]
     pub max_connections: NonZeroUsize,
+    #[command(flatten)]
+    pub people: People,
 }
 
 #[derive(Args)]
@@ -185,6 +193,8 @@ pub enum ConfigError {
     Database(&'static str),
     #[error("REDIS_URL must be like redis://host:6379, or another form that its client knows")]
     Redis,
+    #[error("SMTP_URL must be like smtps://user:password@mail.example:465")]
+    Smtp,
     #[error("RUST_LOG must be like debug or info,sqlx=warn")]
     Log,
     #[error(

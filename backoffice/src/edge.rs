@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::error::{self, ApiError};
 use crate::extract::RequestId;
+use crate::language::Language;
 use crate::limits::{REQUEST_TIMEOUT, WORK_TIMEOUT};
 use crate::metrics;
 
@@ -41,6 +42,7 @@ const UNNAMED_PATHS: [&str; 2] = ["/livez", "/readyz"];
 pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = clock::instant();
     let request_id = RequestId::of(request.headers());
+    let language = Language::preferred(request.headers());
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -49,7 +51,7 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
         .to_owned();
     request.extensions_mut().insert(request_id.clone());
 
-    let mut response = error::finish(answer(&app, request, next).await, &request_id);
+    let mut response = error::finish(answer(&app, request, next).await, &request_id, language);
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::extract::RequestId;
+use crate::language::{Language, korean_title};
 
 /// Seconds after which a client may try again what is refused for the moment.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -27,6 +28,14 @@ pub(crate) enum ApiError {
     MissingIdempotencyKey,
     #[error("a valid access token is needed: Authorization: Bearer <token>")]
     Unauthorized,
+    #[error("e-mail address or password is wrong")]
+    WrongCredentials,
+    #[error("this sign-in has ended; sign in again")]
+    SessionEnded,
+    #[error(
+        "the token is no longer good: it was used, is too old, or never was one; ask for a new mail"
+    )]
+    InvalidLink,
     #[error("the token's role may not do this; {0} may")]
     Forbidden(&'static str),
     #[error("there is nothing at this path; /docs lists what there is")]
@@ -43,6 +52,10 @@ pub(crate) enum ApiError {
     UnknownDraw,
     #[error("the draw is not done yet: it is, soon after the sale has opened")]
     NotDrawn,
+    #[error("there is no user of this id here; a shop's own users are known to the shop alone")]
+    UnknownUser,
+    #[error("you have no address of this id")]
+    UnknownAddress,
     #[error("this path does not know the method; the Allow header lists those it knows")]
     MethodNotAllowed,
     #[error("the body did not arrive in time")]
@@ -51,6 +64,12 @@ pub(crate) enum ApiError {
     SaleExists,
     #[error("there is a coupon of this id already")]
     CouponExists,
+    #[error("this is the last active admin; make another one first")]
+    LastAdmin,
+    #[error("the account is not active")]
+    NotActive,
+    #[error("you have as many addresses as you may; remove one first")]
+    TooManyAddresses,
     #[error("it has not been opened yet: POST …/open first")]
     NotOpen,
     #[error("it is closed, for good")]
@@ -71,6 +90,10 @@ pub(crate) enum ApiError {
     /// Redis does not have the sale as the books know it; nothing was changed.
     #[error("the sale's live state is being brought back ({0}); nothing was changed, try again")]
     Recovering(String),
+    #[error("too many attempts; try again in {wait_s} s")]
+    RateLimited { wait_s: u64 },
+    #[error("too many people sign in at this moment; nothing was done, try again")]
+    Overloaded,
     #[error("not ready: {0}")]
     NotReady(&'static str),
     /// Redis or MySQL did not answer. Every operation may be repeated.
@@ -127,6 +150,9 @@ impl ApiError {
             }
             Self::MissingIdempotencyKey => (StatusCode::BAD_REQUEST, "missing_idempotency_key"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong_credentials"),
+            Self::SessionEnded => (StatusCode::UNAUTHORIZED, "session_ended"),
+            Self::InvalidLink => (StatusCode::BAD_REQUEST, "invalid_link"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::UnknownSale => (StatusCode::NOT_FOUND, "unknown_sale"),
@@ -135,10 +161,15 @@ impl ApiError {
             Self::UnknownDeadLetter => (StatusCode::NOT_FOUND, "unknown_dead_letter"),
             Self::UnknownDraw => (StatusCode::NOT_FOUND, "unknown_draw"),
             Self::NotDrawn => (StatusCode::CONFLICT, "not_drawn"),
+            Self::UnknownUser => (StatusCode::NOT_FOUND, "unknown_user"),
+            Self::UnknownAddress => (StatusCode::NOT_FOUND, "unknown_address"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow_body"),
             Self::SaleExists => (StatusCode::CONFLICT, "sale_exists"),
             Self::CouponExists => (StatusCode::CONFLICT, "coupon_exists"),
+            Self::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
+            Self::NotActive => (StatusCode::CONFLICT, "not_active"),
+            Self::TooManyAddresses => (StatusCode::CONFLICT, "too_many_addresses"),
             Self::NotOpen => (StatusCode::CONFLICT, "not_open"),
             Self::Closed => (StatusCode::CONFLICT, "closed"),
             Self::InsufficientStock { .. } => (StatusCode::CONFLICT, "insufficient_stock"),
@@ -149,6 +180,8 @@ impl ApiError {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Recovering(_) => (StatusCode::SERVICE_UNAVAILABLE, "recovering"),
             Self::NotReady(_) | Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
@@ -188,6 +221,10 @@ impl IntoResponse for ApiError {
             tracing::error!(cause = format!("{cause:#}"), "a request failed: {self}");
         }
         let unauthorized = matches!(self, Self::Unauthorized);
+        let wait = match &self {
+            Self::RateLimited { wait_s } => Some(HeaderValue::from(*wait_s)),
+            _ => None,
+        };
         let problem = self.problem();
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -196,6 +233,9 @@ impl IntoResponse for ApiError {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
         if unauthorized {
             response
@@ -207,12 +247,19 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Writes the problem's body, now that the request's id is at hand; other responses pass unchanged.
-pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response {
+/// Writes the problem's body, now that the request's id and language are at hand; other responses pass unchanged.
+pub(crate) fn finish(
+    mut response: Response,
+    request_id: &RequestId,
+    language: Language,
+) -> Response {
     let Some(Unfinished(mut problem)) = response.extensions_mut().remove::<Unfinished>() else {
         return response;
     };
     request_id.as_str().clone_into(&mut problem.request_id);
+    if let (Language::Korean, Some(title)) = (language, korean_title(problem.code)) {
+        problem.title = title;
+    }
     let body = serde_json::to_vec(&problem).expect("a problem is strings and a number");
     response.headers_mut().insert(
         header::CONTENT_TYPE,
@@ -221,6 +268,16 @@ pub(crate) fn finish(mut response: Response, request_id: &RequestId) -> Response
     response.headers_mut().remove(header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
     response
+}
+
+/// 202: the outcome comes by another way.
+pub(crate) fn accepted(body: impl Serialize) -> Response {
+    (StatusCode::ACCEPTED, axum::Json(body)).into_response()
+}
+
+/// 204.
+pub(crate) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// 201 with the address of what was made.

@@ -7,7 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use doorbuster_core::claims::Claims;
+use doorbuster_core::claims::{Claims, Role};
 use doorbuster_core::ids::{CouponId, IdempotencyKey, SaleId, UserId};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -41,6 +41,11 @@ impl RequestId {
         )
     }
 
+    /// Of what no request asked for.
+    pub(crate) fn new() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,6 +56,8 @@ impl RequestId {
 pub(crate) struct Caller {
     pub user: UserId,
     pub request_id: RequestId,
+    /// By his token's role.
+    pub is_admin: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -70,6 +77,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         Ok(Self {
             user: claims.sub.clone(),
             request_id,
+            is_admin: claims.role == Role::Admin,
         })
     }
 }
@@ -105,6 +113,38 @@ impl<S: Send + Sync> FromRequestParts<S> for CouponPath {
         CouponId::parse(id)
             .map(Self)
             .map_err(|_| ApiError::UnknownCoupon)
+    }
+}
+
+/// The user that the path names.
+#[derive(Debug)]
+pub(crate) struct UserPath(pub UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for UserPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::UnknownUser)?;
+        UserId::parse(id)
+            .map(Self)
+            .map_err(|_| ApiError::UnknownUser)
+    }
+}
+
+/// The address that the path names.
+#[derive(Debug)]
+pub(crate) struct AddressPath(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for AddressPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Path::<Uuid>::from_request_parts(parts, state)
+            .await
+            .map(|Path(id)| Self(id))
+            .map_err(|_| ApiError::UnknownAddress)
     }
 }
 

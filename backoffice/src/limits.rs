@@ -21,6 +21,8 @@ pub const REQUEST_ID_CHARS_MAX: usize = 64;
 
 /// From SIGTERM to the end of the last request under way; the process ends within 10 s.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
+/// After that, for what runs beside requests: a mail that is being handed over is given up and sent again.
+pub const TASKS_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed for want of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the metrics library sorts its samples.
@@ -91,6 +93,77 @@ pub const REBUILD_BEGIN_WAIT: Duration = Duration::from_secs(5);
 /// For a rebuild; a million reservations take a tenth of it.
 pub const REBUILD_WAIT: Duration = Duration::from_secs(180);
 
+/// Characters of an e-mail address (RFC 5321 §4.5.3.1.3, without its brackets).
+pub const EMAIL_CHARS_MAX: usize = 254;
+/// Characters of a password: as many as a person may want, and so few that hashing them is nothing.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Memory and passes of one hash: the least that OWASP's password storage advice asks for argon2id.
+pub const ARGON2_MEMORY_KIB: u32 = 19_456;
+pub const ARGON2_PASSES: u32 = 2;
+/// Threads that hash. One, because the machine may be an engine's too; it hashes some thirty a second.
+pub const PASSWORD_THREADS: usize = 1;
+/// Their niceness: whatever buys and sells goes first.
+pub const PASSWORD_THREADS_NICE: i32 = 10;
+/// Passwords that wait for one; the last of them is done before its request is given up.
+pub const PASSWORD_QUEUE_MAX: usize = 128;
+
+/// Life of an access token: as long as a revocation that never arrived could matter.
+pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Life of a sign-in without use, and in all; then the password is asked for again.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
+pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// For so long the token just replaced may come again, from a client whose answer was lost or that has two windows, and gets the same
+/// successor. Later it is a stolen one.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
+/// Sign-ins of one user at once; one more ends the oldest.
+pub const SESSIONS_PER_USER_MAX: u32 = 50;
+/// Ended and expired sign-ins are kept for so long, for those who look into what happened.
+pub const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Life of the link that confirms an address, and of the one that sets a password.
+pub const SIGN_UP_LIFE: Duration = Duration::from_secs(24 * 3600);
+pub const PASSWORD_RESET_LIFE: Duration = Duration::from_secs(3600);
+/// Characters of a person's name, of a phone number, of a postal code, and of one line of an address.
+pub const NAME_CHARS_MAX: usize = 100;
+pub const PHONE_CHARS_MAX: usize = 32;
+pub const POSTAL_CODE_CHARS_MAX: usize = 16;
+pub const ADDRESS_LINE_CHARS_MAX: usize = 200;
+/// Addresses of one user.
+pub const ADDRESSES_PER_USER_MAX: u32 = 20;
+
+/// Failures that cost no wait: at one account from one place, at one account from anywhere, of one place at anything (a place may
+/// be a whole office), and mails to one mailbox.
+pub const THROTTLE_PAIR_FREE: u32 = 5;
+pub const THROTTLE_ACCOUNT_FREE: u32 = 100;
+pub const THROTTLE_ADDRESS_FREE: u32 = 300;
+pub const THROTTLE_MAIL_FREE: u32 = 5;
+/// The longest wait, and the longest for an account as a whole, which strangers could bring about.
+pub const THROTTLE_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+pub const THROTTLE_ACCOUNT_WAIT_MAX: Duration = Duration::from_secs(30);
+/// After so long one failure has worn off: of one person and place, or one mailbox, and of a place.
+pub const THROTTLE_PERSON_REFILL: Duration = Duration::from_secs(600);
+pub const THROTTLE_ADDRESS_REFILL: Duration = Duration::from_secs(1);
+/// Rows so old are removed; whatever they held has worn off, or nearly.
+pub const THROTTLE_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+/// Between two rounds that remove rows of the past, and rows that one removes of a table.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
+pub const SWEEP_ROWS_MAX: u32 = 1_000;
+
+/// One mail handed to the SMTP server.
+pub const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks for mails that are due, where nobody in this process has written one.
+pub const MAIL_EVERY: Duration = Duration::from_secs(1);
+/// Tries of one mail; the pauses between them double from the first to the longest: five hours in all.
+pub const MAIL_TRIES_MAX: u32 = 12;
+pub const MAIL_RETRY_FIRST: Duration = Duration::from_secs(5);
+pub const MAIL_RETRY_MAX: Duration = Duration::from_secs(3600);
+/// Mails that could not be sent are kept for so long.
+pub const DEAD_MAILS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Revocations that Redis is told in one go; more wait for the next look.
+pub const REVOCATIONS_CHUNK: u32 = 500;
+
 const _: () = {
     assert!(
         SCRIPT_TIMEOUT.as_millis() < REQUEST_TIMEOUT.as_millis(),
@@ -105,4 +178,7 @@ const _: () = {
     );
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
     assert!(DRAW_ENTRIES_DEFAULT <= DRAW_ENTRIES_MAX && RANKINGS_KEPT > 0);
+    assert!(ACCESS_TOKEN_LIFE.as_secs() <= doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
+    assert!(PASSWORD_CHARS_MIN <= PASSWORD_CHARS_MAX);
+    assert!(SMTP_TIMEOUT.as_millis() < WORK_TIMEOUT.as_millis());
 };

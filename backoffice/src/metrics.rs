@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 use crate::limits::METRICS_UPKEEP;
@@ -12,6 +12,10 @@ const REQUESTS: &str = "doorbuster_backoffice_requests_total";
 const REQUEST_SECONDS: &str = "doorbuster_backoffice_request_seconds";
 const CHANGES: &str = "doorbuster_backoffice_changes_total";
 const AUDIT_FAILURES: &str = "doorbuster_backoffice_audit_failures_total";
+const SIGN_INS: &str = "doorbuster_backoffice_sign_ins_total";
+const REFRESH_REUSES: &str = "doorbuster_backoffice_refresh_reuses_total";
+const MAILS: &str = "doorbuster_backoffice_mails_total";
+const MAILS_KEPT: &str = "doorbuster_backoffice_mails";
 const TURNED_AWAY: &str = "doorbuster_backoffice_connections_turned_away_total";
 
 /// Upper bounds of the latency buckets, in seconds.
@@ -35,11 +39,18 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         AUDIT_FAILURES,
         "Changes made in Redis whose audit row could not be written; the log has them."
     );
+    describe_counter!(SIGN_INS, "Attempts to sign in, by outcome.");
+    describe_counter!(
+        REFRESH_REUSES,
+        "Refresh tokens that came a second time, each of which ended a sign-in."
+    );
+    describe_counter!(MAILS, "Tries to send a mail, by outcome.");
+    describe_gauge!(MAILS_KEPT, "Mails not sent, by state.");
     describe_counter!(
         TURNED_AWAY,
         "Connections closed at once because as many as allowed were open."
     );
-    for name in [AUDIT_FAILURES, TURNED_AWAY] {
+    for name in [AUDIT_FAILURES, REFRESH_REUSES, TURNED_AWAY] {
         counter!(name).increment(0);
     }
     let upkeep = handle.clone();
@@ -65,6 +76,24 @@ pub(crate) fn change(action: &'static str) {
 
 pub(crate) fn audit_failure() {
     counter!(AUDIT_FAILURES).increment(1);
+}
+
+pub(crate) fn sign_in(outcome: &'static str) {
+    counter!(SIGN_INS, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn refresh_reuse() {
+    counter!(REFRESH_REUSES).increment(1);
+}
+
+pub(crate) fn mail(outcome: &'static str) {
+    counter!(MAILS, "outcome" => outcome).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of mails")]
+pub(crate) fn mails(waiting: i64, dead: i64) {
+    gauge!(MAILS_KEPT, "state" => "waiting").set(waiting as f64);
+    gauge!(MAILS_KEPT, "state" => "dead").set(dead as f64);
 }
 
 pub(crate) fn turned_away() {

@@ -5,13 +5,17 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
-use crate::{coupons, dead_letters, draws, health, me, sales};
+use crate::accounts::pages;
+use crate::{
+    addresses, coupons, dead_letters, draws, health, me, passwords, profile, sales, sessions,
+    sign_ups, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Doorbuster back-office",
-        description = "Control of flash sales and first-come coupons. Errors are RFC 9457 problems with a stable `code`. Every operation may be repeated safely."
+        description = "Control of flash sales and first-come coupons, and the accounts of people. Errors are RFC 9457 problems with a stable `code`. Every operation may be repeated safely."
     ),
     paths(
         sales::create, sales::read, sales::open, sales::pause, sales::resume, sales::close, sales::adjust, sales::pause_all,
@@ -19,6 +23,13 @@ use crate::{coupons, dead_letters, draws, health, me, sales};
         dead_letters::list, dead_letters::retry, dead_letters::discard,
         draws::show, draws::entries,
         me::reservations,
+        users::list, users::read, users::log_out, users::deactivate, users::reactivate, users::role, users::erase,
+        sign_ups::create, sign_ups::confirm,
+        sessions::create, sessions::refresh, sessions::log_out, sessions::log_out_everywhere,
+        passwords::reset, passwords::complete, passwords::change,
+        profile::read, profile::update, profile::erase,
+        addresses::list, addresses::create, addresses::replace, addresses::remove,
+        pages::confirm_page, pages::confirm, pages::password_page, pages::password,
         health::livez, health::readyz, health::metrics, json, crate::docs::page
     ),
     tags(
@@ -27,6 +38,10 @@ use crate::{coupons, dead_letters, draws, health, me, sales};
         (name = "dead letters", description = "Roles operator and admin; discard: admin alone"),
         (name = "draws", description = "No token"),
         (name = "buyers", description = "Any valid token, about its own user"),
+        (name = "users", description = "Roles operator and admin; roles, erasure and whatever concerns staff: admin alone"),
+        (name = "sessions", description = "Signing up, in and out; no token, but for log-out-everywhere"),
+        (name = "people", description = "Any valid token, about its own user"),
+        (name = "pages", description = "Behind the links of mails; no token"),
         (name = "operation", description = "No token")
     ),
     modifiers(&BearerTokens)
@@ -41,7 +56,7 @@ impl utoipa::Modify for BearerTokens {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "An access token, as `doorbuster-backoffice token` prints one",
+                "An access token, as POST /v1/sessions gives and `doorbuster-backoffice token` prints one",
             ))
             .build();
         document

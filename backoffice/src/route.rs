@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::{Access, guard};
 use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
-use crate::{coupons, dead_letters, docs, draws, edge, health, me, openapi, sales};
+use crate::{accounts, coupons, dead_letters, docs, draws, edge, health, me, openapi, sales};
 
 /// One line of the table.
 pub struct Route {
@@ -20,21 +20,50 @@ pub struct Route {
     handler: MethodRouter<App>,
 }
 
+impl Route {
+    fn new(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            handler,
+        }
+    }
+
+    pub(crate) fn get(path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self::new(Method::GET, path, access, handler)
+    }
+
+    pub(crate) fn post(path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self::new(Method::POST, path, access, handler)
+    }
+
+    pub(crate) fn put(path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self::new(Method::PUT, path, access, handler)
+    }
+
+    pub(crate) fn patch(path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self::new(Method::PATCH, path, access, handler)
+    }
+
+    pub(crate) fn delete(path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self::new(Method::DELETE, path, access, handler)
+    }
+}
+
 /// The table, in the order in which /docs tells it.
 pub fn table() -> Vec<Route> {
+    let mut table = of_sales();
+    table.extend(accounts::routes::of_staff());
+    table.extend(accounts::routes::of_people());
+    table.extend(of_operation());
+    table
+}
+
+/// What staff does about sales, and what their buyers ask.
+fn of_sales() -> Vec<Route> {
     use Access::{Admin, Bearer, Public, Staff};
-    let read = |path, access, handler| Route {
-        method: Method::GET,
-        path,
-        access,
-        handler,
-    };
-    let write = |path, access, handler| Route {
-        method: Method::POST,
-        path,
-        access,
-        handler,
-    };
+    let (read, write) = (Route::get, Route::post);
     vec![
         write("/admin/v1/sales", Staff, post(sales::create)),
         read("/admin/v1/sales/{id}", Staff, get(sales::read)),
@@ -62,11 +91,18 @@ pub fn table() -> Vec<Route> {
         read("/v1/sales/{id}/draw", Public, get(draws::show)),
         read("/v1/sales/{id}/draw/entries", Public, get(draws::entries)),
         read("/v1/me/reservations", Bearer, get(me::reservations)),
-        read("/livez", Public, get(health::livez)),
-        read("/readyz", Public, get(health::readyz)),
-        read("/metrics", Public, get(health::metrics)),
-        read("/openapi.json", Public, get(openapi::json)),
-        read("/docs", Public, get(docs::page)),
+    ]
+}
+
+/// For those who run the service.
+fn of_operation() -> Vec<Route> {
+    use Access::Public;
+    vec![
+        Route::get("/livez", Public, get(health::livez)),
+        Route::get("/readyz", Public, get(health::readyz)),
+        Route::get("/metrics", Public, get(health::metrics)),
+        Route::get("/openapi.json", Public, get(openapi::json)),
+        Route::get("/docs", Public, get(docs::page)),
     ]
 }
 

@@ -7,6 +7,7 @@ use doorbuster_core::claims::{SecretTooShort, TokenKeys};
 use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::ticket::TicketKeys;
 
+use crate::accounts::keys::AccountKeys;
 use crate::config::ConfigError;
 
 /// How a sample file marks a secret that nobody has chosen yet.
@@ -34,6 +35,14 @@ pub fn draw_keys() -> Result<DrawKeys, ConfigError> {
 /// As of [`token_keys`].
 pub fn ticket_keys() -> Result<TicketKeys, ConfigError> {
     keys(TicketKeys::derive)
+}
+
+/// What mailed and refresh tokens are made with. Of the secret in use alone: the hashes of those that are out do not depend on it.
+///
+/// # Errors
+/// As of [`token_keys`].
+pub(crate) fn account_keys() -> Result<AccountKeys, ConfigError> {
+    keys(|current, _| AccountKeys::derive(current))
 }
 
 fn keys<T>(

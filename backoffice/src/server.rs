@@ -1,23 +1,35 @@
 //! The accept loop: bounded connections, a deadline for every request's head, and a drain that loses no request.
 //! hyper itself rather than `axum::serve`, which cannot bound the time of a head.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::accounts::hashing::Hasher;
+use crate::accounts::visit::Peer;
+use crate::accounts::{People, sweep};
 use crate::app::{self, App, Parts};
-use crate::config::{self, Serve};
-use crate::limits::{ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT};
-use crate::{metrics, route};
+use crate::config::{self, ConfigError, Serve};
+use crate::limits::{
+    ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, TASKS_DRAIN_TIMEOUT,
+};
+use crate::mail::sender::Sender;
+use crate::{metrics, revocations, route};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
 ///
@@ -28,12 +40,20 @@ pub async fn serve(config: &Serve) -> Result<()> {
     let books = app::connect_books(config.database.options()?);
     let gate = doorbuster_core::gate::Gate::connect(config.redis.url()?)
         .await
-        .map_err(|_| config::ConfigError::Redis)?;
+        .map_err(|_| ConfigError::Redis)?;
+    let sender = sender(config)?;
     let parts = Parts {
         gate,
         books,
         tokens,
         draws,
+        people: People {
+            hasher: Hasher::start()?,
+            keys: config::account_keys()?,
+            proxies: config.people.trusted_proxies.clone(),
+            public_url: config.people.public_url.clone(),
+            mail_written: Notify::new(),
+        },
         hosts: config.allowed_hosts.clone(),
         metrics: metrics::install()?,
     };
@@ -48,9 +68,33 @@ pub async fn serve(config: &Serve) -> Result<()> {
         })?;
     tracing::info!(address = %listener.local_addr()?, "serving the back-office on {}", config.backoffice_listen);
     let stop = stop_signal()?;
+    let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
+    tasks.spawn(revocations::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(sweep::run(app.clone(), stop_tasks.clone()));
+    if let Some(sender) = sender {
+        tasks.spawn(sender.run(app.clone(), stop_tasks.clone()));
+    }
     accept_until(stop, &listener, &app, config.max_connections.get()).await;
+    stop_tasks.cancel();
+    tasks.close();
+    if timeout(TASKS_DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::warn!("a task did not end in time; what it left undone, another back-office does");
+    }
     app.books.close().await;
     Ok(())
+}
+
+/// The way out for mails; without one they wait.
+fn sender(config: &Serve) -> Result<Option<Sender>, ConfigError> {
+    let (smtp_url, mail_from) = (&config.people.smtp_url, &config.people.mail_from);
+    if smtp_url.is_empty() {
+        tracing::warn!(
+            "SMTP_URL is not set: mails, by which people sign up and set passwords, wait in the books"
+        );
+        return Ok(None);
+    }
+    let sender = Sender::new(smtp_url, mail_from.clone());
+    sender.map(Some).ok_or(ConfigError::Smtp)
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>> {
@@ -80,8 +124,8 @@ async fn accept_until(
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => match Arc::clone(&room).try_acquire_owned() {
-                    Ok(place) => serve_connection(Accepted { stream, place }, router.clone(), &connections),
+                Ok((stream, from)) => match Arc::clone(&room).try_acquire_owned() {
+                    Ok(place) => serve_connection(Accepted { stream, from: from.ip(), place }, router.clone(), &connections),
                     Err(_full) => metrics::turned_away(),
                 },
                 // A client that is gone already, or no descriptors left: both pass, and the loop must not spin meanwhile.
@@ -96,17 +140,27 @@ async fn accept_until(
 /// A connection and its place among those allowed.
 struct Accepted {
     stream: TcpStream,
+    from: IpAddr,
     place: OwnedSemaphorePermit,
 }
 
 fn serve_connection(accepted: Accepted, router: Router, connections: &GracefulShutdown) {
-    let Accepted { stream, place } = accepted;
+    let Accepted {
+        stream,
+        from,
+        place,
+    } = accepted;
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(from));
+        service.call(request)
+    });
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         // Errors here are clients that went away or spoke no HTTP; there is nobody to answer.

@@ -54,6 +54,47 @@ impl Problems {
         (fits && readable).then(|| text.to_owned())
     }
 
+    /// One line of text that people can read, without spaces around it; empty only where that is allowed.
+    pub(crate) fn line(
+        &mut self,
+        pointer: &str,
+        text: &str,
+        chars: RangeInclusive<usize>,
+    ) -> Option<String> {
+        let text = text.trim();
+        let fits = chars.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if !fits {
+            self.add(
+                pointer,
+                format_args!(
+                    "must be {} to {} characters, not counting spaces around them, without control characters",
+                    chars.start(),
+                    chars.end()
+                ),
+            );
+        }
+        fits.then(|| text.to_owned())
+    }
+
+    /// A phone number as people write it.
+    pub(crate) fn phone(&mut self, pointer: &str, text: &str, chars_max: usize) -> Option<String> {
+        let (first, rest) = text.split_at_checked(1).unwrap_or_default();
+        let begins = first.bytes().all(|b| b.is_ascii_digit() || b == b'+') && !first.is_empty();
+        let goes_on = rest
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b" ()-".contains(&b));
+        let fits = begins && goes_on && (4..=chars_max).contains(&text.len());
+        if !fits {
+            self.add(
+                pointer,
+                format_args!(
+                    "must be 4 to {chars_max} of 0-9, space, ( ) and -, after + or a digit"
+                ),
+            );
+        }
+        fits.then(|| text.to_owned())
+    }
+
     /// # Errors
     /// [`ApiError::InvalidFields`] where there is any.
     pub(crate) fn none(self) -> Result<(), ApiError> {

@@ -66,6 +66,7 @@ fn repairer() -> Result<Caller> {
     Ok(Caller {
         user: UserId::parse("reconcile")?,
         request_id: RequestId::of(&HeaderMap::new()),
+        is_admin: true,
     })
 }
 

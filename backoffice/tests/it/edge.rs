@@ -19,7 +19,7 @@ async fn unknown_paths_and_wrong_methods_say_what_to_do() {
         "/admin",
         "/admin/v1/sales/x/y/z",
         "/admin/v1/sales/",
-        "/v1/me",
+        "/v1/nobody",
         "/docs/x",
     ] {
         assert_eq!(desk.get(path).await.refusal(), (404, "not_found"), "{path}");

@@ -6,20 +6,32 @@
 )]
 
 mod http;
+mod people;
 mod stage;
 
+mod accounts;
+mod addresses;
+mod canary;
 mod commands;
 mod coupons;
 mod draws;
 mod edge;
 mod lines;
+mod mails;
 mod me;
 mod migrate;
+mod passwords;
 mod publish;
 mod rebuild;
 mod reconcile;
 mod reconcile_moving;
+mod refresh;
 mod repair;
+mod revoked;
 mod roles;
 mod sales;
+mod sessions;
+mod sign_ups;
 mod switch;
+mod throttle;
+mod users;

@@ -25,7 +25,12 @@ const BOUND: Duration = Duration::from_secs(15);
 pub(crate) fn shared() -> &'static Stage {
     static STAGE: OnceLock<Stage> = OnceLock::new();
     STAGE.get_or_init(|| {
-        Stage::start(&StageOptions::whole(1).engine_env("RATE_PER_USER", "0")).expect("a stage")
+        let options = StageOptions::whole(1)
+            .with_mail()
+            .engine_env("RATE_PER_USER", "0")
+            // So that each person of a test may come from an address of his own.
+            .backoffice_env("TRUSTED_PROXIES", "127.0.0.1");
+        Stage::start(&options).expect("a stage")
     })
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::limits::{FRONT_ACQUIRE_TIMEOUT, FRONT_CONNECTIONS, FRONT_QUERY_TIMEOUT};
 
 /// The newest migration that this program needs.
-const SCHEMA_VERSION: i64 = 19;
+const SCHEMA_VERSION: i64 = 28;
 
 /// A pool of connections for the front.
 #[derive(Debug, Clone)]

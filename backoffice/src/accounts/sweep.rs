@@ -1,0 +1,35 @@
+//! Removes what has expired: sign-ups, links, sign-ins, throttles, dead mails. Any number of back-offices may; each takes some rows at a time.
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::throttle;
+use crate::app::App;
+use crate::limits::SWEEP_EVERY;
+use crate::{mail, metrics, passwords, sessions, sign_ups};
+
+/// Until `stop`.
+pub(crate) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sweep(&app).await {
+            tracing::warn!(%error, "what has expired could not be removed");
+        }
+        if stop.run_until_cancelled(sleep(SWEEP_EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn sweep(app: &App) -> sqlx::Result<()> {
+    sign_ups::store::sweep(&app.books).await?;
+    passwords::store::sweep(&app.books).await?;
+    sessions::store::sweep(&app.books).await?;
+    throttle::sweep(&app.books).await?;
+    mail::store::sweep(&app.books).await?;
+    let (waiting, dead) = tokio::try_join!(
+        mail::store::count(&app.books, "waiting"),
+        mail::store::count(&app.books, "dead")
+    )?;
+    metrics::mails(waiting, dead);
+    Ok(())
+}

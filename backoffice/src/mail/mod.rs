@@ -1,0 +1,61 @@
+//! Mails: written with what they tell of in one transaction, sent by [`sender`], worded by [`text`].
+//!
+//! A row has no text. What a mail says follows from its kind, and the token in its link from a nonce and the server's secret, so that a copy
+//! of the database lets nobody in. Nothing that a user wrote is in any mail: it would be a way to write to strangers in our name.
+
+pub(crate) mod sender;
+pub(crate) mod store;
+pub(crate) mod text;
+
+use std::time::Duration;
+
+use crate::accounts::email::Email;
+use crate::accounts::keys::Nonce;
+use crate::language::Language;
+
+/// What a mail is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Somebody signed up with this address: the link confirms it.
+    ConfirmAddress,
+    /// Somebody signed up with this address, which has an account.
+    HasAccount,
+    /// The link sets a new password.
+    ResetPassword,
+    /// The password was changed.
+    PasswordChanged,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::ConfirmAddress,
+        Self::HasAccount,
+        Self::ResetPassword,
+        Self::PasswordChanged,
+    ];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::ConfirmAddress => "confirm_address",
+            Self::HasAccount => "has_account",
+            Self::ResetPassword => "reset_password",
+            Self::PasswordChanged => "password_changed",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// A mail to be sent.
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) language: Language,
+    pub(crate) recipient: &'a Email,
+    /// Of the token in its link.
+    pub(crate) nonce: Option<Nonce>,
+    /// After this it would tell of something that is over.
+    pub(crate) life: Duration,
+}

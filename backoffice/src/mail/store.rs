@@ -1,0 +1,112 @@
+//! SQL of mails. Called by all that write one, by `sender`, and by the sweep.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use doorbuster_core::clock;
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::Letter;
+use crate::limits::{DEAD_MAILS_KEPT, SWEEP_ROWS_MAX};
+
+/// A mail that is due.
+#[derive(FromRow)]
+pub(crate) struct Due {
+    pub(crate) mail_id: u64,
+    pub(crate) kind: String,
+    pub(crate) language: String,
+    pub(crate) recipient: String,
+    pub(crate) nonce: Option<Vec<u8>>,
+    pub(crate) tries: u32,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+pub(crate) async fn insert(tx: &mut MySqlConnection, letter: &Letter<'_>) -> sqlx::Result<()> {
+    let now = clock::now();
+    query(
+        "-- insert\ninsert into mails (kind, language, recipient, nonce, state, tries, next_try_at, expires_at, created_at)
+        values (?, ?, ?, ?, 'waiting', 0, ?, ?, ?)",
+    )
+    .bind(letter.kind.word())
+    .bind(letter.language.code())
+    .bind(letter.recipient.as_str())
+    .bind(letter.nonce.map(Vec::from))
+    .bind(now.naive_utc())
+    .bind((now + letter.life).naive_utc())
+    .bind(now.naive_utc())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// The mail that has been due for longest and that nobody else is sending, locked until the transaction ends.
+pub(crate) async fn lock_due(tx: &mut MySqlConnection) -> sqlx::Result<Option<Due>> {
+    query_as(
+        "-- lock_due\nselect mail_id, kind, language, recipient, nonce, tries, expires_at, created_at from mails
+        where state = 'waiting' and next_try_at <= ? order by next_try_at limit 1 for update skip locked",
+    )
+    .bind(clock::now().naive_utc())
+    .fetch_optional(tx)
+    .await
+}
+
+/// It is sent: nothing of it is kept.
+pub(crate) async fn delete(tx: &mut MySqlConnection, mail: u64) -> sqlx::Result<()> {
+    query("-- delete\ndelete from mails where mail_id = ?")
+        .bind(mail)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn retry(
+    tx: &mut MySqlConnection,
+    mail: u64,
+    pause: Duration,
+    error: &'static str,
+) -> sqlx::Result<()> {
+    query("-- retry\nupdate mails set tries = tries + 1, next_try_at = ?, error = ? where mail_id = ?")
+        .bind((clock::now() + pause).naive_utc())
+        .bind(error)
+        .bind(mail)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// It will not be sent.
+pub(crate) async fn bury(
+    tx: &mut MySqlConnection,
+    mail: u64,
+    error: &'static str,
+) -> sqlx::Result<()> {
+    query(
+        "-- bury\nupdate mails set state = 'dead', tries = tries + 1, error = ? where mail_id = ?",
+    )
+    .bind(error)
+    .bind(mail)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// How many wait, and how many are dead.
+pub(crate) async fn count(books: &MySqlPool, state: &'static str) -> sqlx::Result<i64> {
+    query_scalar("-- count\nselect count(*) from mails where state = ?")
+        .bind(state)
+        .fetch_one(books)
+        .await
+}
+
+/// Removes dead ones of long ago.
+pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<()> {
+    let past = clock::now() - DEAD_MAILS_KEPT;
+    query("-- sweep\ndelete from mails where state = 'dead' and next_try_at < ? order by next_try_at limit ?")
+        .bind(past.naive_utc())
+        .bind(SWEEP_ROWS_MAX)
+        .execute(books)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,87 @@
+//! One sign-in: counted, hashed, judged, begun. Called by its handler, and by whoever has just proved who he is in another way.
+//!
+//! An account that is not there takes the same statements and the same hash as a wrong password, so that neither words nor time tell them apart.
+
+use doorbuster_core::ids::UserId;
+
+use super::store;
+use super::view::{SessionView, session_view};
+use crate::accounts::email::Email;
+use crate::accounts::keys::RefreshToken;
+use crate::accounts::person::State;
+use crate::accounts::secret::Password;
+use crate::accounts::throttle;
+use crate::accounts::visit::Visit;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::{metrics, revocations, users};
+
+/// # Errors
+/// [`ApiError::WrongCredentials`], [`ApiError::RateLimited`], [`ApiError::Overloaded`].
+pub(crate) async fn sign_in(
+    app: &App,
+    visit: &Visit,
+    email: &Email,
+    password: Password,
+) -> Result<SessionView, ApiError> {
+    let counted = throttle::sign_in(email, visit.address);
+    throttle::admit(&app.books, counted.clone()).await?;
+    let found = users::store::with_password(&app.books, email).await?;
+    let (id, hash) = found.map_or((None, None), |(id, hash)| (Some(id), hash));
+    let fits = (app.people.hasher)
+        .verify(password.clone(), hash.as_deref())
+        .await?;
+    let (Some(id), Some(hash), true) = (id, hash, fits) else {
+        metrics::sign_in("refused");
+        return Err(ApiError::WrongCredentials);
+    };
+    let renewed = if app.people.hasher.is_outdated(&hash) {
+        Some(app.people.hasher.hash(password).await?)
+    } else {
+        None
+    };
+    let session = begin(app, &id, &hash, renewed.as_deref()).await?;
+    throttle::forgive(&app.books, &counted).await?;
+    metrics::sign_in("accepted");
+    Ok(session)
+}
+
+/// Begins a sign-in of the user whose password still has this `hash`: one that was changed meanwhile lets nobody in.
+async fn begin(
+    app: &App,
+    id: &UserId,
+    hash: &str,
+    renewed: Option<&str>,
+) -> Result<SessionView, ApiError> {
+    let mut tx = app.books.begin().await?;
+    let user = match users::store::lock(&mut tx, id).await {
+        Ok(user) if user.state == State::Active => user,
+        Ok(_) | Err(ApiError::UnknownUser) => {
+            metrics::sign_in("refused");
+            return Err(ApiError::WrongCredentials);
+        }
+        Err(error) => return Err(error),
+    };
+    let now = users::store::password_hash(&mut *tx, id).await?;
+    if now.as_deref() != Some(hash) {
+        return Err(ApiError::WrongCredentials);
+    }
+    if let Some(renewed) = renewed {
+        users::store::set_password(&mut tx, id, renewed).await?;
+    }
+    let session = begin_within(app, &mut tx, user).await?;
+    tx.commit().await?;
+    Ok(session)
+}
+
+/// Begins a sign-in of a user whose row the transaction has locked.
+pub(crate) async fn begin_within(
+    app: &App,
+    tx: &mut sqlx::mysql::MySqlConnection,
+    user: users::store::User,
+) -> Result<SessionView, ApiError> {
+    let token = RefreshToken::first();
+    let family = store::begin(tx, &user.id, &token).await?;
+    let generation = revocations::store::generation(&mut *tx, &user.id).await?;
+    Ok(session_view(app, user, generation, &family, &token))
+}

@@ -1,0 +1,73 @@
+//! SQL of sign-ups. Called by `sign_ups`, and by the sweep.
+
+use doorbuster_core::clock;
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::{FromRow, query, query_as};
+
+use super::SignUp;
+use crate::accounts::keys::Hash;
+use crate::limits::{SIGN_UP_LIFE, SWEEP_ROWS_MAX};
+
+/// A sign-up that is confirmed.
+#[derive(FromRow)]
+pub(crate) struct Row {
+    pub(crate) email: String,
+    pub(crate) password_hash: String,
+    pub(crate) name: String,
+    pub(crate) language: String,
+}
+
+pub(crate) async fn insert(
+    tx: &mut MySqlConnection,
+    token: &Hash,
+    sign_up: &SignUp,
+    password_hash: &str,
+) -> sqlx::Result<()> {
+    query(
+        "-- insert\ninsert into sign_ups (token_hash, email, password_hash, name, language, expires_at) values (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&token[..])
+    .bind(sign_up.email.as_str())
+    .bind(password_hash)
+    .bind(&sign_up.name)
+    .bind(sign_up.language.code())
+    .bind((clock::now() + SIGN_UP_LIFE).naive_utc())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// The sign-up with this token, if it has not expired; it is gone with the transaction.
+pub(crate) async fn take(tx: &mut MySqlConnection, token: &Hash) -> sqlx::Result<Option<Row>> {
+    let row = query_as(
+        "-- take\nselect email, password_hash, name, language from sign_ups where token_hash = ? and expires_at > ? for update",
+    )
+    .bind(&token[..])
+    .bind(clock::now().naive_utc())
+    .fetch_optional(&mut *tx)
+    .await?;
+    query("-- take\ndelete from sign_ups where token_hash = ?")
+        .bind(&token[..])
+        .execute(tx)
+        .await?;
+    Ok(row)
+}
+
+/// All of an address: their links are void.
+pub(crate) async fn forget(tx: &mut MySqlConnection, email: &str) -> sqlx::Result<()> {
+    query("-- forget\ndelete from sign_ups where email = ?")
+        .bind(email)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Removes those that have expired.
+pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<()> {
+    query("-- sweep\ndelete from sign_ups where expires_at < ? order by expires_at limit ?")
+        .bind(clock::now().naive_utc())
+        .bind(SWEEP_ROWS_MAX)
+        .execute(books)
+        .await
+        .map(drop)
+}

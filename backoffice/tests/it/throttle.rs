@@ -1,0 +1,127 @@
+//! Guessing is slow, wherever it comes from, and costs nobody else much.
+
+use doorbuster_stage::{Stage, StageOptions};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::people::{Person, place};
+use crate::stage::Desk;
+
+#[tokio::test]
+async fn of_many_guesses_at_once_a_few_are_looked_at_and_the_owner_gets_in_from_elsewhere() {
+    let desk = Desk::shared().await;
+    let (ann, _) = Person::with_account(&desk, "ann").await;
+    let guesser = Person {
+        password: "wrong horse battery".to_owned(),
+        place: place(),
+        ..ann.clone()
+    };
+    let mut guesses = JoinSet::new();
+    for _ in 0..30 {
+        let (guesser, base) = (guesser.clone(), desk.stage.backoffice(0).url());
+        guesses.spawn(async move { guesser.try_sign_in_at(base).await });
+    }
+    let answers = guesses.join_all().await;
+    let looked_at = answers.iter().filter(|answer| answer.status == 401).count();
+    let refused: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 429)
+        .collect();
+    assert!((1..=6).contains(&looked_at), "{looked_at}");
+    assert_eq!(looked_at + refused.len(), 30);
+    for answer in &refused {
+        assert_eq!(answer.code(), "rate_limited");
+        assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+    }
+    let right = Person {
+        password: ann.password.clone(),
+        ..guesser
+    };
+    assert_eq!(
+        right.try_sign_in(&desk).await.refusal(),
+        (429, "rate_limited")
+    );
+    ann.sign_in(&desk).await;
+}
+
+#[tokio::test]
+async fn guesses_from_a_thousand_places_at_one_account_are_bounded_too() {
+    let desk = Desk::shared().await;
+    let (ann, _) = Person::with_account(&desk, "ann").await;
+    // As many as a crowd of guessers may have used up.
+    let account = sha256(&format!("account|{}", ann.email));
+    sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 110, utc_timestamp(3), utc_timestamp(3) + interval 20 second)")
+        .bind(&account).execute(&desk.books).await.unwrap();
+    let elsewhere = Person {
+        place: place(),
+        ..ann
+    };
+    let answer = elsewhere.try_sign_in(&desk).await;
+    assert_eq!(answer.refusal(), (429, "rate_limited"));
+    let wait: u64 = answer.header("retry-after").parse().unwrap();
+    assert!(wait <= 31, "{wait}: strangers keep nobody out for long");
+    sqlx::query("update throttles set blocked_until = utc_timestamp(3) where subject = ?")
+        .bind(&account)
+        .execute(&desk.books)
+        .await
+        .unwrap();
+    elsewhere.sign_in(&desk).await;
+}
+
+fn sha256(text: &str) -> Vec<u8> {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).to_vec()
+}
+
+#[tokio::test]
+async fn one_mailbox_gets_a_few_mails_and_nobody_is_told_that_there_are_no_more() {
+    let desk = Desk::shared().await;
+    let (ann, _) = Person::with_account(&desk, "ann").await;
+    let body = json!({"email": ann.email});
+    for _ in 0..12 {
+        let ask = Person {
+            place: place(),
+            ..ann.clone()
+        };
+        ask.post(&desk, "/v1/password-resets", &body).await.ok(202);
+    }
+    // The sign-up was the first of five.
+    let (tokens,): (i64,) = sqlx::query_as("select count(*) from one_time_tokens where email = ?")
+        .bind(&ann.email)
+        .fetch_one(&desk.books)
+        .await
+        .unwrap();
+    assert!((1..=6).contains(&tokens), "{tokens}");
+}
+
+#[tokio::test]
+async fn a_storm_of_sign_ins_takes_bounded_memory_and_is_answered() {
+    let options = StageOptions::whole(0)
+        .with_mail()
+        .backoffice_env("TRUSTED_PROXIES", "127.0.0.1");
+    let stage = Stage::start(&options).unwrap();
+    let desk = Desk::on(&stage).await;
+    let nobody = Person::new("nobody");
+    assert_eq!(nobody.try_sign_in(&desk).await.status, 401);
+    let before = stage.backoffice(0).resident_bytes();
+    let mut storm = JoinSet::new();
+    for _ in 0..200 {
+        let base = stage.backoffice(0).url().to_owned();
+        storm.spawn(async move { Person::new("storm").try_sign_in_at(&base).await });
+    }
+    let mut most = 0;
+    let (mut refused, mut overloaded) = (0, 0);
+    while let Some(answer) = storm.join_next().await {
+        most = most.max(stage.backoffice(0).resident_bytes());
+        match answer.unwrap().refusal() {
+            (401, "wrong_credentials") => refused += 1,
+            (503, "overloaded" | "unavailable") => overloaded += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(refused + overloaded, 200);
+    assert!(refused >= 50, "{refused}");
+    let grown = most.saturating_sub(before) >> 20;
+    // One hash has 19 MiB, two hundred at once would have 3,800; what is left is two hundred requests under way.
+    assert!(grown < 256, "{grown} MiB");
+}
