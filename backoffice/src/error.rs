@@ -56,6 +56,8 @@ pub(crate) enum ApiError {
     UnknownUser,
     #[error("you have no address of this id")]
     UnknownAddress,
+    #[error("you have no sign-in of this id")]
+    UnknownSession,
     #[error("this path does not know the method; the Allow header lists those it knows")]
     MethodNotAllowed,
     #[error("the body did not arrive in time")]
@@ -163,6 +165,7 @@ impl ApiError {
             Self::NotDrawn => (StatusCode::CONFLICT, "not_drawn"),
             Self::UnknownUser => (StatusCode::NOT_FOUND, "unknown_user"),
             Self::UnknownAddress => (StatusCode::NOT_FOUND, "unknown_address"),
+            Self::UnknownSession => (StatusCode::NOT_FOUND, "unknown_session"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow_body"),
             Self::SaleExists => (StatusCode::CONFLICT, "sale_exists"),

@@ -148,6 +148,21 @@ impl<S: Send + Sync> FromRequestParts<S> for AddressPath {
     }
 }
 
+/// The sign-in that the path names.
+#[derive(Debug)]
+pub(crate) struct SessionPath(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Path::<Uuid>::from_request_parts(parts, state)
+            .await
+            .map(|Path(id)| Self(id))
+            .map_err(|_| ApiError::UnknownSession)
+    }
+}
+
 /// The Idempotency-Key header.
 #[derive(Debug)]
 pub(crate) struct Key(pub IdempotencyKey);

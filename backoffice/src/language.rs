@@ -62,6 +62,7 @@ pub(crate) fn korean_title(code: &str) -> Option<&'static str> {
         "forbidden" => "권한이 없습니다",
         "not_found" => "찾는 것이 없습니다",
         "unknown_user" => "없는 회원입니다",
+        "unknown_session" => "없는 로그인입니다",
         "unknown_address" => "없는 배송지입니다",
         "method_not_allowed" => "지원하지 않는 방식입니다",
         "slow_body" => "요청 전송이 너무 오래 걸렸습니다",

@@ -26,6 +26,7 @@ use crate::{
         users::list, users::read, users::log_out, users::deactivate, users::reactivate, users::role, users::erase,
         sign_ups::create, sign_ups::confirm,
         sessions::create, sessions::refresh, sessions::log_out, sessions::log_out_everywhere,
+        sessions::own::list, sessions::own::end,
         passwords::reset, passwords::complete, passwords::change,
         profile::read, profile::update, profile::erase,
         addresses::list, addresses::create, addresses::replace, addresses::remove,

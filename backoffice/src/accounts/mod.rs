@@ -1,11 +1,12 @@
 //! What all that concerns people is made of. In reading order: their addresses and passwords ([`email`], [`secret`], [`hashing`]), where a request
-//! comes from ([`visit`]), how often it may be tried ([`throttle`]), the keys of tokens ([`keys`]), and the routes ([`routes`]).
+//! comes from ([`visit`], [`agent`]), how often it may be tried ([`throttle`]), the keys of tokens ([`keys`]), and the routes ([`routes`]).
 //! What they do is in `sign_ups`, `sessions`, `passwords`, `profile`, `addresses`, and for staff in `users`.
 
 pub(crate) mod email;
 pub(crate) mod hashing;
 pub(crate) mod secret;
 
+pub(crate) mod agent;
 pub(crate) mod throttle;
 pub(crate) mod visit;
 

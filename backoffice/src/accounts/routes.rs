@@ -31,6 +31,8 @@ pub(crate) fn of_people() -> Vec<Route> {
         Route::patch("/v1/me", Bearer, patch(profile::update)),
         Route::put("/v1/me/password", Bearer, put(passwords::change)),
         Route::post("/v1/me/erase", Bearer, post(profile::erase)),
+        Route::get("/v1/me/sessions", Bearer, get(sessions::own::list)),
+        Route::delete("/v1/me/sessions/{id}", Bearer, delete(sessions::own::end)),
         Route::get("/v1/me/addresses", Bearer, get(addresses::list)),
         Route::post("/v1/me/addresses", Bearer, post(addresses::create)),
         Route::put("/v1/me/addresses/{id}", Bearer, put(addresses::replace)),

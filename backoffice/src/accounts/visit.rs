@@ -1,4 +1,4 @@
-//! What a request of somebody unknown comes with: its id, where it comes from, and which language it wants. For operations without a token.
+//! What a request of somebody unknown comes with: its id, where it comes from, from what kind of program, and which language it wants. For operations without a token.
 
 use std::net::IpAddr;
 
@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use doorbuster_core::address::{FORWARDED, TrustedProxies, X_FORWARDED_FOR};
 use doorbuster_core::ids::UserId;
 
+use super::agent::Agent;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::extract::{Caller, RequestId};
@@ -23,6 +24,7 @@ pub(crate) struct Visit {
     pub(crate) request_id: RequestId,
     pub(crate) address: IpAddr,
     pub(crate) language: Language,
+    pub(crate) agent: Agent,
 }
 
 impl Visit {
@@ -48,6 +50,7 @@ impl FromRequestParts<App> for Visit {
             request_id: request_id.unwrap_or_else(|| RequestId::of(&parts.headers)),
             address: client(&app.people.proxies, *peer, &parts.headers),
             language: Language::preferred(&parts.headers),
+            agent: Agent::of(&parts.headers),
         })
     }
 }

@@ -202,7 +202,7 @@ pub(crate) async fn change(
     }
     let id = user.id.clone();
     let generation = set(&mut tx, &visit, &user, &new_hash).await?;
-    let session = begin_within(&app, &mut tx, user).await?;
+    let session = begin_within(&app, &visit, &mut tx, user).await?;
     tx.commit().await?;
     told(&app, &id, generation).await;
     Ok(Json(session))

@@ -3,6 +3,7 @@
 //! A sign-in is a family of refresh tokens: each is good for one refresh, which yields the next. One that comes a second time was stolen, or its
 //! successor was: the family ends. Access tokens live for minutes; signing out raises the user's generation, by which every engine knows within a second.
 
+pub(crate) mod own;
 pub(crate) mod refresh;
 pub(crate) mod sign_in;
 pub(crate) mod store;

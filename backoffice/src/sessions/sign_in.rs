@@ -40,7 +40,7 @@ pub(crate) async fn sign_in(
     } else {
         None
     };
-    let session = begin(app, &id, &hash, renewed.as_deref()).await?;
+    let session = begin(app, visit, (&id, &hash), renewed.as_deref()).await?;
     throttle::forgive(&app.books, &counted).await?;
     metrics::sign_in("accepted");
     Ok(session)
@@ -49,8 +49,8 @@ pub(crate) async fn sign_in(
 /// Begins a sign-in of the user whose password still has this `hash`: one that was changed meanwhile lets nobody in.
 async fn begin(
     app: &App,
-    id: &UserId,
-    hash: &str,
+    visit: &Visit,
+    (id, hash): (&UserId, &str),
     renewed: Option<&str>,
 ) -> Result<SessionView, ApiError> {
     let mut tx = app.books.begin().await?;
@@ -69,7 +69,7 @@ async fn begin(
     if let Some(renewed) = renewed {
         users::store::set_password(&mut tx, id, renewed).await?;
     }
-    let session = begin_within(app, &mut tx, user).await?;
+    let session = begin_within(app, visit, &mut tx, user).await?;
     tx.commit().await?;
     Ok(session)
 }
@@ -77,11 +77,12 @@ async fn begin(
 /// Begins a sign-in of a user whose row the transaction has locked.
 pub(crate) async fn begin_within(
     app: &App,
+    visit: &Visit,
     tx: &mut sqlx::mysql::MySqlConnection,
     user: users::store::User,
 ) -> Result<SessionView, ApiError> {
     let token = RefreshToken::first();
-    let family = store::begin(tx, &user.id, &token).await?;
+    let family = store::begin(tx, &user.id, &token, visit.agent).await?;
     let generation = revocations::store::generation(&mut *tx, &user.id).await?;
     Ok(session_view(app, user, generation, &family, &token))
 }

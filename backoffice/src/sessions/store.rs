@@ -8,8 +8,11 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::EndReason;
+use crate::accounts::agent::Agent;
 use crate::accounts::keys::{Hash, RefreshToken};
-use crate::limits::{SESSION_LIFE_MAX, SESSIONS_KEPT, SESSIONS_PER_USER_MAX, SWEEP_ROWS_MAX};
+use crate::limits::{
+    SESSION_IDLE_MAX, SESSION_LIFE_MAX, SESSIONS_KEPT, SESSIONS_PER_USER_MAX, SWEEP_ROWS_MAX,
+};
 
 /// A sign-in in the books.
 #[derive(Debug, Clone, FromRow)]
@@ -46,11 +49,56 @@ pub(crate) async fn lock_user(tx: &mut MySqlConnection, user: &UserId) -> sqlx::
     Ok(())
 }
 
+/// A sign-in that goes on, with what it came from.
+#[derive(Debug, FromRow)]
+pub(crate) struct OpenFamily {
+    pub(crate) family_id: Uuid,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) refreshed_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) program: String,
+    pub(crate) platform: String,
+}
+
+/// The user's, the one used last first; [`SESSIONS_PER_USER_MAX`] bounds them.
+pub(crate) async fn open_of(books: &MySqlPool, user: &UserId) -> sqlx::Result<Vec<OpenFamily>> {
+    let now = clock::now();
+    query_as(
+        "-- open_of\nselect f.family_id, f.created_at, f.refreshed_at, f.expires_at,
+            coalesce(a.program, 'other') as program, coalesce(a.platform, 'other') as platform
+        from refresh_families f left join session_agents a on a.family_id = f.family_id
+        where f.user_id = ? and f.ended_at is null and f.expires_at > ? and f.refreshed_at >= ?
+        order by f.refreshed_at desc, f.family_id",
+    )
+    .bind(user.as_str())
+    .bind(now.naive_utc())
+    .bind((now - SESSION_IDLE_MAX).naive_utc())
+    .fetch_all(books)
+    .await
+}
+
+/// Whether this family of the user has ended; `None` where he has none of this id. The user's row is locked.
+pub(crate) async fn has_ended(
+    tx: &mut MySqlConnection,
+    user: &UserId,
+    family: Uuid,
+) -> sqlx::Result<Option<bool>> {
+    let ended_at: Option<Option<DateTime<Utc>>> = query_scalar(
+        "-- has_ended\nselect ended_at from refresh_families where family_id = ? and user_id = ? for update",
+    )
+    .bind(family)
+    .bind(user.as_str())
+    .fetch_optional(tx)
+    .await?;
+    Ok(ended_at.map(|ended_at| ended_at.is_some()))
+}
+
 /// Begins a family with `token`; past the most that one user may have, his oldest ends. The user's row is locked.
 pub(crate) async fn begin(
     tx: &mut MySqlConnection,
     user: &UserId,
     token: &RefreshToken,
+    agent: Agent,
 ) -> sqlx::Result<Family> {
     let now = clock::now();
     let expires_at = now + SESSION_LIFE_MAX;
@@ -67,6 +115,12 @@ pub(crate) async fn begin(
     .bind(expires_at.naive_utc())
     .execute(&mut *tx)
     .await?;
+    query("-- begin\ninsert into session_agents (family_id, program, platform) values (?, ?, ?)")
+        .bind(token.family)
+        .bind(agent.program)
+        .bind(agent.platform)
+        .execute(&mut *tx)
+        .await?;
     let surplus: Vec<Uuid> = query_scalar(
         "-- begin\nselect family_id from refresh_families where user_id = ? and ended_at is null
         order by created_at desc, family_id limit 100 offset ?",

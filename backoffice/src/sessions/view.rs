@@ -26,6 +26,9 @@ pub(crate) struct SessionView {
     /// For one refresh
     #[schema(example = "ZsKPRz1sR3y8m1w2o0N9cQAAAAFt0bq3…")]
     pub refresh_token: String,
+    /// The sign-in's, as in the list of one's own
+    #[schema(format = Uuid)]
+    pub session_id: String,
     /// When the sign-in ends at the latest
     #[schema(format = DateTime)]
     pub session_expires_at: String,
@@ -52,6 +55,7 @@ pub(crate) fn session_view(
         token_type: "Bearer",
         expires_in: ACCESS_TOKEN_LIFE.as_secs(),
         refresh_token: token.text(),
+        session_id: family.family_id.to_string(),
         session_expires_at: clock::rfc3339(clock::to_ms(family.expires_at)),
         user: user.into(),
     }

@@ -20,6 +20,7 @@ mod lines;
 mod mails;
 mod me;
 mod migrate;
+mod own_sessions;
 mod passwords;
 mod publish;
 mod rebuild;
