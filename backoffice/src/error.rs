@@ -58,6 +58,8 @@ pub(crate) enum ApiError {
     UnknownAddress,
     #[error("you have no sign-in of this id")]
     UnknownSession,
+    #[error("there is no mail of this id: it never was, was sent, or was removed")]
+    UnknownMail,
     #[error("this path does not know the method; the Allow header lists those it knows")]
     MethodNotAllowed,
     #[error("the body did not arrive in time")]
@@ -70,6 +72,8 @@ pub(crate) enum ApiError {
     LastAdmin,
     #[error("the account is not active")]
     NotActive,
+    #[error("what the mail tells of is over; it is sent no more")]
+    MailExpired,
     #[error("you have as many addresses as you may; remove one first")]
     TooManyAddresses,
     #[error("it has not been opened yet: POST …/open first")]
@@ -166,12 +170,14 @@ impl ApiError {
             Self::UnknownUser => (StatusCode::NOT_FOUND, "unknown_user"),
             Self::UnknownAddress => (StatusCode::NOT_FOUND, "unknown_address"),
             Self::UnknownSession => (StatusCode::NOT_FOUND, "unknown_session"),
+            Self::UnknownMail => (StatusCode::NOT_FOUND, "unknown_mail"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow_body"),
             Self::SaleExists => (StatusCode::CONFLICT, "sale_exists"),
             Self::CouponExists => (StatusCode::CONFLICT, "coupon_exists"),
             Self::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
             Self::NotActive => (StatusCode::CONFLICT, "not_active"),
+            Self::MailExpired => (StatusCode::CONFLICT, "mail_expired"),
             Self::TooManyAddresses => (StatusCode::CONFLICT, "too_many_addresses"),
             Self::NotOpen => (StatusCode::CONFLICT, "not_open"),
             Self::Closed => (StatusCode::CONFLICT, "closed"),

@@ -163,6 +163,21 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
     }
 }
 
+/// The mail that the path names.
+#[derive(Debug)]
+pub(crate) struct MailPath(pub u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for MailPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Path::<u64>::from_request_parts(parts, state)
+            .await
+            .map(|Path(id)| Self(id))
+            .map_err(|_| ApiError::UnknownMail)
+    }
+}
+
 /// The Idempotency-Key header.
 #[derive(Debug)]
 pub(crate) struct Key(pub IdempotencyKey);

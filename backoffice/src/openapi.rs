@@ -6,6 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
 use crate::accounts::pages;
+use crate::mail::dead;
 use crate::{
     addresses, coupons, dead_letters, draws, health, me, passwords, profile, sales, sessions,
     sign_ups, users,
@@ -24,6 +25,7 @@ use crate::{
         draws::show, draws::entries,
         me::reservations,
         users::list, users::read, users::log_out, users::deactivate, users::reactivate, users::role, users::erase,
+        dead::list, dead::retry,
         sign_ups::create, sign_ups::confirm,
         sessions::create, sessions::refresh, sessions::log_out, sessions::log_out_everywhere,
         sessions::own::list, sessions::own::end,

@@ -4,6 +4,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::pages;
 use crate::auth::Access;
+use crate::mail::dead;
 use crate::route::Route;
 use crate::{addresses, passwords, profile, sessions, sign_ups, users};
 
@@ -63,5 +64,7 @@ pub(crate) fn of_staff() -> Vec<Route> {
         ),
         Route::post("/admin/v1/users/{id}/role", Admin, post(users::role)),
         Route::post("/admin/v1/users/{id}/erase", Admin, post(users::erase)),
+        Route::get("/admin/v1/dead-mails", Staff, get(dead::list)),
+        Route::post("/admin/v1/dead-mails/{id}/retry", Staff, post(dead::retry)),
     ]
 }

@@ -1,8 +1,9 @@
-//! Mails: written with what they tell of in one transaction, sent by [`sender`], worded by [`text`].
+//! Mails: written with what they tell of in one transaction, sent by [`sender`], worded by [`text`]; what cannot be sent is in [`dead`].
 //!
 //! A row has no text. What a mail says follows from its kind, and the token in its link from a nonce and the server's secret, so that a copy
 //! of the database lets nobody in. Nothing that a user wrote is in any mail: it would be a way to write to strangers in our name.
 
+pub(crate) mod dead;
 pub(crate) mod sender;
 pub(crate) mod store;
 pub(crate) mod text;

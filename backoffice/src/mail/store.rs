@@ -92,6 +92,65 @@ pub(crate) async fn bury(
     .map(drop)
 }
 
+/// A mail that was not sent.
+#[derive(FromRow)]
+pub(crate) struct DeadRow {
+    pub(crate) mail_id: u64,
+    pub(crate) kind: String,
+    pub(crate) recipient: String,
+    pub(crate) error: Option<String>,
+    pub(crate) tries: u32,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// At most `rows` dead ones older than `before`, newest first.
+pub(crate) async fn dead(
+    books: &MySqlPool,
+    before: Option<u64>,
+    rows: u32,
+) -> sqlx::Result<Vec<DeadRow>> {
+    query_as(
+        "-- dead\nselect mail_id, kind, recipient, error, tries, created_at, expires_at from mails
+        where state = 'dead' and (? is null or mail_id < ?) order by mail_id desc limit ?",
+    )
+    .bind(before)
+    .bind(before)
+    .bind(rows)
+    .fetch_all(books)
+    .await
+}
+
+/// What one that may be dead says of itself.
+#[derive(FromRow)]
+pub(crate) struct Locked {
+    pub(crate) is_dead: bool,
+    pub(crate) kind: String,
+    pub(crate) error: Option<String>,
+    pub(crate) tries: u32,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// The mail, locked until the transaction ends.
+pub(crate) async fn lock(tx: &mut MySqlConnection, mail: u64) -> sqlx::Result<Option<Locked>> {
+    query_as(
+        "-- lock\nselect state = 'dead' as is_dead, kind, error, tries, expires_at from mails where mail_id = ? for update",
+    )
+    .bind(mail)
+    .fetch_optional(tx)
+    .await
+}
+
+/// It waits again, as if it had just been written.
+pub(crate) async fn revive(tx: &mut MySqlConnection, mail: u64) -> sqlx::Result<()> {
+    query("-- revive\nupdate mails set state = 'waiting', tries = 0, next_try_at = ?, error = null where mail_id = ?")
+        .bind(clock::now().naive_utc())
+        .bind(mail)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
 /// How many wait, and how many are dead.
 pub(crate) async fn count(books: &MySqlPool, state: &'static str) -> sqlx::Result<i64> {
     query_scalar("-- count\nselect count(*) from mails where state = ?")

@@ -14,6 +14,7 @@ mod addresses;
 mod canary;
 mod commands;
 mod coupons;
+mod dead_mails;
 mod draws;
 mod edge;
 mod lines;
