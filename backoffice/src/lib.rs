@@ -36,6 +36,7 @@ mod me;
 mod sales;
 
 mod addresses;
+mod email_changes;
 mod passwords;
 mod profile;
 mod sessions;

@@ -124,6 +124,8 @@ pub const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Life of the link that confirms an address, and of the one that sets a password.
 pub const SIGN_UP_LIFE: Duration = Duration::from_secs(24 * 3600);
 pub const PASSWORD_RESET_LIFE: Duration = Duration::from_secs(3600);
+/// Life of the link that gives an account another address.
+pub const EMAIL_CHANGE_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Characters of a person's name, of a phone number, of a postal code, and of one line of an address.
 pub const NAME_CHARS_MAX: usize = 100;
 pub const PHONE_CHARS_MAX: usize = 32;

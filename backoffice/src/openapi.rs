@@ -8,8 +8,8 @@ use utoipa::openapi::{Components, OpenApi as Document};
 use crate::accounts::pages;
 use crate::mail::dead;
 use crate::{
-    addresses, coupons, dead_letters, draws, health, me, passwords, profile, sales, sessions,
-    sign_ups, users,
+    addresses, coupons, dead_letters, draws, email_changes, health, me, passwords, profile, sales,
+    sessions, sign_ups, users,
 };
 
 #[derive(OpenApi)]
@@ -30,9 +30,10 @@ use crate::{
         sessions::create, sessions::refresh, sessions::log_out, sessions::log_out_everywhere,
         sessions::own::list, sessions::own::end,
         passwords::reset, passwords::complete, passwords::change,
+        email_changes::ask, email_changes::confirm,
         profile::read, profile::update, profile::erase,
         addresses::list, addresses::create, addresses::replace, addresses::remove,
-        pages::confirm_page, pages::confirm, pages::password_page, pages::password,
+        pages::confirm_page, pages::confirm, pages::password_page, pages::password, pages::email_page, pages::email,
         health::livez, health::readyz, health::metrics, json, crate::docs::page
     ),
     tags(

@@ -17,7 +17,7 @@ use crate::error::{ApiError, Problem};
 use crate::extract::StrictQuery;
 use crate::language::Language;
 use crate::limits::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
-use crate::{passwords, sign_ups};
+use crate::{email_changes, passwords, sign_ups};
 
 /// Styles of its own, a form to ourselves, and nothing else.
 const POLICY: &str =
@@ -121,6 +121,57 @@ pub(crate) async fn confirm(
     page(language, confirm_title(language), text, None)
 }
 
+/// The page of the link that gives an account another address; changes nothing
+#[utoipa::path(get, path = "/account/email", tag = "pages", params(LinkQuery), responses((status = 200, content_type = "text/html", body = String)))]
+pub(crate) async fn email_page(
+    visit: Visit,
+    StrictQuery(query): StrictQuery<LinkQuery>,
+) -> Result<Response, ApiError> {
+    let language = visit.language;
+    let form = (!query.token.is_empty()).then(|| Fields {
+        action: "/account/email",
+        token: query.token,
+        password: "",
+        password_chars_min: PASSWORD_CHARS_MIN,
+        password_chars_max: PASSWORD_CHARS_MAX,
+        button: language.pick("확인", "Confirm"),
+    });
+    let text = match form {
+        Some(_) => language.pick(
+            "아래 버튼을 누르면 계정의 이메일 주소가 이 주소로 변경됩니다.",
+            "Press the button to give your account this e-mail address.",
+        ),
+        None => language.pick(
+            "이메일 주소는 로그인한 사람이 비밀번호로 요청하고 새 주소로 받은 메일의 링크를 열면 변경됩니다.",
+            "An account gets another e-mail address when somebody who is signed in asks for it with the password, and opens the link in the mail to the new address.",
+        ),
+    };
+    page(language, email_title(language), text, form)
+}
+
+/// Gives an account another address, as the page's button asks
+#[utoipa::path(post, path = "/account/email", tag = "pages", request_body(content = ConfirmForm, content_type = "application/x-www-form-urlencoded"), responses(
+    (status = 200, content_type = "text/html", description = "Changed, or why not, as a page", body = String),
+    (status = 400, description = "invalid_request", body = Problem),
+    (status = 429, description = "rate_limited, with Retry-After", body = Problem)))]
+pub(crate) async fn email(
+    State(app): State<App>,
+    visit: Visit,
+    form: Result<Form<ConfirmForm>, FormRejection>,
+) -> Result<Response, ApiError> {
+    let Form(form) = form.map_err(refuse_form)?;
+    let language = visit.language;
+    let text = match email_changes::change(&app, &visit, &form.token).await {
+        Ok(()) => language.pick(
+            "이메일 주소가 변경되었습니다. 이제 새 주소로 로그인해 주세요.",
+            "Your e-mail address is changed. Sign in with the new one from now on.",
+        ),
+        Err(ApiError::InvalidLink) => void(language),
+        Err(error) => return Err(error),
+    };
+    page(language, email_title(language), text, None)
+}
+
 /// The page of the link that sets a password; changes nothing
 #[utoipa::path(get, path = "/account/password", tag = "pages", params(LinkQuery), responses((status = 200, content_type = "text/html", body = String)))]
 pub(crate) async fn password_page(
@@ -175,6 +226,10 @@ pub(crate) async fn password(
 
 fn confirm_title(language: Language) -> &'static str {
     language.pick("이메일 주소 확인", "Confirm your e-mail address")
+}
+
+fn email_title(language: Language) -> &'static str {
+    language.pick("이메일 주소 변경", "Change your e-mail address")
 }
 
 fn password_title(language: Language) -> &'static str {

@@ -6,7 +6,7 @@ use super::pages;
 use crate::auth::Access;
 use crate::mail::dead;
 use crate::route::Route;
-use crate::{addresses, passwords, profile, sessions, sign_ups, users};
+use crate::{addresses, email_changes, passwords, profile, sessions, sign_ups, users};
 
 /// What people do about themselves.
 pub(crate) fn of_people() -> Vec<Route> {
@@ -28,9 +28,15 @@ pub(crate) fn of_people() -> Vec<Route> {
             Public,
             post(passwords::complete),
         ),
+        Route::post(
+            "/v1/email-changes/confirm",
+            Public,
+            post(email_changes::confirm),
+        ),
         Route::get("/v1/me", Bearer, get(profile::read)),
         Route::patch("/v1/me", Bearer, patch(profile::update)),
         Route::put("/v1/me/password", Bearer, put(passwords::change)),
+        Route::post("/v1/me/email", Bearer, post(email_changes::ask)),
         Route::post("/v1/me/erase", Bearer, post(profile::erase)),
         Route::get("/v1/me/sessions", Bearer, get(sessions::own::list)),
         Route::delete("/v1/me/sessions/{id}", Bearer, delete(sessions::own::end)),
@@ -40,6 +46,8 @@ pub(crate) fn of_people() -> Vec<Route> {
         Route::delete("/v1/me/addresses/{id}", Bearer, delete(addresses::remove)),
         Route::get("/account/confirm", Public, get(pages::confirm_page)),
         Route::post("/account/confirm", Public, post(pages::confirm)),
+        Route::get("/account/email", Public, get(pages::email_page)),
+        Route::post("/account/email", Public, post(pages::email)),
         Route::get("/account/password", Public, get(pages::password_page)),
         Route::post("/account/password", Public, post(pages::password)),
     ]

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::throttle;
 use crate::app::App;
 use crate::limits::SWEEP_EVERY;
-use crate::{mail, metrics, passwords, sessions, sign_ups};
+use crate::{email_changes, mail, metrics, passwords, sessions, sign_ups};
 
 /// Until `stop`.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
@@ -23,6 +23,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 async fn sweep(app: &App) -> sqlx::Result<()> {
     sign_ups::store::sweep(&app.books).await?;
     passwords::store::sweep(&app.books).await?;
+    email_changes::store::sweep(&app.books).await?;
     sessions::store::sweep(&app.books).await?;
     throttle::sweep(&app.books).await?;
     mail::store::sweep(&app.books).await?;

@@ -41,7 +41,7 @@ pub(crate) struct DeadMailsPage {
 pub(crate) struct DeadMailView {
     #[schema(example = "4711")]
     pub id: String,
-    /// confirm_address, has_account, reset_password, password_changed
+    /// confirm_address, has_account, reset_password, password_changed, change_address, address_in_use, address_changed
     #[schema(example = "confirm_address")]
     pub kind: String,
     #[schema(example = "ann@shop.example")]

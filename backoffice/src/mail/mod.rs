@@ -25,14 +25,23 @@ pub(crate) enum Kind {
     ResetPassword,
     /// The password was changed.
     PasswordChanged,
+    /// A user wants this address for his account: the link confirms it.
+    ChangeAddress,
+    /// A user wants this address for his account, and another's account has it.
+    AddressInUse,
+    /// This was the address of an account, which has another now.
+    AddressChanged,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::ConfirmAddress,
         Self::HasAccount,
         Self::ResetPassword,
         Self::PasswordChanged,
+        Self::ChangeAddress,
+        Self::AddressInUse,
+        Self::AddressChanged,
     ];
 
     pub(crate) fn word(self) -> &'static str {
@@ -41,6 +50,9 @@ impl Kind {
             Self::HasAccount => "has_account",
             Self::ResetPassword => "reset_password",
             Self::PasswordChanged => "password_changed",
+            Self::ChangeAddress => "change_address",
+            Self::AddressInUse => "address_in_use",
+            Self::AddressChanged => "address_changed",
         }
     }
 

@@ -21,59 +21,112 @@ pub(crate) fn reset_link(url: &PublicUrl, token: &Secret) -> String {
     url.with(&format!("/account/password?token={}", token.expose()))
 }
 
+/// The page that gives an account another address with this token.
+pub(crate) fn change_link(url: &PublicUrl, token: &Secret) -> String {
+    url.with(&format!("/account/email?token={}", token.expose()))
+}
+
 /// `token` is that of the mail's link, where its kind has one.
 pub(crate) fn text(kind: Kind, language: Language, url: &PublicUrl, token: &Secret) -> Text {
-    let (subject, before, link, after) = match kind {
-        Kind::ConfirmAddress => (
-            language.pick("이메일 주소를 확인해 주세요", "Please confirm your e-mail address"),
-            language.pick(
-                "이 이메일 주소로 회원 가입을 요청받았습니다. 24시간 안에 아래 링크를 열고 확인해 주세요.",
-                "Somebody, you we hope, signed up with this address. Open this link within 24 hours to confirm it:",
-            ),
-            confirm_link(url, token),
-            language.pick(
-                "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 확인 전에는 계정이 만들어지지 않습니다.",
-                "If it was not you, do nothing: without the confirmation there will be no account.",
-            ),
-        ),
-        Kind::HasAccount => (
-            language.pick("이미 계정이 있습니다", "You have an account already"),
-            language.pick(
-                "이 이메일 주소로 회원 가입을 요청받았지만, 이미 계정이 있습니다. 로그인하시거나, 비밀번호를 잊으셨다면 아래 페이지에서 재설정해 주세요.",
-                "Somebody, you we hope, signed up with this address, which has an account already. Sign in, or ask for a new password here:",
-            ),
-            url.with("/account/password"),
-            language.pick(
-                "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 바뀐 것은 없습니다.",
-                "If it was not you, do nothing: nothing was changed.",
-            ),
-        ),
-        Kind::ResetPassword => (
-            language.pick("비밀번호 재설정", "Set a new password"),
-            language.pick(
-                "비밀번호 재설정을 요청받았습니다. 1시간 안에 아래 링크를 열고 새 비밀번호를 정해 주세요.",
-                "Somebody, you we hope, asked for a new password. Open this link within an hour to choose one:",
-            ),
-            reset_link(url, token),
-            language.pick(
-                "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 비밀번호는 그대로입니다.",
-                "If it was not you, do nothing: your password stays as it is.",
-            ),
-        ),
-        Kind::PasswordChanged => (
-            language.pick("비밀번호가 변경되었습니다", "Your password was changed"),
-            language.pick(
-                "비밀번호가 변경되어 모든 기기에서 로그아웃되었습니다. 직접 변경하지 않으셨다면 바로 아래 페이지에서 재설정해 주세요.",
-                "Your password was changed, and you were signed out everywhere. If it was not you, set a new one here at once:",
-            ),
-            url.with("/account/password"),
-            "",
-        ),
+    let link = match kind {
+        Kind::ConfirmAddress => confirm_link(url, token),
+        Kind::ResetPassword => reset_link(url, token),
+        Kind::ChangeAddress => change_link(url, token),
+        Kind::HasAccount | Kind::PasswordChanged | Kind::AddressInUse => {
+            url.with("/account/password")
+        }
+        Kind::AddressChanged => url.with("/account/email"),
+    };
+    let [subject, before, after] = match language {
+        Language::Korean => korean(kind),
+        Language::English => english(kind),
     };
     let body = format!("{before}\n\n{link}\n\n{after}");
     Text {
         subject,
         body: format!("{}\n", body.trim_end()),
+    }
+}
+
+/// Subject, what stands before the link, and what after it.
+fn korean(kind: Kind) -> [&'static str; 3] {
+    match kind {
+        Kind::ConfirmAddress => [
+            "이메일 주소를 확인해 주세요",
+            "이 이메일 주소로 회원 가입을 요청받았습니다. 24시간 안에 아래 링크를 열고 확인해 주세요.",
+            "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 확인 전에는 계정이 만들어지지 않습니다.",
+        ],
+        Kind::HasAccount => [
+            "이미 계정이 있습니다",
+            "이 이메일 주소로 회원 가입을 요청받았지만, 이미 계정이 있습니다. 로그인하시거나, 비밀번호를 잊으셨다면 아래 페이지에서 재설정해 주세요.",
+            "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 바뀐 것은 없습니다.",
+        ],
+        Kind::ResetPassword => [
+            "비밀번호 재설정",
+            "비밀번호 재설정을 요청받았습니다. 1시간 안에 아래 링크를 열고 새 비밀번호를 정해 주세요.",
+            "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 비밀번호는 그대로입니다.",
+        ],
+        Kind::PasswordChanged => [
+            "비밀번호가 변경되었습니다",
+            "비밀번호가 변경되어 모든 기기에서 로그아웃되었습니다. 직접 변경하지 않으셨다면 바로 아래 페이지에서 재설정해 주세요.",
+            "",
+        ],
+        Kind::ChangeAddress => [
+            "새 이메일 주소를 확인해 주세요",
+            "계정의 이메일 주소를 이 주소로 바꾸는 요청을 받았습니다. 24시간 안에 아래 링크를 열고 확인해 주세요.",
+            "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 바뀌는 것은 없습니다.",
+        ],
+        Kind::AddressInUse => [
+            "이미 계정이 있습니다",
+            "다른 계정의 이메일 주소를 이 주소로 바꾸는 요청을 받았지만, 이미 이 주소로 된 계정이 있습니다. 그 계정의 비밀번호를 잊으셨다면 아래 페이지를 봐 주세요.",
+            "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 바뀐 것은 없습니다.",
+        ],
+        Kind::AddressChanged => [
+            "이메일 주소가 변경되었습니다",
+            "계정의 이메일 주소가 다른 주소로 변경되었습니다. 이제 이 주소로는 로그인하실 수 없습니다. 자세한 안내는 아래 페이지에 있습니다.",
+            "직접 변경하지 않으셨다면 바로 판매자에게 알려 주세요.",
+        ],
+    }
+}
+
+/// The same.
+fn english(kind: Kind) -> [&'static str; 3] {
+    match kind {
+        Kind::ConfirmAddress => [
+            "Please confirm your e-mail address",
+            "Somebody, you we hope, signed up with this address. Open this link within 24 hours to confirm it:",
+            "If it was not you, do nothing: without the confirmation there will be no account.",
+        ],
+        Kind::HasAccount => [
+            "You have an account already",
+            "Somebody, you we hope, signed up with this address, which has an account already. Sign in, or ask for a new password here:",
+            "If it was not you, do nothing: nothing was changed.",
+        ],
+        Kind::ResetPassword => [
+            "Set a new password",
+            "Somebody, you we hope, asked for a new password. Open this link within an hour to choose one:",
+            "If it was not you, do nothing: your password stays as it is.",
+        ],
+        Kind::PasswordChanged => [
+            "Your password was changed",
+            "Your password was changed, and you were signed out everywhere. If it was not you, set a new one here at once:",
+            "",
+        ],
+        Kind::ChangeAddress => [
+            "Please confirm your new e-mail address",
+            "Somebody, you we hope, wants this address for an account of ours. Open this link within 24 hours to confirm it:",
+            "If it was not you, do nothing: nothing will be changed.",
+        ],
+        Kind::AddressInUse => [
+            "You have an account already",
+            "Somebody, you we hope, wants this address for another account, but it has one already. If you forgot the password of that one, look here:",
+            "If it was not you, do nothing: nothing was changed.",
+        ],
+        Kind::AddressChanged => [
+            "Your e-mail address was changed",
+            "Your account has another e-mail address now, and is signed in to with that one. How that comes about:",
+            "If it was not you, tell the shop at once.",
+        ],
     }
 }
 

@@ -29,7 +29,7 @@ use crate::sign_ups::{MAIL_ASKED, MailAsked, may_mail};
 use crate::users::change::subject;
 use crate::users::store::User;
 use crate::validate::Problems;
-use crate::{revocations, users};
+use crate::{email_changes, revocations, users};
 
 /// Whose password is forgotten.
 #[derive(Deserialize, ToSchema)]
@@ -236,6 +236,7 @@ async fn set(
 ) -> Result<u64, ApiError> {
     users::store::set_password(&mut *tx, &user.id, hash).await?;
     store::forget(&mut *tx, &user.id).await?;
+    email_changes::store::forget(&mut *tx, &user.id).await?;
     sessions::store::end_all(&mut *tx, &user.id, EndReason::Password).await?;
     let generation = revocations::store::raise(&mut *tx, &user.id).await?;
     let change = Change {

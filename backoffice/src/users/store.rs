@@ -10,6 +10,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use super::page::{Position, Wanted};
 use crate::accounts::email::Email;
 use crate::accounts::person::{RoleWord, State};
+use crate::email_changes;
 use crate::error::ApiError;
 use crate::language::Language;
 
@@ -216,6 +217,7 @@ pub(crate) async fn set_state(
 /// Takes away all that tells who the user was. What is left is an id.
 pub(crate) async fn erase(tx: &mut MySqlConnection, user: &User) -> sqlx::Result<()> {
     let id = user.id.as_str();
+    email_changes::store::forget(&mut *tx, &user.id).await?;
     for statement in [
         "-- erase\ndelete from credentials where user_id = ?",
         "-- erase\ndelete from one_time_tokens where user_id = ?",

@@ -17,6 +17,7 @@ mod coupons;
 mod dead_mails;
 mod draws;
 mod edge;
+mod email_changes;
 mod lines;
 mod mails;
 mod me;
