@@ -1,6 +1,6 @@
 //! Another address for an account: the password asks, the new mailbox confirms, the old one is told, and nobody learns who has an account.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::Answer;
 use crate::people::{Person, Session, mails_to};
@@ -158,9 +158,9 @@ async fn it_takes_the_password_and_another_address_and_a_new_password_makes_the_
         .send()
         .await
         .ok(204);
-    let left: Option<Value> = sqlx::query_scalar(
-        "select json_array(email) from email_changes where email = ?
-        union all select json_array(recipient) from mails where recipient = ?",
+    let left: Option<String> = sqlx::query_scalar(
+        "select email from email_changes where email = ?
+        union all select recipient from mails where recipient = ?",
     )
     .bind(&new.email)
     .bind(&new.email)

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::{HeaderMap, Method, Request};
+use hyper::body::{Bytes, Incoming};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -113,7 +113,20 @@ impl Call {
             .expect("an answer in time")
     }
 
-    async fn exchange(self) -> Answer {
+    /// The answer's head alone, of one that goes on.
+    pub(crate) async fn head(self) -> Answer {
+        let response = timeout(BOUND, self.begin())
+            .await
+            .expect("an answer in time");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            json: Value::Null,
+            text: String::new(),
+        }
+    }
+
+    async fn begin(self) -> Response<Incoming> {
         let authority = self.base.strip_prefix("http://").unwrap();
         let stream = TcpStream::connect(authority).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -127,10 +140,14 @@ impl Call {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let response = sender
+        sender
             .send_request(request.body(Full::new(Bytes::from(self.body))).unwrap())
             .await
-            .unwrap();
+            .unwrap()
+    }
+
+    async fn exchange(self) -> Answer {
+        let response = self.begin().await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();

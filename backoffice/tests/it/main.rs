@@ -9,6 +9,7 @@ mod http;
 mod people;
 mod stage;
 
+mod access;
 mod accounts;
 mod addresses;
 mod canary;
