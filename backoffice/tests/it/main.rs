@@ -36,6 +36,7 @@ mod roles;
 mod sales;
 mod sessions;
 mod sign_ups;
+mod storm;
 mod switch;
 mod throttle;
 mod users;
