@@ -57,7 +57,10 @@ pub async fn make(request: &Admin) -> Result<Made> {
     let keys = config::account_keys()?;
     let books = app::connect_books(request.database.options()?);
     let hash = match request.password_stdin {
-        true => Some(Hasher::start()?.hash(password_from_stdin(request)?).await?),
+        true => {
+            let (hasher, password) = (Hasher::start()?, password_from_stdin(request)?);
+            Some(hasher.hash(hasher.place()?, password).await?)
+        }
         false => None,
     };
     let mut tx = books.begin().await.context("mysql")?;

@@ -10,7 +10,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use rand::RngCore as _;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::secret::Password;
 use crate::error::ApiError;
@@ -22,11 +22,23 @@ use crate::limits::{
 #[derive(Clone)]
 pub(crate) struct Hasher {
     jobs: SyncSender<Job>,
+    /// Places of those who wait or are at it.
+    room: Arc<Semaphore>,
     /// Of no password: checked where there is no account, so that an answer takes as long as for one that is there.
     decoy: Arc<str>,
 }
 
-enum Job {
+/// A place among those whose passwords are looked at. It is taken before anything else is done for a request: who has none costs nothing, and
+/// what he tried is not held against him.
+pub(crate) type Place = OwnedSemaphorePermit;
+
+struct Job {
+    work: Work,
+    /// Given back when the work is done.
+    _place: Place,
+}
+
+enum Work {
     Hash(Password, oneshot::Sender<Result<String>>),
     Verify(Password, Arc<str>, oneshot::Sender<bool>),
 }
@@ -47,30 +59,34 @@ impl Hasher {
                 .context("a thread for passwords")?;
         }
         let decoy = hash(random_salt().as_slice())?.into();
-        Ok(Self { jobs, decoy })
+        let room = Arc::new(Semaphore::new(PASSWORD_QUEUE_MAX));
+        Ok(Self { jobs, room, decoy })
     }
 
     /// # Errors
     /// [`ApiError::Overloaded`] where too many wait.
-    pub(crate) async fn hash(&self, password: Password) -> Result<String, ApiError> {
+    pub(crate) fn place(&self) -> Result<Place, ApiError> {
+        let permit = Arc::clone(&self.room).try_acquire_owned();
+        permit.map_err(|_| ApiError::Overloaded)
+    }
+
+    pub(crate) async fn hash(&self, place: Place, password: Password) -> Result<String, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Hash(password, reply))?;
+        self.submit(place, Work::Hash(password, reply))?;
         let hashed = answer.await.map_err(|e| ApiError::Internal(e.into()))?;
         hashed.map_err(ApiError::Internal)
     }
 
     /// Whether `password` is the one that `hash` was made of; it never is where there is no hash, and that takes as long.
-    ///
-    /// # Errors
-    /// [`ApiError::Overloaded`] where too many wait.
     pub(crate) async fn verify(
         &self,
+        place: Place,
         password: Password,
         hash: Option<&str>,
     ) -> Result<bool, ApiError> {
         let (reply, answer) = oneshot::channel();
         let against = hash.map_or_else(|| Arc::clone(&self.decoy), Arc::from);
-        self.submit(Job::Verify(password, against, reply))?;
+        self.submit(place, Work::Verify(password, against, reply))?;
         let fits = answer.await.map_err(|e| ApiError::Internal(e.into()))?;
         Ok(fits && hash.is_some())
     }
@@ -81,7 +97,11 @@ impl Hasher {
         parameters(hash) != parameters(&self.decoy)
     }
 
-    fn submit(&self, job: Job) -> Result<(), ApiError> {
+    fn submit(&self, place: Place, work: Work) -> Result<(), ApiError> {
+        let job = Job {
+            work,
+            _place: place,
+        };
         self.jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => ApiError::Overloaded,
             TrySendError::Disconnected(_) => {
@@ -96,20 +116,22 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     let _ = rustix::process::nice(PASSWORD_THREADS_NICE);
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
+        let Ok(Job { work, _place }) = job else {
+            return;
+        };
+        match work {
             // A client that is gone wants no answer, and must not cost the others time.
-            Ok(Job::Hash(_, reply)) if reply.is_closed() => {}
-            Ok(Job::Verify(_, _, reply)) if reply.is_closed() => {}
-            Ok(Job::Hash(password, reply)) => {
+            Work::Hash(_, reply) if reply.is_closed() => {}
+            Work::Verify(_, _, reply) if reply.is_closed() => {}
+            Work::Hash(password, reply) => {
                 let _ = reply.send(hash(password.expose().as_bytes()));
             }
-            Ok(Job::Verify(password, against, reply)) => {
+            Work::Verify(password, against, reply) => {
                 let fits = argon2().and_then(|argon2| {
                     Ok(argon2.verify_password(password.expose().as_bytes(), &*against)?)
                 });
                 let _ = reply.send(fits.is_ok());
             }
-            Err(_) => return,
         }
     }
 }
@@ -142,50 +164,43 @@ mod tests {
         Password::claimed(&mut Problems::default(), "/password", Secret::new(text)).unwrap()
     }
 
+    async fn verify(hasher: &Hasher, text: &str, hash: Option<&str>) -> bool {
+        let place = hasher.place().unwrap();
+        hasher.verify(place, password(text), hash).await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_hash_fits_its_password_alone_and_says_how_it_was_made() {
         let hasher = Hasher::start().unwrap();
-        let hash = hasher.hash(password("hunter22")).await.unwrap();
+        let place = hasher.place().unwrap();
+        let hash = hasher.hash(place, password("hunter22")).await.unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
         );
-        assert!(
-            hasher
-                .verify(password("hunter22"), Some(&hash))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !hasher
-                .verify(password("hunter23"), Some(&hash))
-                .await
-                .unwrap()
-        );
-        assert!(!hasher.verify(password("hunter22"), None).await.unwrap());
+        assert!(verify(&hasher, "hunter22", Some(&hash)).await);
+        assert!(!verify(&hasher, "hunter23", Some(&hash)).await);
+        assert!(!verify(&hasher, "hunter22", None).await);
         assert!(!hasher.is_outdated(&hash));
         assert!(hasher.is_outdated(&hash.replace("t=2", "t=1")));
     }
 
     #[tokio::test]
-    async fn a_storm_is_turned_away_at_once_past_the_queue() {
+    async fn a_storm_is_turned_away_at_once_past_the_room_that_there_is() {
         let hasher = Hasher::start().unwrap();
-        let tries = (0..2 * PASSWORD_QUEUE_MAX).map(|_| {
-            let (reply, answer) = oneshot::channel();
-            hasher
-                .submit(Job::Verify(password("x"), Arc::clone(&hasher.decoy), reply))
-                .map(|()| answer)
-        });
-        let (taken, refused): (Vec<_>, Vec<_>) = tries.partition(Result::is_ok);
-        assert!(refused.len() >= PASSWORD_QUEUE_MAX - 2 * PASSWORD_THREADS - 8);
-        assert!(matches!(refused.first(), Some(Err(ApiError::Overloaded))));
-        // Those whose clients are gone cost nothing.
-        drop(taken);
-        loop {
-            match hasher.verify(password("x"), None).await {
-                Err(ApiError::Overloaded) => tokio::task::yield_now().await,
-                other => break assert!(!other.unwrap()),
-            }
+        let places = (0..PASSWORD_QUEUE_MAX).map(|_| hasher.place().unwrap());
+        let places: Vec<Place> = places.collect();
+        assert!(matches!(hasher.place(), Err(ApiError::Overloaded)));
+        // Those whose clients are gone cost nothing, and their places are given back.
+        for place in places {
+            let (reply, _) = oneshot::channel();
+            let decoy = Arc::clone(&hasher.decoy);
+            let work = Work::Verify(password("x"), decoy, reply);
+            hasher.submit(place, work).unwrap();
         }
+        while hasher.room.available_permits() < PASSWORD_QUEUE_MAX {
+            tokio::task::yield_now().await;
+        }
+        assert!(!verify(&hasher, "x", None).await);
     }
 }

@@ -137,6 +137,7 @@ pub(crate) async fn set_by_link(
     let mut problems = Problems::default();
     let password = Password::chosen(&mut problems, "/password", password, None);
     problems.none()?;
+    let place = app.people.hasher.place()?;
     sessions::admit(app, visit).await?;
     let hash = keys::hash(token);
     // Before the hash, which costs much, and again after it.
@@ -144,7 +145,7 @@ pub(crate) async fn set_by_link(
         return Err(ApiError::InvalidLink);
     }
     let password = password.expect("a field is missing only together with a problem");
-    let password_hash = app.people.hasher.hash(password).await?;
+    let password_hash = app.people.hasher.hash(place, password).await?;
     let mut tx = app.books.begin().await?;
     let owner = store::owner(&mut *tx, &hash).await?;
     let owner = owner.ok_or(ApiError::InvalidLink)?;
@@ -193,7 +194,8 @@ pub(crate) async fn change(
         return Err(ApiError::WrongCredentials);
     };
     let old_hash = check(&app, &visit, &user, current).await?;
-    let new_hash = app.people.hasher.hash(new).await?;
+    let place = app.people.hasher.place()?;
+    let new_hash = app.people.hasher.hash(place, new).await?;
     let mut tx = app.books.begin().await?;
     let user = users::store::lock(&mut tx, &caller.user).await?;
     let now = users::store::password_hash(&mut *tx, &user.id).await?;
@@ -216,11 +218,12 @@ pub(crate) async fn check(
     password: Password,
 ) -> Result<String, ApiError> {
     let email = user.email.as_ref().ok_or(ApiError::WrongCredentials)?;
+    let place = app.people.hasher.place()?;
     let counted = throttle::sign_in(email, visit.address);
     throttle::admit(&app.books, counted.clone()).await?;
     let hash = users::store::password_hash(&app.books, &user.id).await?;
     let fits = (app.people.hasher)
-        .verify(password, hash.as_deref())
+        .verify(place, password, hash.as_deref())
         .await?;
     let hash = hash.filter(|_| fits).ok_or(ApiError::WrongCredentials)?;
     throttle::forgive(&app.books, &counted).await?;

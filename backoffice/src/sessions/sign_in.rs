@@ -24,21 +24,24 @@ pub(crate) async fn sign_in(
     email: &Email,
     password: Password,
 ) -> Result<SessionView, ApiError> {
+    let place = app.people.hasher.place()?;
     let counted = throttle::sign_in(email, visit.address);
     throttle::admit(&app.books, counted.clone()).await?;
     let found = users::store::with_password(&app.books, email).await?;
     let (id, hash) = found.map_or((None, None), |(id, hash)| (Some(id), hash));
     let fits = (app.people.hasher)
-        .verify(password.clone(), hash.as_deref())
+        .verify(place, password.clone(), hash.as_deref())
         .await?;
     let (Some(id), Some(hash), true) = (id, hash, fits) else {
         metrics::sign_in("refused");
         return Err(ApiError::WrongCredentials);
     };
-    let renewed = if app.people.hasher.is_outdated(&hash) {
-        Some(app.people.hasher.hash(password).await?)
-    } else {
-        None
+    // Where there is no room for it now, the next sign-in renews it.
+    let renewed = match app.people.hasher.place() {
+        Ok(place) if app.people.hasher.is_outdated(&hash) => {
+            Some(app.people.hasher.hash(place, password).await?)
+        }
+        _ => None,
     };
     let session = begin(app, visit, (&id, &hash), renewed.as_deref()).await?;
     throttle::forgive(&app.books, &counted).await?;

@@ -100,8 +100,13 @@ pub(crate) async fn create(
     StrictJson(body): StrictJson<SignUpBody>,
 ) -> Result<Response, ApiError> {
     let sign_up = body.validate(visit.language)?;
+    let place = app.people.hasher.place()?;
     sessions::admit(&app, &visit).await?;
-    let hash = app.people.hasher.hash(sign_up.password.clone()).await?;
+    let hash = app
+        .people
+        .hasher
+        .hash(place, sign_up.password.clone())
+        .await?;
     if may_mail(&app, &sign_up.email).await? {
         keep(&app, &sign_up, &hash).await?;
         app.people.mail_written.notify_one();

@@ -12,7 +12,7 @@ use doorbuster_stage::{Stage, StageOptions};
 use serde_json::json;
 use tokio::runtime;
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use crate::http::Call;
 use crate::people::{Person, place};
@@ -69,7 +69,7 @@ impl Shop {
     }
 }
 
-/// 200 who try to sign in over and over, each from a place of his own, until dropped; `hashed` counts whose password was looked at.
+/// 200 who try to sign in over and over, each from a place of his own, until dropped, and wait only as long as they are told to; `hashed` counts whose password was looked at.
 fn storm(base: &str, hashed: &Arc<AtomicU32>) -> JoinSet<()> {
     let mut storm = JoinSet::new();
     for _ in 0..PARALLEL {
@@ -80,9 +80,11 @@ fn storm(base: &str, hashed: &Arc<AtomicU32>) -> JoinSet<()> {
                     place: place(),
                     ..Person::new("storm")
                 };
-                let status = person.try_sign_in_at(&base).await.status;
-                assert!([401, 503].contains(&status), "{status}");
-                hashed.fetch_add(u32::from(status == 401), Ordering::Relaxed);
+                let answer = person.try_sign_in_at(&base).await;
+                assert!([401, 503].contains(&answer.status), "{answer:?}");
+                hashed.fetch_add(u32::from(answer.status == 401), Ordering::Relaxed);
+                let wait: u64 = answer.header("retry-after").parse().unwrap_or(0);
+                sleep(Duration::from_secs(wait)).await;
             }
         });
     }
