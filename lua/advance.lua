@@ -3,7 +3,8 @@
 
 An engine reports the lowest places at which somebody waits there and has been heard of of late. All reports that are fresh are put
 together in the order of places, and from the first on as many are offered admission as the mode allows, in bounded steps, and never past the end of a report
-that was cut off: behind it there may be others. So nobody is waited for who has gone away, and who comes back is next.
+that was cut off: behind it there may be others. So nobody is waited for who has gone away, and who comes back is next. Nor is anybody passed
+by whose engine has had no time yet to report: a number is offered nothing before it is ripe_ms old.
 An offer counts from when its user has been told: then it is admitted, for place_ms. One that nobody was told of in time is taken back. An admitted place
 that ran out, used or not, is over. A place with a reservation is in served.
 
@@ -14,6 +15,7 @@ KEYS    1 sale  2 stock  3 line  4 offered  5 admitted  6 served  7 over  8 aliv
 ARGV    1 call  2 epoch  3 caller_ms  4 engine  5 moves_id  6 report  7 told  8 seen_given  9 seen_given_invites  10 seen_watermark
         11 seen_watermark_invites  12 seen_early  13 seen_drawn  14 mode  15 per_second  16 factor_milli  17 place_ms  18 is_drawing  19 told_ms
         20 report_ms  21 restore_ms  22 gap  23 admit_max  24 ends_max  25 moves_max  26 moves_ms  27 rate_first  28 rate_min  29 rate_max
+        30 ripe_ms
 RETURNS advanced <call> <now_ms> <state> <opens_ms> <closes_ms> <left> <held> <unspent> <served> {field value}.. {id n moves}.. | unknown_sale <call>
         | unknown_schema <call> <schema> | recovering <call> <why>
 WRITES  line, offered, admitted, served, over, alive, moves
@@ -28,7 +30,7 @@ local seen_watermark_invites, seen_early, seen_drawn = tonumber(ARGV[11]), ARGV[
 local mode, per_second, factor_milli, place_ms, is_drawing = ARGV[14], tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17]), ARGV[18]
 local told_ms, report_ms, restore_ms, gap = tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21]), tonumber(ARGV[22])
 local admit_max, ends_max, moves_max, moves_ms = tonumber(ARGV[23]), tonumber(ARGV[24]), tonumber(ARGV[25]), tonumber(ARGV[26])
-local rate_first, rate_min, rate_max = tonumber(ARGV[27]), tonumber(ARGV[28]), tonumber(ARGV[29])
+local rate_first, rate_min, rate_max, ripe_ms = tonumber(ARGV[27]), tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30])
 -- In the order of places, every invite comes before every other: a place of the general lane is this much and its number.
 local GENERAL, CHUNK, RATE_MS = 4294967296, 500, 500
 -- A report: whether it was cut off, whether the engine is pressed, then the places of each lane, each as what it is more than the one before.
@@ -91,6 +93,13 @@ elseif restoring ~= '' and now >= restored_ms + restore_ms then
 end
 if early == '' and restoring == '' and now >= h.opens_ms then early = string.format('%d', given) end
 
+-- Numbers up to ripe are old enough, those up to ripening will be.
+local ripe, ripe_invites, ripening, ripening_invites = count('ripe'), count('ripe_invites'), count('ripening'), count('ripening_invites')
+local ripening_ms = count('ripening_ms')
+if now - ripening_ms >= ripe_ms then
+  ripe, ripe_invites, ripening, ripening_invites, ripening_ms = ripening, ripening_invites, given, given_invites, now
+end
+
 -- Places move, and every engine is told how: o offered, a admitted, w waits again, x over.
 local moved, told_now, is_told = {}, {}, {}
 local function move(how, place, until_ms) moved[#moved + 1] = how .. place .. ':' .. string.format('%d', until_ms) end
@@ -145,6 +154,8 @@ if is_moving then
   if mode == 'follow_stock' then room = math.min(room, math.max(1, math.floor(left * factor_milli / 1000)) - unspent) end
 end
 
+-- Places of the drawn are not their numbers; all of these are old.
+local ripe_place = drawn ~= '' and math.max(ripe, tonumber(early) or 0) or ripe
 local wanted, wanted_count, horizon = {}, 0, nil
 if is_moving then
   for _, one in ipairs(fresh) do
@@ -171,7 +182,8 @@ while next_at <= wanted_count and is_short == '0' do
   while next_at <= wanted_count and #some < CHUNK do
     local place = wanted[next_at]
     next_at = next_at + 1
-    local is_there = (not horizon or place <= horizon) and place <= GENERAL + given and (is_ordered or place < GENERAL)
+    local is_old = place > GENERAL and place <= GENERAL + ripe_place or place <= ripe_invites
+    local is_there = (not horizon or place <= horizon) and is_old and (is_ordered or place < GENERAL)
     if is_there and place ~= before then
       some[#some + 1] = place
       places[#places + 1] = place > GENERAL and string.format('%d', place - GENERAL) or string.format('i%d', place)
@@ -205,6 +217,7 @@ end
 if #moved > 0 then moves = moves + 1 end
 local head_now = { 'epoch', epoch, 'run_id', h.run_id, 'given', given, 'given_invites', given_invites, 'watermark', watermark,
   'watermark_invites', watermark_invites, 'early', early, 'drawn', drawn, 'gaps', gaps, 'gap_end', gap_end, 'gap_end_invites', gap_end_invites,
+  'ripe', ripe, 'ripe_invites', ripe_invites, 'ripening', ripening, 'ripening_invites', ripening_invites, 'ripening_ms', ripening_ms,
   'restoring', restoring, 'restored_ms', restored_ms, 'moves', moves, 'admitted_total', count('admitted_total') + offered_count,
   'credit', string.format('%.3f', credit), 'credit_ms', now, 'rate', string.format('%.3f', rate), 'rate_ms', rate_ms, 'is_short', is_short,
   'place_ms', place_ms }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use doorbuster_core::limits::{
-    BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, RECEIPT_GRACE, REPORT_LIFE, SCRIPT_TIMEOUT,
+    BACKLOG_EVENTS_MAX, BATCH_REQUESTS_MAX, NUMBER_RIPE, RECEIPT_GRACE, REPORT_LIFE, SCRIPT_TIMEOUT,
 };
 
 // ── One connection, one request ──────────────────────────────────────────────────────────────────────────────────
@@ -328,6 +328,10 @@ const _: () = {
     assert!(
         ADVANCE_EVERY.as_millis() * 2 < REPORT_LIFE.as_millis(),
         "a report that is late is still one"
+    );
+    assert!(
+        ADVANCE_EVERY.as_millis() < NUMBER_RIPE.as_millis(),
+        "a number is reported before it may be passed over"
     );
     assert!(LINE_IDLE.as_millis() > 2 * POLL_AFTER_MAX.as_millis());
     assert!(

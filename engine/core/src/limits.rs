@@ -96,6 +96,8 @@ pub const LINE_PLACES_MAX: u32 = 1 << 24;
 pub const OFFER_LIFE: Duration = Duration::from_secs(10);
 /// An engine's report of who is there counts for so long; it reports twice a second.
 pub const REPORT_LIFE: Duration = Duration::from_secs(3);
+/// A number is passed over by nobody, and offered nothing, before it is so old: by then the engine of its holder has reported it.
+pub const NUMBER_RIPE: Duration = Duration::from_millis(700);
 /// Places that one report names; behind the last of a report that was cut off nobody is admitted.
 pub const REPORT_PLACES_MAX: usize = 1_024;
 /// Places whose users have been told, in one report.

@@ -12,8 +12,8 @@ use crate::hex::{from_hex, to_hex};
 use crate::ids::LiveId;
 use crate::limits::{
     ADMIT_PLACES_MAX, CAPACITY_RATE_FIRST, CAPACITY_RATE_MAX, CAPACITY_RATE_MIN, ENDED_PLACES_MAX,
-    LINE_GAP, LINE_RESTORE, MOVES_LIFE, MOVES_MAX, OFFER_LIFE, REPORT_LIFE, REPORT_PLACES_MAX,
-    TOLD_PLACES_MAX,
+    LINE_GAP, LINE_RESTORE, MOVES_LIFE, MOVES_MAX, NUMBER_RIPE, OFFER_LIFE, REPORT_LIFE,
+    REPORT_PLACES_MAX, TOLD_PLACES_MAX,
 };
 use crate::line::LineConfig;
 use crate::ticket::{Lane, Place};
@@ -54,6 +54,7 @@ pub static SCRIPT: Script = Script::new(
         "rate_first",
         "rate_min",
         "rate_max",
+        "ripe_ms",
     ],
     &["advanced", "unknown_sale", "unknown_schema", "recovering"],
 );
@@ -216,6 +217,7 @@ impl Gate {
         for rate in [CAPACITY_RATE_FIRST, CAPACITY_RATE_MIN, CAPACITY_RATE_MAX] {
             args.push(rate.to_string());
         }
+        args.push(ms(NUMBER_RIPE));
         let mut reply = self.run(&SCRIPT, live, args).await?;
         if let Some(fenced) = reply.fenced()? {
             return Ok(Advanced::Fenced(fenced));

@@ -4,7 +4,8 @@ use doorbuster_core::gate::Fenced;
 use doorbuster_core::gate::advance::{Advance, Advanced, MoveId, Seen, Standing};
 use doorbuster_core::gate::switch::Verb;
 use doorbuster_core::limits::{
-    ADMIT_PLACES_MAX, CAPACITY_RATE_FIRST, CAPACITY_RATE_MIN, LINE_RESTORE, OFFER_LIFE, REPORT_LIFE,
+    ADMIT_PLACES_MAX, CAPACITY_RATE_FIRST, CAPACITY_RATE_MIN, LINE_RESTORE, NUMBER_RIPE,
+    OFFER_LIFE, REPORT_LIFE,
 };
 use doorbuster_core::line::{LineConfig, Mode};
 use doorbuster_core::ticket::Place;
@@ -18,6 +19,7 @@ async fn crowd(line: &InLine, people: u32) -> Vec<Place> {
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
         line.join(&some).await;
     }
+    line.ripen().await;
     (1..=people).map(Place::general).collect()
 }
 
@@ -60,6 +62,22 @@ async fn nobody_is_waited_for_who_is_not_there_and_who_comes_back_is_next() {
     let moved = line.advance(&[all[0], all[4]]).await;
     let expected = [vec![(all[2], Standing::Over)], line.offered(&all[..1])].concat();
     assert_eq!(moved, expected);
+}
+
+#[tokio::test]
+async fn a_number_is_neither_admitted_nor_passed_over_before_its_engine_can_have_reported_it() {
+    let line = InLine::begun(9, follow_stock()).await;
+    line.join(&["u1", "u2"]).await;
+    let (both, ripe_ms) = (general([1, 2]), clock_ms(NUMBER_RIPE));
+    assert_eq!(line.advance(&both[1..]).await, []);
+    line.pass(ripe_ms).await;
+    // From here on the two ripen, and another who comes meanwhile does not.
+    assert_eq!(line.advance(&both[1..]).await, []);
+    line.join(&["u3"]).await;
+    line.pass(ripe_ms - 1).await;
+    assert_eq!(line.advance(&both).await, []);
+    line.pass(1).await;
+    assert_eq!(line.advance(&general([1, 2, 3])).await, line.offered(&both));
 }
 
 #[tokio::test]
@@ -208,6 +226,7 @@ async fn where_the_sale_draws_nobody_but_the_invited_moves_before_it_has() {
     line.advance(&[]).await;
     crowd(&line, 3).await;
     line.joins(&[crate::in_line::invited("vip", "v")]).await;
+    line.ripen().await;
     line.pass(HOUR_MS).await;
     let there = [Place::invite(1), Place::general(1), Place::general(2)];
     let (head, moved) = line.advance_as("a", &there, |_| {}).await;

@@ -73,6 +73,18 @@ impl InLine {
             .await;
     }
 
+    /// All numbers given so far are as old as they would be after a while.
+    pub(crate) async fn ripen(&self) {
+        for lane in ["", "_invites"] {
+            let given = vec![self.scene.key("line"), format!("given{lane}")];
+            let given = self.scene.raw("HGET", given).await.unwrap();
+            let given = given.into_string().unwrap();
+            for old in ["ripe", "ripening"] {
+                self.scene.set("line", format!("{old}{lane}"), &given).await;
+            }
+        }
+    }
+
     /// Opens in an hour of the sale's time.
     pub(crate) async fn opens_later(&self) {
         let opens_ms = self.now_ms() + HOUR_MS;

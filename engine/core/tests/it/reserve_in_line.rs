@@ -34,6 +34,7 @@ fn is_held(outcome: &Reserved) -> bool {
 async fn two_of_three(stock: u32) -> InLine {
     let line = InLine::begun(stock, follow_stock()).await;
     line.join(&["ann", "bob", "cat"]).await;
+    line.ripen().await;
     let all = [1, 2, 3].map(Place::general);
     line.advance(&all[..2]).await;
     line.tell(&all[..1]).await;
