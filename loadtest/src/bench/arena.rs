@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use doorbuster_core::ids::LiveId;
 use doorbuster_stage::{Program, Server, Stage, StageOptions};
 use tokio::task::JoinSet;
@@ -226,6 +226,10 @@ impl Arena {
         let before = value(&fire(yardstick.clone()).await?);
         let measured = measured.await?;
         let after = value(&fire(yardstick).await?);
+        ensure!(
+            before > 0.0 && after > 0.0,
+            "what it is measured beside did nothing: {before} and {after}"
+        );
         Ok((measured, f64::midpoint(before, after)))
     }
 

@@ -1,5 +1,5 @@
-//! `bare`: the yardstick. Reads the body of whatever is sent, and answers with one and the same 201, of the size and with the
-//! headers of ours: what HTTP alone costs. No token, no JSON, no timers, and nothing sold.
+//! `bare`: the yardstick. Reads the body of whatever is sent, and answers a POST with one and the same 201, a GET with one and the same
+//! 200, of the size and with the headers of ours: what HTTP alone costs. No token, no JSON, no timers, and nothing sold.
 
 use bytes::Bytes;
 use doorbuster_core::claims::SecretTooShort;
@@ -11,17 +11,40 @@ use doorbuster_core::record::Line;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
+use serde_json::json;
 
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use super::request;
 use super::way::{Order, Placed};
 
-/// The one answer.
+/// The two answers.
 pub(crate) struct Bare {
+    created: Same,
+    polled: Same,
+}
+
+/// What is the same in each answer.
+struct Same {
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl Same {
+    async fn of(mut reply: Reply) -> Self {
+        reply::name(&mut reply, "0123456789ab-3e8");
+        let (parts, body) = reply.into_parts();
+        let Ok(body) = body.collect().await;
+        Self {
+            headers: parts.headers,
+            body: body.to_bytes(),
+        }
+    }
+
+    fn reply(&self, status: StatusCode) -> Reply {
+        reply::whole(status, self.headers.clone(), self.body.clone())
+    }
 }
 
 /// A sample that could not be made.
@@ -40,21 +63,30 @@ impl Bare {
             number: 1_000,
             deadline_ms: order.deadline_ms,
         };
-        let mut reply = reply::created(&ReceiptKey::derive(secret)?, &order, placed);
-        reply::name(&mut reply, "0123456789ab-3e8");
-        let (parts, body) = reply.into_parts();
-        let Ok(body) = body.collect().await;
+        let created = reply::created(&ReceiptKey::derive(secret)?, &order, placed);
         Ok(Self {
-            headers: parts.headers,
-            body: body.to_bytes(),
+            created: Same::of(created).await,
+            polled: Same::of(reply::ok(&polled())).await,
         })
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        let is_get = request.method() == Method::GET;
         request::read_untimed(request.into_body()).await?;
-        let (headers, body) = (self.headers.clone(), self.body.clone());
-        Ok(reply::whole(StatusCode::CREATED, headers, body))
+        Ok(if is_get {
+            self.polled.reply(StatusCode::OK)
+        } else {
+            self.created.reply(StatusCode::CREATED)
+        })
     }
+}
+
+/// What one far behind in a line of a million is told.
+fn polled() -> serde_json::Value {
+    json!({
+        "lane": "general", "number": 1_000_000, "place": null, "state": "waiting", "position": null, "eta_seconds": null,
+        "odds": null, "estimate": 0, "units_may_come_back": false, "poll_after_ms": 30_000,
+    })
 }
 
 /// As one of a run of the harness, by its lengths.

@@ -54,8 +54,8 @@ struct Live {
 impl Front {
     /// Answers one request, whatever it is.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Reply {
-        if let (House::Bare(bare), &Method::POST) = (&self.house, request.method())
-            && request.uri().path() != "/reset"
+        if let House::Bare(bare) = &self.house
+            && request.uri().path().starts_with("/v1/")
         {
             let answer = bare.answer(request).await;
             return answer.unwrap_or_else(|refusal| reply::refused(&refusal, &self.prefix));

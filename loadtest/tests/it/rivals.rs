@@ -262,4 +262,7 @@ async fn the_front_takes_what_the_engine_takes_and_the_yardstick_takes_all() {
     let length = |body: &Value| body.to_string().len();
     let difference = length(&constant).abs_diff(length(&ours));
     assert!(difference < 12, "digits of its number: {constant} {ours}");
+    let poll = "/v1/sales/drop-1/tickets/current";
+    let (status, constant) = bare.ask("GET", poll).await;
+    assert_eq!((status, &constant["state"]), (200, &"waiting".into()));
 }
