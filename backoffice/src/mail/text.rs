@@ -143,7 +143,10 @@ mod tests {
                 .map(|language| text(kind, language, &url, &token));
             assert_ne!(korean.subject, english.subject);
             for text in [korean, english] {
-                let has_token = matches!(kind, Kind::ConfirmAddress | Kind::ResetPassword);
+                let has_token = matches!(
+                    kind,
+                    Kind::ConfirmAddress | Kind::ResetPassword | Kind::ChangeAddress
+                );
                 assert_eq!(text.body.contains("?token=t0ken"), has_token, "{kind:?}");
                 assert_eq!(
                     text.body.matches("https://shop.example/account/").count(),
