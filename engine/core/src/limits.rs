@@ -65,6 +65,8 @@ pub const REDIS_CONNECTIONS: usize = 4;
 pub const NOTICES_CHANNEL: &str = "doorbuster:restocked";
 /// Channel on which `trim` says how far the books are.
 pub const FLUSHED_CHANNEL: &str = "doorbuster:flushed";
+/// Channel on which back-offices tell each other what of the shop's cache has changed.
+pub const CACHE_CHANNEL: &str = "doorbuster:cache:changed";
 /// Notices of one channel waiting to be taken; more are dropped, and a look at Redis finds what they said.
 pub const NOTICES_MAX: usize = 1_024;
 

@@ -4,6 +4,7 @@
 //! none is repeated here: a timeout means *unknown*, and the caller's own repetition of the same request resolves it.
 
 pub mod backlog;
+pub mod cache;
 pub mod connection;
 pub mod notices;
 pub mod reads;

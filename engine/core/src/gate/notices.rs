@@ -46,7 +46,7 @@ pub async fn listen_to_books(redis_url: &str) -> Result<mpsc::Receiver<Flushed>,
     listen_to(redis_url, FLUSHED_CHANNEL, flushed)
 }
 
-fn listen_to<T: Send + 'static>(
+pub(super) fn listen_to<T: Send + 'static>(
     redis_url: &str,
     channel: &'static str,
     parse: fn(&str) -> Option<T>,
