@@ -16,6 +16,8 @@ use crate::draws::Rankings;
 use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
+use crate::shop::cache::ShopCache;
+use crate::shop::popular::Views;
 
 /// The back-office, while it serves.
 #[derive(Clone)]
@@ -31,6 +33,9 @@ pub(crate) struct App {
     pub(crate) people: Arc<People>,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) metrics: PrometheusHandle,
+    /// Pages read since the last refresh of what is popular.
+    pub(crate) views: Arc<Views>,
+    pub(crate) shop: Arc<ShopCache>,
     /// Requests under way, so that a shutdown can wait for those whose client has gone.
     pub(crate) work: TaskTracker,
     draining: Arc<AtomicBool>,
@@ -58,6 +63,7 @@ impl App {
             hosts,
             metrics,
         } = parts;
+        let shop = Arc::new(ShopCache::new(gate.clone()));
         Self {
             gate,
             books,
@@ -68,6 +74,8 @@ impl App {
             people: Arc::new(people),
             hosts: Arc::new(hosts),
             metrics,
+            views: Arc::default(),
+            shop,
             work: TaskTracker::new(),
             draining: Arc::default(),
         }

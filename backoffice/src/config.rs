@@ -16,13 +16,14 @@ use sqlx::mysql::MySqlConnectOptions;
 
 use crate::accounts::config::{Admin, People};
 use crate::hosts::Hosts;
-use crate::limits::INVITES_MAX;
+use crate::limits::{INVITES_MAX, SEED_PRODUCTS_MAX};
 pub(crate) use crate::secret_config::account_keys;
 pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
 
 const EXAMPLES: &str = "\
 Examples:
   doorbuster-backoffice migrate
+  doorbuster-backoffice seed --products 60
   doorbuster-backoffice token --user ann --role operator --ttl 1h
   doorbuster-backoffice invite --sale drop-1 --count 500
   doorbuster-backoffice admin --email olga@shop.example
@@ -54,6 +55,8 @@ pub struct Cli {
 pub enum Command {
     /// Create the database if it is missing, and bring its tables up to date
     Migrate(Migrate),
+    /// Fill an empty shop with a believable catalog
+    Seed(Seed),
     /// Print an access token
     #[command(after_help = SECRETS)]
     Token(Token),
@@ -76,6 +79,17 @@ pub enum Command {
 pub struct Migrate {
     #[command(flatten)]
     pub database: Database,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct Seed {
+    #[command(flatten)]
+    pub database: Database,
+    /// How many products there are to be
+    #[arg(long, default_value = "60", value_parser = clap::value_parser!(u32).range(..=i64::from(SEED_PRODUCTS_MAX)))]
+    pub products: u32,
     #[command(flatten)]
     pub output: Output,
 }
@@ -124,6 +138,9 @@ pub struct Serve {
     pub max_connections: NonZeroUsize,
     #[command(flatten)]
     pub people: People,
+    /// Seconds between two refreshes of what is popular
+    #[arg(long, env = "STATISTICS_SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub statistics_seconds: u64,
 }
 
 #[derive(Args)]

@@ -52,16 +52,21 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     request.extensions_mut().insert(request_id.clone());
 
     let mut response = error::finish(answer(&app, request, next).await, &request_id, language);
+    dress(&mut response, &request_id);
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    metrics::request(&method, &route, status, took);
+    tracing::debug!(%method, route, status, request_id = request_id.as_str(), duration_ms = took.as_millis(), "answered {method} {route}");
+    response
+}
+
+/// What every answer has.
+pub(crate) fn dress(response: &mut Response, request_id: &RequestId) {
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
     if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
         response.headers_mut().insert(RequestId::HEADER, value);
     }
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    metrics::request(&method, &route, status, took);
-    tracing::debug!(%method, route, status, request_id = request_id.as_str(), duration_ms = took.as_millis(), "answered {method} {route}");
-    response
 }
 
 async fn answer(app: &App, request: Request, next: Next) -> Response {

@@ -9,6 +9,7 @@ use doorbuster_core::gate::{Fenced, GateError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::catalog::error::Refusal;
 use crate::extract::RequestId;
 use crate::language::{Language, korean_title};
 
@@ -93,6 +94,8 @@ pub(crate) enum ApiError {
     UnsupportedMediaType,
     #[error("this Idempotency-Key was used for another request; use a new key")]
     IdempotencyMismatch,
+    #[error(transparent)]
+    Catalog(Refusal),
     /// Redis does not have the sale as the books know it; nothing was changed.
     #[error("the sale's live state is being brought back ({0}); nothing was changed, try again")]
     Recovering(String),
@@ -189,6 +192,7 @@ impl ApiError {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
+            Self::Catalog(refusal) => refusal.answer(),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Recovering(_) => (StatusCode::SERVICE_UNAVAILABLE, "recovering"),
@@ -205,6 +209,7 @@ impl ApiError {
         let detail = self.to_string();
         let errors = match self {
             Self::InvalidFields(errors) => errors,
+            Self::Catalog(refusal) => refusal.errors(),
             _ => Vec::new(),
         };
         let title = status.canonical_reason().unwrap_or("Error");

@@ -78,6 +78,98 @@ pub const RANKINGS_KEPT: usize = 4;
 /// Invites that one call makes.
 pub const INVITES_MAX: u32 = 1_000_000;
 
+/// Categories of the shop: all of them are read, and locked, at once.
+pub const CATEGORIES_MAX: usize = 2_000;
+/// Levels of the tree of categories.
+pub const CATEGORY_DEPTH_MAX: usize = 8;
+/// A category's place among its siblings.
+pub const POSITION_MAX: u32 = 1_000_000;
+/// Characters of a description, or of a notice; their columns have room for as many of any script.
+pub const PROSE_CHARS_MAX: usize = 10_000;
+/// Words to be found by, beside the titles.
+pub const KEYWORDS_MAX: usize = 20;
+/// Characters of one of them.
+pub const KEYWORD_CHARS_MAX: usize = 40;
+/// Options of a product, such as size and colour.
+pub const OPTIONS_MAX: usize = 3;
+/// Values of one of them.
+pub const OPTION_VALUES_MAX: usize = 50;
+/// Images of a product.
+pub const IMAGES_MAX: usize = 20;
+/// Characters of an image's address; its column has room for them.
+pub const URL_CHARS_MAX: usize = 500;
+/// Notices that shoppers are shown at a time.
+pub const NOTICES_SHOWN_MAX: u32 = 50;
+/// Grams that one statement writes or deletes.
+pub const GRAMS_PER_STATEMENT: usize = 500;
+
+/// Characters of a search.
+pub const SEARCH_CHARS_MAX: usize = 100;
+/// Words of a search.
+pub const SEARCH_WORDS_MAX: usize = 8;
+/// Products that are all looked at and sorted for one page, where a search leaves no more: some 5 ms.
+pub const CANDIDATES_MAX: u32 = 3_000;
+/// Products of the rarest word that are still looked at where nothing else fills the page: some 30 ms. Past it, the whole order is.
+pub const COMMON_MAX: u32 = 20_000;
+/// Of the wanted order, how many are looked at first where no word is rare: some 2 ms.
+pub const WINDOW_ROWS: u32 = 1_000;
+/// And then, if they promise to fill the page.
+pub const WINDOW_ROWS_MAX: u32 = 20_000;
+/// Grams of a search that are counted, to begin with the rarest.
+pub const PROBES_MAX: usize = 4;
+
+/// Skus in a cart.
+pub const CART_ITEMS_MAX: u32 = 100;
+/// Units of one of them.
+pub const CART_QUANTITY_MAX: u32 = 999;
+/// Products on a wish list.
+pub const WISHES_MAX: u32 = 500;
+
+/// Days whose reads and sales make a product popular.
+pub const STATISTICS_DAYS: i64 = 7;
+/// Products that have statistics; nobody pages further through what is popular.
+pub const STATISTICS_PRODUCTS_MAX: u32 = 10_000;
+/// Rows of one statement that writes statistics.
+pub const STATISTICS_ROWS: usize = 500;
+/// Products whose reads are counted between two refreshes.
+pub const VIEWED_PRODUCTS_MAX: usize = 100_000;
+
+/// Bytes of answers to shoppers that one back-office keeps: all pages of some ten thousand products.
+pub const CACHE_NEAR_BYTES_MAX: u64 = 64 << 20;
+/// How long it shows one before it looks again, a fifth more or less.
+pub const CACHE_NEAR_LIFE: Duration = Duration::from_secs(15);
+/// How long it believes that there is no such product, no notice, no category.
+pub const CACHE_ABSENT_LIFE: Duration = Duration::from_secs(2);
+/// How long one is in Redis, a fifth more or less.
+pub const CACHE_FAR_LIFE: Duration = Duration::from_secs(30);
+/// Bytes of an answer that goes there.
+pub const CACHE_FAR_BYTES_MAX: usize = 16 * 1024;
+/// How many one back-office puts there in a second: with their lives, some 100 MB of the sales' Redis at the very worst.
+pub const CACHE_FAR_PUTS_MAX: u64 = 200;
+/// For Redis to answer; MySQL is as quick as that.
+pub const CACHE_FAR_TIMEOUT: Duration = Duration::from_millis(100);
+/// For how long it is left alone once it did not.
+pub const CACHE_FAR_PAUSE: Duration = Duration::from_secs(1);
+/// For how long a change is remembered against what is older: longer than anything older lives.
+pub const CACHE_FLOOR_LIFE: Duration = Duration::from_secs(60);
+/// Changes that are remembered; past it, everything that is near is forgotten instead.
+pub const CACHE_FLOORS_MAX: usize = 10_000;
+/// Looks at MySQL for one miss, where changes come while it looks.
+pub const CACHE_LOADS_MAX: usize = 3;
+/// Products that are read ahead at a time.
+pub const CACHE_WARM_PRODUCTS: u32 = 500;
+/// Between two looks at what goes on sale soon.
+pub const CACHE_WARM_EVERY: Duration = Duration::from_secs(10);
+/// How soon that is.
+pub const CACHE_WARM_AHEAD: Duration = Duration::from_secs(60);
+
+/// Products that `seed` adds in one transaction.
+pub const SEED_PRODUCTS_AT_ONCE: usize = 5_000;
+/// Rows of one of its statements, of as many columns as a product has; servers take 65,535 values.
+pub const SEED_ROWS: usize = 500;
+/// Products that it adds at all.
+pub const SEED_PRODUCTS_MAX: u32 = 1_000_000;
+
 /// Rows, or records, that reconcile compares at a time.
 pub const RECONCILE_CHUNK: u32 = 500;
 /// Rows that one run repairs in a sale, all in one transaction under the cursor's lock, which keeps the writer waiting: some
@@ -183,4 +275,29 @@ const _: () = {
     assert!(ACCESS_TOKEN_LIFE.as_secs() <= doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
     assert!(PASSWORD_CHARS_MIN <= PASSWORD_CHARS_MAX);
     assert!(SMTP_TIMEOUT.as_millis() < WORK_TIMEOUT.as_millis());
+    assert!(
+        CACHE_FLOOR_LIFE.as_millis() * 10
+            > (CACHE_NEAR_LIFE.as_millis() + CACHE_FAR_LIFE.as_millis()) * 12,
+        "nothing older than a change outlives the memory of the change"
+    );
+    assert!(
+        CANDIDATES_MAX <= COMMON_MAX
+            && PAGE_ROWS_MAX < WINDOW_ROWS
+            && WINDOW_ROWS < WINDOW_ROWS_MAX,
+        "a search looks at more only where less did not do"
+    );
+    assert!(
+        SEED_ROWS * 10 * 2 < 65_535 && SEED_PRODUCTS_AT_ONCE < 65_535,
+        "placeholders of a statement"
+    );
+    assert!(
+        PROSE_CHARS_MAX * 4 < 65_536,
+        "a description fits its column, in four bytes a character"
+    );
+    assert!(
+        AMOUNT_MAX
+            .checked_mul(CART_QUANTITY_MAX as i64 * CART_ITEMS_MAX as i64)
+            .is_some(),
+        "a cart's total fits 64 bits"
+    );
 };

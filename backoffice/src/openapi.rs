@@ -6,6 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
 use crate::accounts::pages;
+use crate::catalog::openapi::CatalogApi;
 use crate::mail::dead;
 use crate::{
     addresses, coupons, dead_letters, draws, email_changes, health, me, passwords, profile, sales,
@@ -72,7 +73,7 @@ impl utoipa::Modify for BearerTokens {
 
 /// The document.
 pub(crate) fn document() -> Document {
-    Api::openapi()
+    Api::openapi().merge_from(CatalogApi::openapi())
 }
 
 /// This document

@@ -10,7 +10,9 @@ use crate::app::App;
 use crate::auth::{Access, guard};
 use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
-use crate::{accounts, coupons, dead_letters, docs, draws, edge, health, me, openapi, sales};
+use crate::{
+    accounts, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi, sales,
+};
 
 /// One line of the table.
 pub struct Route {
@@ -21,7 +23,12 @@ pub struct Route {
 }
 
 impl Route {
-    fn new(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+    pub(crate) fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: MethodRouter<App>,
+    ) -> Self {
         Self {
             method,
             path,
@@ -54,6 +61,7 @@ impl Route {
 /// The table, in the order in which /docs tells it.
 pub fn table() -> Vec<Route> {
     let mut table = of_sales();
+    table.extend(catalog::routes::table());
     table.extend(accounts::routes::of_staff());
     table.extend(accounts::routes::of_people());
     table.extend(of_operation());

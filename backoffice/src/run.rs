@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::Command;
-use crate::{admin, invite, migrate, rebuild, reconcile, server, token};
+use crate::{admin, invite, migrate, rebuild, reconcile, seed, server, token};
 
 /// Reconcile found differences, or rebuild a loss.
 const DIFFERENCES: u8 = 1;
@@ -25,6 +25,7 @@ pub async fn run(command: &Command) -> Result<ExitCode> {
         Command::Token(request) => print(request.output.json, &token::issue(request)?)?,
         Command::Invite(request) => print(request.output.json, &invite::issue(request)?)?,
         Command::Admin(request) => print(request.output.json, &admin::make(request).await?)?,
+        Command::Seed(request) => print(request.output.json, &seed::seed(request).await?)?,
         Command::Serve(config) => server::serve(config).await?,
         Command::Reconcile(request) => {
             let report = reconcile::reconcile(request).await?;

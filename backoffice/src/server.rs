@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -29,6 +30,7 @@ use crate::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, TASKS_DRAIN_TIMEOUT,
 };
 use crate::mail::sender::Sender;
+use crate::shop::{cache, fast, popular};
 use crate::{metrics, revocations, route};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
@@ -67,6 +69,9 @@ pub async fn serve(config: &Serve) -> Result<()> {
             )
         })?;
     tracing::info!(address = %listener.local_addr()?, "serving the back-office on {}", config.backoffice_listen);
+    let changes = doorbuster_core::gate::cache::listen(config.redis.url()?)
+        .await
+        .map_err(|_| ConfigError::Redis)?;
     let stop = stop_signal()?;
     let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
     tasks.spawn(revocations::run(app.clone(), stop_tasks.clone()));
@@ -74,6 +79,11 @@ pub async fn serve(config: &Serve) -> Result<()> {
     if let Some(sender) = sender {
         tasks.spawn(sender.run(app.clone(), stop_tasks.clone()));
     }
+    let every = Duration::from_secs(config.statistics_seconds);
+    let until_stop = || stop_tasks.clone();
+    tasks.spawn(until_stop().run_until_cancelled_owned(popular::keep(app.clone(), every)));
+    tasks.spawn(until_stop().run_until_cancelled_owned(cache::tend::listen(app.clone(), changes)));
+    tasks.spawn(until_stop().run_until_cancelled_owned(cache::tend::keep_warm(app.clone())));
     accept_until(stop, &listener, &app, config.max_connections.get()).await;
     stop_tasks.cancel();
     tasks.close();
@@ -116,7 +126,8 @@ async fn accept_until(
     app: &App,
     connections_max: usize,
 ) {
-    let router = route::router(app);
+    let router = TowerToHyperService::new(route::router(app));
+    let app_of_connections = Arc::new(app.clone());
     let connections = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(connections_max));
     tokio::pin!(stop);
@@ -125,7 +136,11 @@ async fn accept_until(
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => match Arc::clone(&room).try_acquire_owned() {
-                    Ok(place) => serve_connection(Accepted { stream, from: from.ip(), place }, router.clone(), &connections),
+                    Ok(place) => serve_connection(
+                        Accepted { stream, from: from.ip(), place },
+                        (Arc::clone(&app_of_connections), router.clone()),
+                        &connections,
+                    ),
                     Err(_full) => metrics::turned_away(),
                 },
                 // A client that is gone already, or no descriptors left: both pass, and the loop must not spin meanwhile.
@@ -144,23 +159,35 @@ struct Accepted {
     place: OwnedSemaphorePermit,
 }
 
-fn serve_connection(accepted: Accepted, router: Router, connections: &GracefulShutdown) {
+fn serve_connection(
+    accepted: Accepted,
+    (app, router): (Arc<App>, TowerToHyperService<Router>),
+    connections: &GracefulShutdown,
+) {
     let Accepted {
         stream,
         from,
         place,
     } = accepted;
-    let service = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(from));
-        service.call(request)
-    });
     let _ = stream.set_nodelay(true);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(from));
+        let (app, router) = (Arc::clone(&app), router.clone());
+        let asked = fast::asked(&app, &request);
+        async move {
+            if let Some(asked) = asked
+                && let Some(page) = asked.answer(&app).await
+            {
+                return Ok(page);
+            }
+            router.call(request).await
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), answer);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         // Errors here are clients that went away or spoke no HTTP; there is nobody to answer.

@@ -18,6 +18,7 @@ use crate::audit_log::{self, Change};
 use crate::error::ApiError;
 use crate::extract::Caller;
 use crate::limits::{VOUCH_POLL, VOUCH_WAIT};
+use crate::shop::cache;
 
 /// Everything that Redis is told.
 #[derive(Debug)]
@@ -35,6 +36,9 @@ pub(crate) struct Launch {
 /// [`ApiError::Closed`] where it is over, [`ApiError::Recovering`] where Redis has lost it.
 pub(crate) async fn open(app: &App, caller: &Caller, launch: &Launch) -> Result<(), ApiError> {
     let newly = publish(app, caller, &launch.subject).await?;
+    if let (true, LiveId::Sale(sale)) = (newly, &launch.subject.live) {
+        cache::sale_changed(app, sale).await;
+    }
     let opened = put_into_redis(app, launch).await?;
     if opened && !newly {
         let change = Change {

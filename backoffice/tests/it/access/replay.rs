@@ -71,7 +71,8 @@ fn form(path: &str, body: String) -> Request {
 /// The request of this operation that A would be served; there is one for every operation that serves buyers.
 async fn of_backoffice(world: &World<'_>, key: &str, a: &Buyer) -> Option<Request> {
     let path = key.split_once(' ')?.1;
-    match about_oneself(key, path, a) {
+    let request = about_oneself(key, path, a).or_else(|| in_the_shop(world, key, path, a));
+    match request {
         None => by_proof(world, key, path, a).await,
         Some(request) => {
             // So that there is something to be read.
@@ -116,6 +117,25 @@ fn about_oneself(key: &str, path: &str, a: &Buyer) -> Option<Request> {
         "GET /livez" | "GET /readyz" | "GET /metrics" | "GET /openapi.json" | "GET /docs" => {
             plain(path, (200, 200))
         }
+        _ => return None,
+    })
+}
+
+/// What everybody sees there, and what a buyer keeps of it.
+fn in_the_shop(world: &World<'_>, key: &str, path: &str, a: &Buyer) -> Option<Request> {
+    let of_shop = path.replace("{id}", &world.product);
+    let kept = path.replace("{id}", &a.kept);
+    Some(match key {
+        "GET /v1/products"
+        | "GET /v1/products/{id}"
+        | "GET /v1/categories"
+        | "GET /v1/notices"
+        | "GET /v1/me/cart"
+        | "DELETE /v1/me/cart"
+        | "GET /v1/me/wish-list"
+        | "PUT /v1/me/wish-list/{id}" => plain(&of_shop, (200, 200)),
+        "PUT /v1/me/cart/{id}" => with(&of_shop, json!({"quantity": 1}), (200, 200)),
+        "DELETE /v1/me/cart/{id}" | "DELETE /v1/me/wish-list/{id}" => plain(&kept, (200, 200)),
         _ => return None,
     })
 }

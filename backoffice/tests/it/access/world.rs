@@ -1,4 +1,4 @@
-//! What two buyers who know nothing of each other have: accounts, addresses, sign-ins, reservations.
+//! What two buyers who know nothing of each other have: accounts, addresses, sign-ins, carts, wishes, reservations.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub(super) struct World<'a> {
     pub(super) sale: String,
     pub(super) line: String,
     pub(super) coupon: String,
+    /// In the shop, of one sku of the same name.
+    pub(super) product: String,
+    shelf: (String, String),
     templates: [(Person, String); 2],
 }
 
@@ -28,6 +31,8 @@ pub(super) struct Buyer {
     pub(super) other_id: String,
     pub(super) address: String,
     pub(super) reservation: String,
+    /// In his cart and on his wish list, and nowhere in the shop any more.
+    pub(super) kept: String,
     /// What nobody else may ever read.
     pub(super) marks: Vec<String>,
 }
@@ -57,11 +62,14 @@ impl<'a> World<'a> {
         let body = json!({"token": token});
         let confirmed = other.post(desk, "/v1/sign-ups/confirm", &body).await;
         let other_id = text(&confirmed.ok(201)["id"]);
+        let shelf = desk.shelf().await;
         Self {
             desk,
             sale,
             line,
             coupon,
+            product: desk.product(&shelf, "모두의 것", "Everybody's", 1).await,
+            shelf,
             templates: [
                 Person::with_account(desk, "template").await,
                 (other, other_id),
@@ -94,7 +102,9 @@ impl<'a> World<'a> {
         let address = text(&address.ok(201)["id"]);
         let reservation = self.hold(&session).await;
         let other_id = text(&other_id);
-        let mut marks = vec![user.clone(), person.email.clone(), called, street];
+        let title = format!("Kept by {user}");
+        let kept = self.keep(&session, &title).await;
+        let mut marks = vec![user.clone(), person.email.clone(), called, street, title];
         marks.extend([&address, &reservation, &other_id].map(Clone::clone));
         marks.extend([&session, &other].map(|session| session.access.clone()));
         marks.extend([&session, &other].map(|session| session.refresh.clone()));
@@ -106,8 +116,20 @@ impl<'a> World<'a> {
             other_id,
             address,
             reservation,
+            kept,
             marks,
         }
+    }
+
+    async fn keep(&self, session: &Session, title: &str) -> String {
+        let kept = self.desk.product(&self.shelf, "간직", title, 1).await;
+        for (path, body) in [("cart", json!({"quantity": 1})), ("wish-list", Value::Null)] {
+            let call = self.desk.call("PUT", &format!("/v1/me/{path}/{kept}"));
+            call.token(&session.access).json(&body).send().await.ok(200);
+        }
+        let archive = format!("/admin/v1/products/{kept}/archive");
+        self.desk.post(&archive).await.ok(200);
+        kept
     }
 
     async fn hold(&self, session: &Session) -> String {
@@ -139,8 +161,12 @@ impl<'a> World<'a> {
             union all select concat_ws('|', 'credentials', password_hash, changed_at) from credentials where user_id = ?
             union all select concat_ws('|', 'address', hex(address_id), recipient, phone, line1, line2, is_default) from addresses where user_id = ?
             union all select concat_ws('|', 'session', hex(family_id), generation, hex(token_hash), refreshed_at, ifnull(ended_at, '')) from refresh_families where user_id = ?
-            union all select concat_ws('|', 'revocation', generation, raised_at) from revocations where user_id = ?",
+            union all select concat_ws('|', 'revocation', generation, raised_at) from revocations where user_id = ?
+            union all select concat_ws('|', 'cart', sku, quantity) from cart_items where user_id = ?
+            union all select concat_ws('|', 'wish', product_no) from wishes where user_id = ?",
         )
+        .bind(&buyer.user)
+        .bind(&buyer.user)
         .bind(&buyer.user)
         .bind(&buyer.user)
         .bind(&buyer.user)

@@ -1,0 +1,194 @@
+//! Products as staff keep them: drafts, publishing, edits by version, options and skus.
+
+use serde_json::{Value, json};
+
+use crate::catalog::product;
+use crate::stage::{Desk, name};
+
+#[tokio::test]
+async fn a_product_is_a_draft_until_it_is_published_and_is_gone_when_archived() {
+    let desk = Desk::shared().await;
+    let shelf = desk.shelf().await;
+    let mut draft = product(&shelf, "머그", "", 28_000);
+    let id = draft["id"].as_str().unwrap().to_owned();
+    let (path, page) = (
+        format!("/admin/v1/products/{id}"),
+        format!("/v1/products/{id}"),
+    );
+    let read = async || desk.call("GET", &page).send().await;
+
+    let made = desk.put("/admin/v1/products", &draft).await.ok(201);
+    assert_eq!(
+        (&made["state"], &made["version"], &made["published_at"]),
+        (&json!("draft"), &json!(1), &Value::Null)
+    );
+    assert_eq!(
+        desk.put("/admin/v1/products", &draft).await.refusal(),
+        (409, "product_exists")
+    );
+    assert_eq!(read().await.refusal(), (404, "unknown_product"));
+    let in_korean = desk.call("GET", &page).header("accept-language", "ko-KR");
+    assert_eq!(
+        in_korean.send().await.json["title"],
+        "없는 상품이거나 판매하지 않는 상품입니다"
+    );
+    let refused = desk.post(&format!("{path}/publish")).await;
+    assert_eq!(refused.refusal(), (409, "incomplete"));
+    assert_eq!(refused.json["errors"][0]["pointer"], "/title/en");
+
+    draft["title"]["en"] = json!("Mug");
+    draft["version"] = json!(1);
+    desk.edit(&path, &draft).await.ok(200);
+    let published = desk.post(&format!("{path}/publish")).await.ok(200);
+    assert_eq!(
+        desk.post(&format!("{path}/publish")).await.ok(200),
+        published,
+        "repeatable without effect"
+    );
+    let shown = read().await.ok(200);
+    assert_eq!(shown["title"], json!({"ko": "머그", "en": "Mug"}));
+    assert_eq!(
+        shown["seller"],
+        json!({"id": shelf.0, "name": {"ko": "이름", "en": "Name"}})
+    );
+    assert_eq!(
+        shown["skus"],
+        json!([{"sku": id, "choices": [], "price": {"amount": 28_000, "currency": "KRW"}}])
+    );
+    assert_eq!(shown["sales"], json!([]));
+
+    draft["version"] = published["version"].clone();
+    draft["title"]["en"] = json!("");
+    assert_eq!(
+        desk.edit(&path, &draft).await.refusal(),
+        (409, "incomplete"),
+        "a published one stays whole"
+    );
+    let archived = desk.post(&format!("{path}/archive")).await.ok(200);
+    assert_eq!(archived["state"], "archived");
+    assert_eq!(read().await.refusal(), (404, "unknown_product"));
+    desk.post(&format!("{path}/publish")).await.ok(200);
+    assert_eq!(
+        read().await.ok(200)["published_at"],
+        published["published_at"],
+        "the first time counts"
+    );
+
+    let audit = desk.audit(&format!("product:{id}")).await;
+    let actions = audit
+        .iter()
+        .map(|row| row.1.strip_prefix("product.").unwrap());
+    let expected = ["create", "update", "publish", "archive", "publish"];
+    assert_eq!(actions.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn of_two_edits_of_one_version_one_is_done() {
+    let desk = Desk::shared().await;
+    let shelf = desk.shelf().await;
+    let mut draft = product(&shelf, "의자", "Chair", 1);
+    let path = format!("/admin/v1/products/{}", draft["id"].as_str().unwrap());
+    desk.put("/admin/v1/products", &draft).await.ok(201);
+    draft["version"] = json!(1);
+    let (one, two) = tokio::join!(desk.edit(&path, &draft), desk.edit(&path, &draft));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{one:?} {two:?}");
+}
+
+#[tokio::test]
+async fn options_and_skus_are_replaced_as_a_whole_and_those_of_sales_stay() {
+    let desk = Desk::shared().await;
+    let shelf = desk.shelf().await;
+    let mut draft = product(&shelf, "티셔츠", "Tee", 1);
+    let id = draft["id"].as_str().unwrap().to_owned();
+    let path = format!("/admin/v1/products/{id}");
+    let sku = |size: &str, choice: u8, amount: i64| json!({"sku": format!("{id}-{size}"), "choices": [choice], "price": {"amount": amount, "currency": "KRW"}});
+    draft["options"] = json!([{"name": {"ko": "크기", "en": "Size"}, "values": [{"en": "S"}, {"en": "M"}, {"en": "L"}]}]);
+    draft["skus"] = json!([sku("s", 0, 100), sku("m", 1, 200)]);
+    desk.put("/admin/v1/products", &draft).await.ok(201);
+
+    draft["version"] = json!(1);
+    draft["skus"] = json!([sku("l", 2, 300), sku("m", 1, 250)]);
+    let edited = desk.edit(&path, &draft).await.ok(200);
+    assert_eq!(
+        edited["skus"], draft["skus"],
+        "in the order in which they were written"
+    );
+
+    let other = json!({"id": name("product"), "seller": shelf.0, "category": shelf.1, "title": {"ko": "남"},
+        "skus": [{"sku": format!("{id}-m"), "price": {"amount": 1, "currency": "KRW"}}]});
+    assert_eq!(
+        desk.put("/admin/v1/products", &other).await.refusal(),
+        (409, "sku_taken")
+    );
+
+    let sale = name("sale");
+    let mut body = crate::stage::sale(&sale);
+    body["items"][0]["sku"] = json!(format!("{id}-m"));
+    desk.put("/admin/v1/sales", &body).await.ok(201);
+    draft["version"] = json!(2);
+    draft["skus"] = json!([sku("l", 2, 300)]);
+    assert_eq!(
+        desk.edit(&path, &draft).await.refusal(),
+        (409, "sku_in_use")
+    );
+    assert_eq!(
+        desk.get(&path).await.ok(200),
+        edited,
+        "nothing of a refused edit is kept"
+    );
+
+    desk.post(&format!("{path}/publish")).await.ok(200);
+    desk.post(&format!("/admin/v1/sales/{sale}/open"))
+        .await
+        .ok(200);
+    let shown = desk
+        .call("GET", &format!("/v1/products/{id}"))
+        .send()
+        .await
+        .ok(200);
+    assert_eq!(shown["sales"][0]["id"], json!(sale));
+    assert_eq!(shown["sales"][0]["opens_at"], "2020-01-01T00:00:00.000Z");
+    assert_eq!(
+        shown["sales"][0]["items"],
+        json!([{"sku": format!("{id}-m"), "price": {"amount": 19_900, "currency": "KRW"}, "limit_per_user": 2}])
+    );
+}
+
+#[tokio::test]
+async fn a_product_names_a_seller_and_a_category_that_there_are() {
+    let desk = Desk::shared().await;
+    let (seller, category) = desk.shelf().await;
+    let draft = |seller: &str, category: &str| {
+        product(&(seller.to_owned(), category.to_owned()), "가", "A", 1)
+    };
+    let answer = desk
+        .put("/admin/v1/products", &draft("nobody", &category))
+        .await;
+    assert_eq!(answer.refusal(), (404, "unknown_seller"));
+    let answer = desk
+        .put("/admin/v1/products", &draft(&seller, "nowhere"))
+        .await;
+    assert_eq!(answer.refusal(), (404, "unknown_category"));
+    let list = desk
+        .get("/admin/v1/products?state=draft&limit=100")
+        .await
+        .ok(200);
+    assert!(
+        list["products"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|product| product["state"] == "draft")
+    );
+    for query in ["?state=sold", "?limit=0", "?cursor=a%20b", "?q=x"] {
+        assert_eq!(
+            desk.get(&format!("/admin/v1/products{query}"))
+                .await
+                .refusal(),
+            (400, "invalid_request"),
+            "{query}"
+        );
+    }
+}
