@@ -7,6 +7,7 @@ pub(crate) mod text;
 
 pub(crate) mod categories;
 pub(crate) mod notices;
+pub(crate) mod offers;
 pub(crate) mod products;
 pub(crate) mod sellers;
 

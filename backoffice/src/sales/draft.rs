@@ -1,19 +1,18 @@
 //! A sale as staff write it, and what it must be to be kept. Pure. Called by the `POST /admin/v1/sales` handler.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::ids::{SaleId, SkuId};
-use doorbuster_core::limits::SKUS_PER_SALE_MAX;
 use doorbuster_core::line::LineDraft;
 use doorbuster_core::money::{Currency, Money};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::items::{self, ItemDraft};
 use super::line::LineBody;
+use crate::catalog::offers::Offers;
 use crate::error::ApiError;
-use crate::limits::{AMOUNT_MAX, HOLD_SECONDS_MAX, UNITS_MAX};
+use crate::limits::{AMOUNT_MAX, HOLD_SECONDS_MAX};
 use crate::validate::Problems;
 use crate::window::window;
 
@@ -53,24 +52,6 @@ pub(crate) struct SaleDraft {
     pub line: Option<LineBody>,
 }
 
-/// One sku of a sale.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ItemDraft {
-    /// 1 to 64 characters of A-Z a-z 0-9 _ -
-    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
-    pub sku: String,
-    #[schema(min_length = 1, max_length = 200)]
-    pub title: String,
-    pub price: PriceDraft,
-    #[schema(minimum = 0, maximum = 1_000_000_000)]
-    pub stock: i64,
-    /// Units that one buyer may hold and own at a time; absent or 0: no limit
-    #[schema(minimum = 0, maximum = 1_000_000_000)]
-    #[serde(default)]
-    pub limit_per_user: Option<i64>,
-}
-
 /// Minor units and an ISO 4217 code; one currency for the whole sale.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -107,9 +88,16 @@ pub(crate) struct Item {
 }
 
 impl SaleDraft {
+    /// The skus of which the catalog is asked.
+    pub(crate) fn left_to_the_catalog(&self) -> Vec<SkuId> {
+        items::left_to_the_catalog(&self.items)
+    }
+
+    /// `offers` is what the catalog says of them.
+    ///
     /// # Errors
     /// [`ApiError::InvalidFields`] with every problem there is.
-    pub(crate) fn validate(self) -> Result<Sale, ApiError> {
+    pub(crate) fn validate(self, offers: &Offers) -> Result<Sale, ApiError> {
         let mut problems = Problems::default();
         let id = problems.parsed("/id", SaleId::parse(self.id.as_str()));
         if self.id == RESERVED_ID {
@@ -137,7 +125,7 @@ impl SaleDraft {
             }
             (false, None) => None,
         };
-        let items = validate_items(&mut problems, &self.items);
+        let items = items::validate(&mut problems, &self.items, offers);
         problems.none()?;
         let sale = || {
             let (opens_at, closes_at) = window?;
@@ -155,52 +143,6 @@ impl SaleDraft {
         };
         Ok(sale().expect("a field is missing only together with a problem"))
     }
-}
-
-fn validate_items(problems: &mut Problems, drafts: &[ItemDraft]) -> Vec<Item> {
-    if !(1..=SKUS_PER_SALE_MAX).contains(&drafts.len()) {
-        problems.add(
-            "/items",
-            format_args!("must have 1 to {SKUS_PER_SALE_MAX} items"),
-        );
-        return Vec::new();
-    }
-    let mut skus = HashSet::new();
-    for (i, draft) in drafts.iter().enumerate() {
-        if !skus.insert(draft.sku.as_str()) {
-            problems.add(format!("/items/{i}/sku"), "must not be in the sale twice");
-        }
-        if draft.price.currency != drafts[0].price.currency {
-            problems.add(
-                format!("/items/{i}/price/currency"),
-                "must be the same for all items of a sale",
-            );
-        }
-    }
-    drafts
-        .iter()
-        .enumerate()
-        .filter_map(|(i, draft)| validate_item(problems, &format!("/items/{i}"), draft))
-        .collect()
-}
-
-fn validate_item(problems: &mut Problems, at: &str, draft: &ItemDraft) -> Option<Item> {
-    let sku = problems.parsed(&format!("{at}/sku"), SkuId::parse(draft.sku.as_str()));
-    let title = problems.title(&format!("{at}/title"), &draft.title);
-    let price = validate_price(problems, &format!("{at}/price"), &draft.price);
-    let stock = problems.number(&format!("{at}/stock"), draft.stock, 0..=UNITS_MAX);
-    let limit = problems.number(
-        &format!("{at}/limit_per_user"),
-        draft.limit_per_user.unwrap_or(0),
-        0..=UNITS_MAX,
-    );
-    Some(Item {
-        sku: sku?,
-        title: title?,
-        price: price?,
-        stock: stock?,
-        limit_per_user: limit?,
-    })
 }
 
 /// Also a coupon's fixed discount is money.
@@ -237,7 +179,7 @@ mod tests {
     }
 
     fn pointers(draft: SaleDraft) -> Vec<String> {
-        match draft.validate() {
+        match draft.validate(&Offers::new()) {
             Err(ApiError::InvalidFields(problems)) => {
                 problems.into_iter().map(|p| p.pointer).collect()
             }
@@ -247,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_sale_that_is_right_is_kept_as_written() {
-        let sale = draft(|_| ()).validate().unwrap();
+        let sale = draft(|_| ()).validate(&Offers::new()).unwrap();
         assert_eq!(
             (
                 sale.title.as_str(),
@@ -299,7 +241,9 @@ mod tests {
 
     #[test]
     fn a_waiting_room_has_a_line_and_nothing_else_has() {
-        let line = |change: fn(&mut serde_json::Value)| draft(change).validate().unwrap().line;
+        let line = |change: fn(&mut serde_json::Value)| {
+            draft(change).validate(&Offers::new()).unwrap().line
+        };
         assert_eq!(line(|_| ()), None);
         assert_eq!(
             line(|json| json["waiting_room"] = true.into()),
@@ -321,7 +265,7 @@ mod tests {
         let item = |i: usize| serde_json::json!({"sku": format!("s{i}"), "title": "A", "price": {"amount": 0, "currency": "USD"}, "stock": 0});
         assert!(
             draft(|json| json["items"] = (0..256).map(item).collect())
-                .validate()
+                .validate(&Offers::new())
                 .is_ok()
         );
         assert_eq!(

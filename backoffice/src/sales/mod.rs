@@ -3,6 +3,7 @@
 
 pub(crate) mod adjust;
 pub(crate) mod draft;
+pub(crate) mod items;
 pub(crate) mod launch;
 pub(crate) mod line;
 pub(crate) mod pause_all;
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::audit_log::{self, Change};
+use crate::catalog::offers;
 use crate::error::{ApiError, Problem, created};
 use crate::extract::{Caller, Key, SalePath, StrictJson};
 use crate::live;
@@ -34,7 +36,8 @@ pub(crate) async fn create(
     caller: Caller,
     StrictJson(draft): StrictJson<SaleDraft>,
 ) -> Result<Response, ApiError> {
-    let sale = draft.validate()?;
+    let offers = offers::store::offers(&app.books, &draft.left_to_the_catalog()).await?;
+    let sale = draft.validate(&offers)?;
     let mut tx = app.books.begin().await?;
     store::insert(&mut tx, &sale).await?;
     let subject = LiveId::Sale(sale.id.clone()).tag();

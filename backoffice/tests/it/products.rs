@@ -192,3 +192,65 @@ async fn a_product_names_a_seller_and_a_category_that_there_are() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_sale_takes_from_the_catalog_what_its_draft_leaves_out() {
+    let desk = Desk::shared().await;
+    let shelf = desk.shelf().await;
+    let mut draft = product(&shelf, "달항아리", "Moon jar", 1);
+    let id = draft["id"].as_str().unwrap().to_owned();
+    draft["options"] = json!([{"name": {"ko": "색"}, "values": [{"ko": "흰색"}, {"ko": "먹색"}]}]);
+    draft["skus"] = json!([
+        {"sku": format!("{id}-0"), "choices": [0], "price": {"amount": 28_000, "currency": "KRW"}},
+        {"sku": format!("{id}-1"), "choices": [1], "price": {"amount": 34_000, "currency": "KRW"}}]);
+    desk.put("/admin/v1/products", &draft).await.ok(201);
+    let sale = name("sale");
+    let mut body = crate::stage::sale(&sale);
+    body["items"] = json!([
+        {"sku": format!("{id}-0"), "stock": 5},
+        {"sku": format!("{id}-1"), "stock": 5, "price": {"amount": 30_000, "currency": "KRW"}},
+        {"sku": "tee", "title": "Tee", "price": {"amount": 1, "currency": "KRW"}, "stock": 5}]);
+    let refused = desk.put("/admin/v1/sales", &body).await;
+    assert_eq!(refused.refusal(), (400, "invalid_request"));
+    let pointers: Vec<&Value> = refused.json["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| &error["pointer"])
+        .collect();
+    assert_eq!(
+        pointers,
+        ["/items/0/sku", "/items/1/sku"],
+        "a draft of a product is nothing to sell"
+    );
+
+    desk.post(&format!("/admin/v1/products/{id}/publish"))
+        .await
+        .ok(200);
+    let kept = desk.put("/admin/v1/sales", &body).await.ok(201);
+    let told: Vec<_> = kept["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["title"].clone(), item["price"]["amount"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (json!("달항아리, 흰색"), json!(28_000)),
+            (json!("달항아리, 먹색"), json!(30_000)),
+            (json!("Tee"), json!(1))
+        ]
+    );
+
+    // What a sale says does not change with the product.
+    draft["version"] = json!(2);
+    draft["skus"][0]["price"]["amount"] = json!(99);
+    desk.edit(&format!("/admin/v1/products/{id}"), &draft)
+        .await
+        .ok(200);
+    let path = format!("/admin/v1/sales/{sale}");
+    let shown = desk.get(&path).await.ok(200);
+    assert_eq!(shown["items"], kept["items"]);
+    desk.post(&format!("{path}/open")).await.ok(200);
+}
