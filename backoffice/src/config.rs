@@ -15,6 +15,8 @@ use doorbuster_core::limits::TOKEN_LIFE_MAX;
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::accounts::config::{Admin, People};
+use crate::audit_log::check::Known;
+use crate::audit_log::guard::Account;
 use crate::hosts::Hosts;
 use crate::limits::{INVITES_MAX, SEED_PRODUCTS_MAX};
 pub(crate) use crate::secret_config::account_keys;
@@ -30,14 +32,15 @@ Examples:
   doorbuster-backoffice serve --backoffice-listen 127.0.0.1:8081
   doorbuster-backoffice reconcile --sale drop-1 --json
   doorbuster-backoffice reconcile --sale drop-1 --repair
-  doorbuster-backoffice rebuild --sale drop-1";
+  doorbuster-backoffice rebuild --sale drop-1
+  doorbuster-backoffice audit-check";
 
 const SECRETS: &str = "\
 Secrets, from the environment only:
   TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve, token, invite and admin
   TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
 
-Exit status: 0 done, 1 reconcile found differences (with --repair: that it left) or rebuild found a loss, 2 failed, 64 bad configuration.";
+Exit status: 0 done, 1 reconcile found differences (with --repair: that it left), rebuild a loss or audit-check an altered row, 2 failed, 64 bad configuration.";
 
 /// The back-office of Doorbuster: catalog and control of sales, tokens, migrations, reconciliation.
 #[derive(Parser)]
@@ -71,6 +74,8 @@ pub enum Command {
     Serve(Serve),
     /// Compare Redis with the books and print every difference; repair the books on request
     Reconcile(Reconcile),
+    /// Hold the audit log against its chain of hashes, and name the first row that was altered
+    AuditCheck(AuditCheck),
     /// Put a sale together again in Redis, from the books and what live engines remember, and print what was lost
     Rebuild(Rebuild),
 }
@@ -79,6 +84,9 @@ pub enum Command {
 pub struct Migrate {
     #[command(flatten)]
     pub database: Database,
+    /// An existing MySQL account, user@host, that the programs will use: it is given the rights they need, and none to alter the audit log
+    #[arg(long)]
+    pub grant_to: Option<Account>,
     #[command(flatten)]
     pub output: Output,
 }
@@ -155,6 +163,17 @@ pub struct Reconcile {
     /// Make reservations, lines and claims say what the journal says, and print each change; Redis is never written
     #[arg(long)]
     pub repair: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct AuditCheck {
+    #[command(flatten)]
+    pub database: Database,
+    /// Where the log ended at an earlier check, as that printed it: it must still lead there
+    #[arg(long)]
+    pub known: Option<Known>,
     #[command(flatten)]
     pub output: Output,
 }

@@ -1,7 +1,7 @@
 //! The back-office: where staff write sales down and control them, and where the books are held against Redis.
 //!
 //! A tour. [`config`] reads the command line and the environment, and names what is wrong; [`run`] does one of its jobs:
-//! `migrate`, `seed`, `token`, `invite`, `admin`, `server`, `reconcile`, `rebuild`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
+//! `migrate`, `seed`, `token`, `invite`, `admin`, `server`, `reconcile`, `rebuild`, `audit_log::check`. A request comes in at `server` (connections), passes `edge` (id, deadline, headers) and
 //! `auth` (who may), as the table in [`route`] says, and reaches a handler in `sales`, `coupons`, `catalog`, `shop`, `me` or one of those of people (`accounts` is the tour), which parses with
 //! `extract` and `validate`, and answers through `error`. What sales and coupons share once they are in Redis is in `live`;
 //! `draws` shows how a line was drawn; `dead_letters` are events that MySQL refused, `projection` puts single ones into the books; `audit_log` keeps who changed what. SQL is in the `store` of each; Redis is reached through `doorbuster_core::gate` alone.
@@ -49,7 +49,7 @@ mod users;
 mod mail;
 mod revocations;
 
-mod audit_log;
+pub mod audit_log;
 mod live;
 mod projection;
 mod raw;

@@ -68,6 +68,9 @@ pub const PAGE_ROWS_MAX: u32 = 100;
 /// The same, where the client does not say.
 pub const PAGE_ROWS_DEFAULT: u32 = 20;
 
+/// Rows of the audit log that a check, or `migrate`, takes at a time.
+pub const AUDIT_ROWS: u32 = 500;
+
 /// Entries of a draw in one answer: some 60 bytes each.
 pub const DRAW_ENTRIES_MAX: u32 = 20_000;
 /// The same, where the client does not say.

@@ -9,8 +9,8 @@ use crate::accounts::pages;
 use crate::catalog::openapi::CatalogApi;
 use crate::mail::dead;
 use crate::{
-    addresses, coupons, dead_letters, draws, email_changes, health, me, passwords, profile, sales,
-    sessions, sign_ups, users,
+    addresses, audit_log, coupons, dead_letters, draws, email_changes, health, me, passwords,
+    profile, sales, sessions, sign_ups, users,
 };
 
 #[derive(OpenApi)]
@@ -22,6 +22,7 @@ use crate::{
     paths(
         sales::create, sales::read, sales::open, sales::pause, sales::resume, sales::close, sales::adjust, sales::pause_all,
         coupons::create, coupons::read, coupons::open, coupons::close,
+        audit_log::page::list,
         dead_letters::list, dead_letters::retry, dead_letters::discard,
         draws::show, draws::entries,
         me::reservations,
@@ -40,6 +41,7 @@ use crate::{
     tags(
         (name = "sales", description = "Roles operator and admin"),
         (name = "coupons", description = "Roles operator and admin"),
+        (name = "audit log", description = "Roles operator and admin"),
         (name = "dead letters", description = "Roles operator and admin; discard: admin alone"),
         (name = "draws", description = "No token"),
         (name = "buyers", description = "Any valid token, about its own user"),

@@ -11,7 +11,7 @@ use crate::auth::{Access, guard};
 use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
-    accounts, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi, sales,
+    accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi, sales,
 };
 
 /// One line of the table.
@@ -85,6 +85,7 @@ fn of_sales() -> Vec<Route> {
         read("/admin/v1/coupons/{id}", Staff, get(coupons::read)),
         write("/admin/v1/coupons/{id}/open", Staff, post(coupons::open)),
         write("/admin/v1/coupons/{id}/close", Staff, post(coupons::close)),
+        read("/admin/v1/audit-log", Staff, get(audit_log::page::list)),
         read("/admin/v1/dead-letters", Staff, get(dead_letters::list)),
         write(
             "/admin/v1/dead-letters/{id}/retry",

@@ -7,9 +7,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::Command;
-use crate::{admin, invite, migrate, rebuild, reconcile, seed, server, token};
+use crate::{admin, audit_log, invite, migrate, rebuild, reconcile, seed, server, token};
 
-/// Reconcile found differences, or rebuild a loss.
+/// Reconcile found differences, rebuild a loss, or audit-check a row that is not what it was.
 const DIFFERENCES: u8 = 1;
 /// Rebuild waits for a person.
 const WAITS: u8 = 2;
@@ -19,7 +19,7 @@ const WAITS: u8 = 2;
 pub async fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Migrate(request) => {
-            let migrated = migrate::migrate(request.database.options()?).await?;
+            let migrated = migrate::migrate(request).await?;
             print(request.output.json, &migrated)?;
         }
         Command::Token(request) => print(request.output.json, &token::issue(request)?)?,
@@ -31,6 +31,13 @@ pub async fn run(command: &Command) -> Result<ExitCode> {
             let report = reconcile::reconcile(request).await?;
             print(request.output.json, &report)?;
             if report.differences > 0 {
+                return Ok(ExitCode::from(DIFFERENCES));
+            }
+        }
+        Command::AuditCheck(request) => {
+            let checked = audit_log::check::check(request).await?;
+            print(request.output.json, &checked)?;
+            if checked.broken.is_some() {
                 return Ok(ExitCode::from(DIFFERENCES));
             }
         }

@@ -13,6 +13,8 @@ use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::audit_log::guard;
+use crate::config::Migrate;
 pub(crate) use store::schema;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
@@ -28,6 +30,12 @@ pub struct Migrated {
     pub applied: Vec<Applied>,
     /// The newest one that the database has now.
     pub schema: i64,
+    /// Rows of the audit log that were older than its chain, and are in it now.
+    pub audit_rows_linked: u64,
+    /// Whether triggers refuse to alter the audit log, beside the rights of accounts.
+    pub audit_triggers: bool,
+    /// The account that was given the programs' rights.
+    pub granted_to: Option<String>,
 }
 
 /// One migration.
@@ -46,7 +54,17 @@ impl fmt::Display for Migrated {
             database,
             schema,
             applied,
+            ..
         } = self;
+        if let Some(account) = &self.granted_to {
+            writeln!(f, "{account} may do what the programs do")?;
+        }
+        if !self.audit_triggers {
+            writeln!(
+                f,
+                "this account may not create triggers here, so rights alone keep the audit log as it is"
+            )?;
+        }
         write!(
             f,
             "{database} has schema {schema}; {} migrations applied now",
@@ -65,19 +83,35 @@ pub(crate) fn newest() -> i64 {
 }
 
 /// # Errors
-/// What MySQL says, another run that takes longer than a minute, or a database that a newer version has migrated.
-pub async fn migrate(options: MySqlConnectOptions) -> Result<Migrated> {
+/// What MySQL says, another run that takes longer than a minute, a database that a newer version has migrated, or an account that has
+/// too many rights.
+pub async fn migrate(request: &Migrate) -> Result<Migrated> {
+    let options = request.database.options()?;
     let database = options.get_database().unwrap_or_default().to_owned();
     let mut connection = connect(options, &database).await?;
     store::lock(&mut connection).await?;
-    let applied = apply(&mut connection).await;
+    let done = bring_up(&mut connection, request).await;
     store::unlock(&mut connection).await?;
-    let applied = applied.with_context(|| format!("migrating {database}"))?;
+    let done = done.with_context(|| format!("migrating {database}"))?;
     connection.close().await?;
+    Ok(Migrated { database, ..done })
+}
+
+/// Tables first, then what keeps the audit log as it is.
+async fn bring_up(connection: &mut MySqlConnection, request: &Migrate) -> Result<Migrated> {
+    let applied = apply(connection).await?;
+    let audit_rows_linked = guard::link_older_rows(connection).await?;
+    let audit_triggers = guard::set_triggers(connection).await?;
+    if let Some(account) = &request.grant_to {
+        guard::grant(connection, account).await?;
+    }
     Ok(Migrated {
-        database,
+        database: String::new(),
         applied,
         schema: newest(),
+        audit_rows_linked,
+        audit_triggers,
+        granted_to: request.grant_to.as_ref().map(ToString::to_string),
     })
 }
 

@@ -50,6 +50,7 @@ fn help_shows_examples_first_and_then_every_option_with_its_variable_and_default
         "serve",
         "reconcile",
         "rebuild",
+        "audit-check",
     ] {
         assert!(
             text.contains(&format!("doorbuster-backoffice {command}")),

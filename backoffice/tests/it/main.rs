@@ -14,6 +14,7 @@ mod accounts;
 mod addresses;
 mod baskets;
 mod cache;
+mod audit_log;
 mod canary;
 mod catalog;
 mod commands;

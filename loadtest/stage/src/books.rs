@@ -1,7 +1,8 @@
 //! Recipe of the private MariaDB (or MySQL) that holds the books: durable at every commit, as in production, and with a
-//! root user who needs no password on 127.0.0.1.
+//! root user, and the programs' own, who need no password on 127.0.0.1.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,6 +16,14 @@ use crate::programs::DatabaseProgram;
 use crate::recipe::Recipe;
 use crate::server::Server;
 
+/// The account of engines and back-offices, which `migrate` gives its rights; root is for migrations, tests and faults.
+pub(crate) const PROGRAMS_USER: &str = "doorbuster";
+/// Where the server sees that account come from.
+pub(crate) const PROGRAMS_HOST: &str = "localhost";
+/// Run at every start.
+const ACCOUNTS: &str = "create user if not exists 'doorbuster'@'localhost';\n";
+const ACCOUNTS_FILE: &str = "accounts.sql";
+
 /// Room for what a test or a drill writes: many servers run beside each other.
 const SMALL: [&str; 1] = ["--innodb-buffer-pool-size=256M"];
 /// Room for millions of rows: ids are hashes, so an index of them that does not fit costs a page read and a page write a row. The size
@@ -27,8 +36,15 @@ const LARGE: [&str; 3] = [
 
 pub(crate) fn start(ground: &Ground, program: &DatabaseProgram, large: bool) -> Result<Server> {
     make_data(ground, program).context("the data directory of the database cannot be made")?;
+    fs::write(ground.dir().join(ACCOUNTS_FILE), ACCOUNTS)
+        .context("the database's accounts cannot be written down")?;
     let room: &[&str] = if large { &LARGE } else { &SMALL };
     Server::start_on_free_port(|port| recipe(ground, program, port, room))
+}
+
+/// `DATABASE_URL` of engines and back-offices.
+pub(crate) fn programs_url(port: u16, database: &str) -> String {
+    format!("mysql://{PROGRAMS_USER}@127.0.0.1:{port}/{database}")
 }
 
 fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
@@ -107,6 +123,7 @@ fn server_args(dir: &Path, port: u16) -> Vec<OsString> {
         option("--socket", &dir.join("mariadb.sock")),
         option("--pid-file", &dir.join("mariadb.pid")),
         option("--tmpdir", dir),
+        option("--init-file", &dir.join(ACCOUNTS_FILE)),
     ]);
     args
 }

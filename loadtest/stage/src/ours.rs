@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::books::{PROGRAMS_HOST, PROGRAMS_USER};
 use crate::guardian::Ground;
 use crate::job::{Finished, Job};
 use crate::limits::{JOB_BOUND, PROGRAM_START_BOUND};
@@ -23,6 +24,8 @@ pub(crate) struct Ours {
     dir: PathBuf,
     /// The same for all: inherited variables, the mark, the servers' addresses and the token secret.
     pub(crate) common_env: Vec<(OsString, OsString)>,
+    /// The same for engines and back-offices that serve.
+    serving_env: Vec<(OsString, OsString)>,
     options: StageOptions,
 }
 
@@ -31,6 +34,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) redis_url: &'a str,
     /// `None` on a stage without a database.
     pub(crate) database_url: Option<&'a str>,
+    /// The same for those that serve: their account may not alter the audit log.
+    pub(crate) programs_database_url: Option<&'a str>,
     pub(crate) token_secret: &'a str,
     /// `None` on a stage without an SMTP server.
     pub(crate) smtp_url: Option<&'a str>,
@@ -58,9 +63,14 @@ impl Ours {
         if let Some(url) = around.smtp_url {
             common_env.push(("SMTP_URL".into(), url.into()));
         }
+        let mut serving_env = common_env.clone();
+        if let Some(url) = around.programs_database_url {
+            serving_env.push(("DATABASE_URL".into(), url.into()));
+        }
         Self {
             dir: ground.dir().to_owned(),
             common_env,
+            serving_env,
             options: options.clone(),
         }
     }
@@ -78,7 +88,7 @@ impl Ours {
             .map(|(name, value)| (name.into(), value.into()));
         let extra_env: Vec<(OsString, OsString)> = extra_env.collect();
         Server::start_on_free_port(|port| {
-            let mut env = self.common_env.clone();
+            let mut env = self.serving_env.clone();
             env.push(("ENGINE_LISTEN".into(), listen(port)));
             env.push(("ACK_LEVEL".into(), self.options.ack_level.clone().into()));
             env.extend(env_entries(&self.options.engine_env));
@@ -95,7 +105,8 @@ impl Ours {
     pub(crate) fn start_backoffice(&self, index: usize) -> Result<Server> {
         let program = own_program(BACKOFFICE)?;
         Server::start_on_free_port(|port| {
-            let mut env = self.backoffice_env();
+            let mut env = self.serving_env.clone();
+            env.extend(env_entries(&self.options.backoffice_env));
             env.push(("BACKOFFICE_LISTEN".into(), listen(port)));
             Recipe {
                 name: format!("backoffice-{index}"),
@@ -110,20 +121,22 @@ impl Ours {
         let job = Job {
             program: own_program(BACKOFFICE)?,
             args: args.iter().map(OsString::from).collect(),
-            env: self.backoffice_env(),
+            env: self.command_env(),
             dir: &self.dir,
             bound: JOB_BOUND,
         };
         job.run()
     }
 
-    /// Creates the database if need be, and its tables.
+    /// Creates the database if need be, and its tables, and gives the programs' account its rights.
     pub(crate) fn migrate(&self) -> Result<()> {
-        let finished = self.run_backoffice(&["migrate"])?;
+        let account = format!("{PROGRAMS_USER}@{PROGRAMS_HOST}");
+        let finished = self.run_backoffice(&["migrate", "--grant-to", &account])?;
         finished.success().map(drop).context("migrate failed")
     }
 
-    fn backoffice_env(&self) -> Vec<(OsString, OsString)> {
+    /// Commands are the operator's: they have all rights.
+    fn command_env(&self) -> Vec<(OsString, OsString)> {
         let mut env = self.common_env.clone();
         env.extend(env_entries(&self.options.backoffice_env));
         env

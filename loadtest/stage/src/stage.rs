@@ -65,9 +65,15 @@ impl Stage {
         let database_url = mariadb
             .as_ref()
             .map(|server| database_url(server, DATABASE));
+        // Whoever starts no program here migrates by himself, and gives nobody rights.
+        let programs_url = mariadb
+            .as_ref()
+            .filter(|_| options.engines + options.backoffices > 0)
+            .map(|server| books::programs_url(server.port(), DATABASE));
         let around = Surroundings {
             redis_url: redis.url(),
             database_url: database_url.as_deref(),
+            programs_database_url: programs_url.as_deref(),
             token_secret: &token_secret,
             smtp_url: mail.as_ref().map(Server::url),
         };
