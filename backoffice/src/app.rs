@@ -18,6 +18,7 @@ use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
 use crate::shop::cache::ShopCache;
 use crate::shop::popular::Views;
+use crate::sales::watch::Watches;
 
 /// The back-office, while it serves.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) rankings: Rankings,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) people: Arc<People>,
+    /// Who watches which sale.
+    pub(crate) watches: Arc<Watches>,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) metrics: PrometheusHandle,
     /// Pages read since the last refresh of what is popular.
@@ -72,6 +75,7 @@ impl App {
             rankings: Rankings::default(),
             revocations: Arc::default(),
             people: Arc::new(people),
+            watches: Arc::default(),
             hosts: Arc::new(hosts),
             metrics,
             views: Arc::default(),

@@ -103,6 +103,8 @@ pub(crate) enum ApiError {
     RateLimited { wait_s: u64 },
     #[error("too many people sign in at this moment; nothing was done, try again")]
     Overloaded,
+    #[error("as many as may already watch sales here; try again")]
+    TooManyWatchers,
     #[error("not ready: {0}")]
     NotReady(&'static str),
     /// Redis or MySQL did not answer. Every operation may be repeated.
@@ -196,11 +198,17 @@ impl ApiError {
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Recovering(_) => (StatusCode::SERVICE_UNAVAILABLE, "recovering"),
+            Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::NotReady(_) | Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+
+    /// The stable word.
+    pub(crate) fn code(&self) -> &'static str {
+        self.answer().1
     }
 
     /// The answer without the request's id, for lists that report on several sales at once.

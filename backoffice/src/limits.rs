@@ -47,6 +47,32 @@ pub const VOUCH_POLL: Duration = Duration::from_millis(20);
 pub const PAUSE_ALL_SALES_MAX: u32 = 10_000;
 /// Of these, script calls under way at once.
 pub const PAUSE_ALL_AT_ONCE: usize = 32;
+/// How long before its opening time a scheduled sale is published, where staff does not say: buyers can look, and a waiting room fills.
+pub const PUBLISH_LEAD: Duration = Duration::from_secs(600);
+/// Between two looks of one back-office at what is due.
+pub const SCHEDULE_EVERY: Duration = Duration::from_secs(1);
+/// Scheduled sales that one look takes; the rest waits a second.
+pub const SCHEDULE_AT_ONCE: u32 = 20;
+/// How long a back-office that has taken one is left alone with it: longer than it may work.
+pub const SCHEDULE_LEASE: Duration = Duration::from_secs(40);
+/// The longest pause between two tries.
+pub const SCHEDULE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// An engine that has given no sign of life for so long serves nobody: it gives one a second.
+pub const ENGINE_SILENT: Duration = Duration::from_secs(5);
+/// Holds shorter than this are pointed out to staff.
+pub const HOLD_SECONDS_SHORT: u32 = 30;
+/// Between two looks at a sale that somebody watches, however many do.
+pub const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// Looks kept for those who come, or come back: two minutes, some 1 KB each.
+pub const WATCH_LOOKS_KEPT: usize = 120;
+/// Streams at one back-office, a connection and a task each; staff are few.
+pub const WATCHERS_MAX: usize = 256;
+/// Events that wait for one watcher's connection.
+pub const WATCH_PIECES_MAX: usize = 16;
+/// How long a watcher may leave its connection unread.
+pub const WATCH_SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Life of a stream: its token is looked at anew when its client comes back.
+pub const WATCH_LIFE: Duration = Duration::from_secs(300);
 /// Journal entries read to tell the age of the oldest that MySQL has not got: the cursor's own, and the next.
 pub const LAG_ENTRIES: usize = 2;
 
@@ -272,6 +298,10 @@ const _: () = {
     assert!(
         AMOUNT_MAX.checked_mul(UNITS_MAX as i64).is_some(),
         "a sale's whole turnover fits 64 bits"
+    );
+    assert!(
+        WORK_TIMEOUT.as_millis() < SCHEDULE_LEASE.as_millis(),
+        "whoever has taken a scheduled sale is done with it before another takes it"
     );
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
     assert!(DRAW_ENTRIES_DEFAULT <= DRAW_ENTRIES_MAX && RANKINGS_KEPT > 0);

@@ -74,7 +74,28 @@ fn of_sales() -> Vec<Route> {
     let (read, write) = (Route::get, Route::post);
     vec![
         write("/admin/v1/sales", Staff, post(sales::create)),
+        read("/admin/v1/sales", Staff, get(sales::list::list)),
         read("/admin/v1/sales/{id}", Staff, get(sales::read)),
+        read(
+            "/admin/v1/sales/{id}/problems",
+            Staff,
+            get(sales::problems::list),
+        ),
+        read(
+            "/admin/v1/sales/{id}/events",
+            Staff,
+            get(sales::watch::events),
+        ),
+        write(
+            "/admin/v1/sales/{id}/schedule",
+            Staff,
+            post(sales::schedule),
+        ),
+        write(
+            "/admin/v1/sales/{id}/unschedule",
+            Staff,
+            post(sales::unschedule),
+        ),
         write("/admin/v1/sales/{id}/open", Staff, post(sales::open)),
         write("/admin/v1/sales/{id}/pause", Staff, post(sales::pause)),
         write("/admin/v1/sales/{id}/resume", Staff, post(sales::resume)),

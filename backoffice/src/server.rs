@@ -31,7 +31,7 @@ use crate::limits::{
 };
 use crate::mail::sender::Sender;
 use crate::shop::{cache, fast, popular};
-use crate::{metrics, revocations, route};
+use crate::{metrics, revocations, route, sales};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
 ///
@@ -76,6 +76,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
     let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
     tasks.spawn(revocations::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(sweep::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
     if let Some(sender) = sender {
         tasks.spawn(sender.run(app.clone(), stop_tasks.clone()));
     }

@@ -23,7 +23,8 @@ pub mod metrics;
 pub mod pressure;
 pub mod sale;
 pub mod sweeper;
-pub mod witness;
+pub mod tallies;
+mod witness;
 pub mod writer;
 
 pub mod app;

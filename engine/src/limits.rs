@@ -229,6 +229,10 @@ pub const GAUGES_EVERY_IDLE: Duration = Duration::from_secs(10);
 
 /// Between two looks at which server process Redis is.
 pub const WITNESS_EVERY: Duration = Duration::from_millis(200);
+/// Between two times that what buyers were told is added up in MySQL.
+pub const TALLY_EVERY: Duration = Duration::from_secs(1);
+/// Rows of that in one statement, about; of sales past it the next one tells.
+pub const TALLY_ROWS_MAX: usize = 1_000;
 /// Between two signs of life in MySQL.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// An engine silent for so long is not waited for when a writer vouches.

@@ -14,7 +14,7 @@ use crate::books::{self, Books};
 use crate::config::{AckLevel, Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
 use crate::writer::Writer;
-use crate::{front, metrics, revoked, sweeper, witness};
+use crate::{front, metrics, revoked, sweeper, tallies, witness};
 
 /// Serves until SIGTERM or SIGINT, on a runtime of its own.
 ///
@@ -127,6 +127,8 @@ async fn start_tasks(
     let token = stop.clone();
     tasks.spawn(async move { upkeep(app, &token).await });
     if matches!(config.role, Role::All | Role::Front) {
+        let token = stop.clone();
+        tasks.spawn(async move { tallies::run(app, &token).await });
         let token = stop.clone();
         tasks.spawn(async move {
             token

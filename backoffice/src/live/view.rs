@@ -102,7 +102,7 @@ pub(crate) async fn look(app: &App, subject: &Subject) -> Result<Look, ApiError>
     })
 }
 
-async fn lag(
+pub(crate) async fn lag(
     gate: &Gate,
     subject: &Subject,
     snapshot: &Snapshot,
@@ -123,7 +123,7 @@ async fn lag(
     })
 }
 
-fn live_counts(stock: &Stock) -> Counts {
+pub(crate) fn live_counts(stock: &Stock) -> Counts {
     let [stocked, left, held, sold] =
         [stock.stocked, stock.left, stock.held, stock.sold].map(u64::cast_signed);
     Counts {

@@ -6,9 +6,13 @@ pub(crate) mod draft;
 pub(crate) mod items;
 pub(crate) mod launch;
 pub(crate) mod line;
+pub(crate) mod list;
 pub(crate) mod pause_all;
+pub(crate) mod problems;
+pub(crate) mod schedule;
 pub(crate) mod store;
 pub(crate) mod view;
+pub(crate) mod watch;
 
 use axum::Json;
 use axum::extract::State;
@@ -85,6 +89,38 @@ pub(crate) async fn open(
     launch::pledge(&app, &store::find(&app.books, &id).await?).await?;
     let stored = store::find(&app.books, &id).await?;
     live::publish::open(&app, &caller, &launch::launch(&stored)).await?;
+    show(&app, &id).await.map(Json)
+}
+
+/// Has a draft open by itself: published ahead of its opening time, on sale at that time
+#[utoipa::path(post, path = "/admin/v1/sales/{id}/schedule", tag = "sales", params(("id" = String, Path)), request_body = schedule::ScheduleBody,
+    security(("token" = [])), responses(
+    (status = 200, description = "Scheduled, in the place of an earlier schedule; a sale that is published already stays as it is", body = SaleView),
+    (status = 400, description = "invalid_request", body = Problem),
+    (status = 404, description = "unknown_sale", body = Problem),
+    (status = 409, description = "closed", body = Problem)))]
+pub(crate) async fn schedule(
+    State(app): State<App>,
+    caller: Caller,
+    SalePath(id): SalePath,
+    StrictJson(body): StrictJson<schedule::ScheduleBody>,
+) -> Result<Json<SaleView>, ApiError> {
+    let stored = store::find(&app.books, &id).await?;
+    schedule::set(&app, &caller, &stored, &body).await?;
+    show(&app, &id).await.map(Json)
+}
+
+/// Takes a schedule back; repeatable without effect
+#[utoipa::path(post, path = "/admin/v1/sales/{id}/unschedule", tag = "sales", params(("id" = String, Path)), security(("token" = [])), responses(
+    (status = 200, description = "It opens by hand alone; what has been published stays so", body = SaleView),
+    (status = 404, description = "unknown_sale", body = Problem)))]
+pub(crate) async fn unschedule(
+    State(app): State<App>,
+    caller: Caller,
+    SalePath(id): SalePath,
+) -> Result<Json<SaleView>, ApiError> {
+    let stored = store::find(&app.books, &id).await?;
+    schedule::unset(&app, &caller, &stored).await?;
     show(&app, &id).await.map(Json)
 }
 

@@ -215,6 +215,64 @@ fn item(row: ItemRow) -> Result<Item, ApiError> {
     })
 }
 
+/// A sale as a list shows it.
+#[derive(Debug)]
+pub(crate) struct ListedSale {
+    pub(crate) subject: Subject,
+    pub(crate) title: String,
+    pub(crate) waiting_room: bool,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+#[derive(FromRow)]
+struct ListedRow {
+    sale_id: String,
+    title: String,
+    opens_at: DateTime<Utc>,
+    closes_at: DateTime<Utc>,
+    waiting_room: bool,
+    state: String,
+    created_at: DateTime<Utc>,
+}
+
+/// At most `rows` sales written before `after`, newest first.
+pub(crate) async fn list(
+    books: &MySqlPool,
+    after: Option<(DateTime<Utc>, String)>,
+    rows: u32,
+) -> Result<Vec<ListedSale>, ApiError> {
+    let (created_at, id) = after.map(|(at, id)| (at.naive_utc(), id)).unzip();
+    let rows: Vec<ListedRow> = query_as(
+        "-- list\nselect sale_id, title, opens_at, closes_at, waiting_room, state, created_at from sales
+        where ? is null or created_at < ? or (created_at = ? and sale_id < ?)
+        order by created_at desc, sale_id desc limit ?",
+    )
+    .bind(created_at)
+    .bind(created_at)
+    .bind(created_at)
+    .bind(id)
+    .bind(rows)
+    .fetch_all(books)
+    .await?;
+    let listed = |row: ListedRow| {
+        let id = SaleId::parse(row.sale_id).map_err(|e| ApiError::Internal(e.into()))?;
+        Ok(ListedSale {
+            subject: Subject {
+                live: LiveId::Sale(id),
+                window: Window {
+                    opens_ms: clock::to_ms(row.opens_at),
+                    closes_ms: clock::to_ms(row.closes_at),
+                },
+                published: row.state == "published",
+            },
+            title: row.title,
+            waiting_room: row.waiting_room,
+            created_at: row.created_at,
+        })
+    };
+    rows.into_iter().map(listed).collect()
+}
+
 /// Published sales whose window has not passed.
 pub(crate) async fn current(books: &MySqlPool) -> Result<Vec<Subject>, ApiError> {
     let rows: Vec<(String, DateTime<Utc>, DateTime<Utc>)> = query_as(

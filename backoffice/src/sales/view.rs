@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::draft::Item;
 use super::line::LineView;
+use super::schedule::{self, ScheduleView};
 use super::store::StoredSale;
 use crate::app::App;
 use crate::error::ApiError;
@@ -46,6 +47,8 @@ pub(crate) struct SaleView {
     /// Units by which Redis breaks stocked = left + held + sold; anything but 0 is an alarm. Null where Redis does not have the sale
     #[schema(example = 0)]
     pub conservation_difference: Option<i64>,
+    /// Null where it opens by hand alone
+    pub schedule: Option<ScheduleView>,
     /// Null where Redis never lost it
     pub rebuild: Option<RebuildView>,
 }
@@ -110,6 +113,7 @@ pub(crate) async fn sale_view(app: &App, stored: &StoredSale) -> Result<SaleView
             .collect(),
         journal_lag: look.lag,
         conservation_difference: look.conservation_difference,
+        schedule: schedule::view(app, &sale.id).await?,
         rebuild,
     })
 }

@@ -15,9 +15,10 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use uuid::Uuid;
 
 use crate::limits::{FRONT_ACQUIRE_TIMEOUT, FRONT_CONNECTIONS, FRONT_QUERY_TIMEOUT};
+use crate::tallies::Told;
 
 /// The newest migration that this program needs.
-const SCHEMA_VERSION: i64 = 28;
+const SCHEMA_VERSION: i64 = 54;
 
 /// A pool of connections for the front.
 #[derive(Debug, Clone)]
@@ -141,6 +142,14 @@ impl Books {
             in_time(store::raise_sightings(&mut transaction, chunk)).await?;
         }
         in_time(transaction.commit()).await
+    }
+
+    /// Adds to how many were told what.
+    ///
+    /// # Errors
+    /// Where MySQL does not answer; whether it was added is not known then.
+    pub(crate) async fn add_answers(&self, told: &[Told]) -> Result<(), sqlx::Error> {
+        in_time(store::add_answers(&self.pool, told)).await
     }
 
     /// The rebuilds that wait for what engines remember, each with the number of its ask.

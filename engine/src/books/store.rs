@@ -6,6 +6,7 @@ use sqlx::{MySql, MySqlExecutor, MySqlPool, QueryBuilder, Transaction};
 use uuid::Uuid;
 
 use super::Durability;
+use crate::tallies::Told;
 
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Row {
@@ -90,6 +91,26 @@ async fn insert_sightings(
         .execute(&mut **transaction)
         .await
         .map(|_| ())
+}
+
+/// In one order, so that engines that add at the same time do not wait for each other in a circle.
+pub(super) async fn add_answers(pool: &MySqlPool, told: &[Told]) -> Result<(), sqlx::Error> {
+    let mut rows: Vec<(String, &Told)> = told.iter().map(|t| (t.live.book_id(), t)).collect();
+    rows.sort_unstable_by(|a, b| (&a.0, a.1.code).cmp(&(&b.0, b.1.code)));
+    let mut query = QueryBuilder::<MySql>::new(
+        "-- add_answers\n insert into sale_answers (sale_id, code, answers, updated_at) ",
+    );
+    query.push_values(rows, |mut row, (sale, told)| {
+        row.push_bind(sale)
+            .push_bind(told.code)
+            .push_bind(told.count)
+            .push("utc_timestamp(3)");
+    });
+    query.push(
+        " on duplicate key update answers = answers + values(answers), updated_at = values(updated_at)",
+    );
+    let done = query.build().persistent(false).execute(pool).await;
+    done.map(|_| ())
 }
 
 pub(super) async fn put_run_id(

@@ -26,6 +26,29 @@ pub(crate) async fn create(
     sale: &str,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
+    match ask(app, sale, request).await {
+        Ok((sale, answer)) => {
+            sale.tally.note(&answer);
+            answer
+        }
+        Err(refusal) => Err(refused_early(app, sale, refusal).await),
+    }
+}
+
+/// Counts a refusal before the sale was at hand.
+async fn refused_early(app: &App, sale: &str, refusal: Refusal) -> Refusal {
+    if let Ok(id) = SaleId::parse(sale) {
+        app.registry.refused(&LiveId::Sale(id), &refusal).await;
+    }
+    refusal
+}
+
+/// The sale, and what it says.
+async fn ask(
+    app: &App,
+    sale: &str,
+    request: Request<Incoming>,
+) -> Result<(Arc<LiveSale>, Result<Answer, Refusal>), Refusal> {
     let user = auth::user(app, &request)?;
     app.limiter.check_user(&user)?;
     let live = LiveId::Sale(SaleId::parse(sale)?);
@@ -36,33 +59,36 @@ pub(crate) async fn create(
     let wanted = request::wanted(request).await?;
     let id = ReservationId::derive(&live, &user, &key);
     let sale = open_sale(app, &live).await?;
-    if let Some(receipt) = receipt {
-        let reserve = Reserve {
-            id,
-            user,
-            body: wanted.body,
-            lines: wanted.lines,
-        };
-        return receipts::present(app, &sale, reserve, &receipt).await;
-    }
-    if let Some(sku) = sale
-        .shield
-        .refuses(id, wanted.lines.iter().map(|line| &line.sku))
-    {
-        return Err(Refusal::SoldOut { sku, left: 0 });
-    }
-    let reserve = Arc::new(Reserve {
+    let reserve = Reserve {
         id,
         user,
         body: wanted.body,
         lines: wanted.lines,
-    });
+    };
+    let answer = match receipt {
+        Some(receipt) => receipts::present(app, &sale, reserve, &receipt).await,
+        None => decide(app, &sale, reserve, ticket).await,
+    };
+    Ok((sale, answer))
+}
+
+async fn decide(
+    app: &App,
+    sale: &Arc<LiveSale>,
+    reserve: Reserve,
+    ticket: Option<String>,
+) -> Result<Answer, Refusal> {
+    let skus = reserve.lines.iter().map(|line| &line.sku);
+    if let Some(sku) = sale.shield.refuses(reserve.id, skus) {
+        return Err(Refusal::SoldOut { sku, left: 0 });
+    }
+    let reserve = Arc::new(reserve);
     let shown = match sale.line() {
         None => None,
-        Some(line) => tickets::shown(app, &sale, line, &reserve.user, ticket).await?,
+        Some(line) => tickets::shown(app, sale, line, &reserve.user, ticket).await?,
     };
     let answered = sale.reserve(Arc::clone(&reserve), shown).await?;
-    confirmed(app, &sale, &reserve, answered).await
+    confirmed(app, sale, &reserve, answered).await
 }
 
 /// The answer, once what it promises is as safe as the ack level asks.

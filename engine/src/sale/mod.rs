@@ -3,6 +3,7 @@
 pub mod combiner;
 pub mod registry;
 pub mod shield;
+pub mod tally;
 pub mod view;
 
 mod decide;
@@ -33,6 +34,7 @@ use flushed::FlushedSeq;
 use full::Full;
 use registry::Absent;
 use shield::Shield;
+use tally::Tally;
 use view::{View, Views};
 
 /// One sale at hand.
@@ -40,6 +42,8 @@ use view::{View, Views};
 pub struct LiveSale {
     pub live: LiveId,
     pub shield: Arc<Shield>,
+    /// How many were told what.
+    pub tally: Tally,
     full: Arc<Full>,
     views: Arc<Views>,
     absent: Absent,
@@ -127,6 +131,7 @@ impl LiveSale {
         Ok(Self {
             live,
             shield,
+            tally: Tally::default(),
             full,
             views,
             absent,

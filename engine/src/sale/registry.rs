@@ -114,6 +114,25 @@ impl Registry {
         }
     }
 
+    /// Counts a refusal that was given before the sale was looked up, if it is one that buyers ask for.
+    pub(crate) async fn refused(&self, live: &LiveId, refusal: &Refusal) {
+        if let Some(sale) = self.at_hand(live).await.next() {
+            sale.tally.count(refusal.code());
+        }
+    }
+
+    /// Every sale at hand, once.
+    pub(crate) async fn all(&self) -> Vec<Arc<LiveSale>> {
+        let mut all: Vec<Arc<LiveSale>> = self.live.iter().map(|(_, sale)| sale).collect();
+        // The hot one may have left the cache.
+        if let Some(hot) = self.hot.load_full()
+            && !all.iter().any(|sale| Arc::ptr_eq(sale, &hot))
+        {
+            all.push(hot);
+        }
+        all
+    }
+
     async fn at_hand(&self, live: &LiveId) -> impl Iterator<Item = Arc<LiveSale>> {
         // The hot one may have left the cache.
         let hot = self.hot.load_full().filter(|hot| hot.live == *live);

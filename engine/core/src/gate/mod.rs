@@ -35,6 +35,8 @@ pub mod advance;
 pub mod join;
 pub mod standing;
 
+pub mod line_look;
+
 pub mod snapshot;
 pub mod trim;
 
