@@ -1,6 +1,8 @@
 # The two commands of this project, and a few shorter ones. `make` alone lists them.
 
 CARGO ?= cargo
+# KEEP=1: the demo's pages stay open until Ctrl-C.
+KEEP ?=
 # Further options of the demo, as in: make demo ARGS='--json'
 ARGS ?=
 
@@ -17,8 +19,8 @@ DRILL_ENGINE := $(CARGO) build --release -p doorbuster-engine --features crash-p
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup build ## install what is missing, build, start private servers, sell to a rush, audit, write a report
-	$(LOADTEST) demo $(ARGS)
+demo: setup build ## install what is missing, build, start private servers, sell to a rush, audit, write a report; KEEP=1 leaves the pages open
+	$(LOADTEST) demo $(if $(KEEP),--keep) $(ARGS)
 
 test: ## install what is missing, then format, lints and all tests; leaves nothing behind
 	$(SETUP) fmt clippy

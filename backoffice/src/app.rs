@@ -16,9 +16,10 @@ use crate::draws::Rankings;
 use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
+use crate::pages::config::Origin;
+use crate::sales::watch::Watches;
 use crate::shop::cache::ShopCache;
 use crate::shop::popular::Views;
-use crate::sales::watch::Watches;
 
 /// The back-office, while it serves.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub(crate) struct App {
     /// Who watches which sale.
     pub(crate) watches: Arc<Watches>,
     pub(crate) hosts: Arc<Hosts>,
+    /// Where browsers reach the engines.
+    pub(crate) engine_public_url: Arc<Origin>,
     pub(crate) metrics: PrometheusHandle,
     /// Pages read since the last refresh of what is popular.
     pub(crate) views: Arc<Views>,
@@ -52,6 +55,7 @@ pub(crate) struct Parts {
     pub draws: DrawKeys,
     pub people: People,
     pub hosts: Hosts,
+    pub engine_public_url: Origin,
     pub metrics: PrometheusHandle,
 }
 
@@ -64,6 +68,7 @@ impl App {
             draws,
             people,
             hosts,
+            engine_public_url,
             metrics,
         } = parts;
         let shop = Arc::new(ShopCache::new(gate.clone()));
@@ -77,6 +82,7 @@ impl App {
             people: Arc::new(people),
             watches: Arc::default(),
             hosts: Arc::new(hosts),
+            engine_public_url: Arc::new(engine_public_url),
             metrics,
             views: Arc::default(),
             shop,

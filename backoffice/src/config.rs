@@ -19,6 +19,7 @@ use crate::audit_log::check::Known;
 use crate::audit_log::guard::Account;
 use crate::hosts::Hosts;
 use crate::limits::{INVITES_MAX, SEED_PRODUCTS_MAX};
+use crate::pages::config::Pages;
 pub(crate) use crate::secret_config::account_keys;
 pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
 
@@ -149,6 +150,8 @@ pub struct Serve {
     /// Seconds between two refreshes of what is popular
     #[arg(long, env = "STATISTICS_SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub statistics_seconds: u64,
+    #[command(flatten)]
+    pub pages: Pages,
 }
 
 #[derive(Args)]

@@ -35,6 +35,7 @@ mod dead_letters;
 mod draws;
 mod health;
 mod me;
+pub mod pages;
 mod sales;
 mod shop;
 

@@ -36,6 +36,7 @@ use crate::{
         profile::read, profile::update, profile::erase,
         addresses::list, addresses::create, addresses::replace, addresses::remove,
         pages::confirm_page, pages::confirm, pages::password_page, pages::password, pages::email_page, pages::email,
+        crate::pages::operator, crate::pages::buyer, crate::pages::asset,
         health::livez, health::readyz, health::metrics, json, crate::docs::page
     ),
     tags(
@@ -48,7 +49,7 @@ use crate::{
         (name = "users", description = "Roles operator and admin; roles, erasure and whatever concerns staff: admin alone"),
         (name = "sessions", description = "Signing up, in and out; no token, but for log-out-everywhere"),
         (name = "people", description = "Any valid token, about its own user"),
-        (name = "pages", description = "Behind the links of mails; no token"),
+        (name = "pages", description = "No token: what people see, made in the browser from the operations above, and what is behind the links of mails"),
         (name = "operation", description = "No token")
     ),
     modifiers(&BearerTokens)

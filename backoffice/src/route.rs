@@ -11,7 +11,8 @@ use crate::auth::{Access, guard};
 use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
-    accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi, sales,
+    accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi,
+    pages, sales,
 };
 
 /// One line of the table.
@@ -128,6 +129,9 @@ fn of_sales() -> Vec<Route> {
 fn of_operation() -> Vec<Route> {
     use Access::Public;
     vec![
+        Route::get("/", Public, get(pages::operator)),
+        Route::get("/sales/{id}", Public, get(pages::buyer)),
+        Route::get("/assets/{name}", Public, get(pages::asset)),
         Route::get("/livez", Public, get(health::livez)),
         Route::get("/readyz", Public, get(health::readyz)),
         Route::get("/metrics", Public, get(health::metrics)),

@@ -57,6 +57,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
             mail_written: Notify::new(),
         },
         hosts: config.allowed_hosts.clone(),
+        engine_public_url: config.pages.engine_public_url.clone(),
         metrics: metrics::install()?,
     };
     let app = App::new(parts);

@@ -1,8 +1,11 @@
 //! The demo: three engines, a thousand units, twenty thousand impatient people, and in plain words what came of it.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anyhow::Result;
+use doorbuster_core::claims::Role;
+use doorbuster_core::ids::UserId;
 
 use crate::args::{DemoArgs, check_engines, check_people};
 use crate::command::{self, Verdict};
@@ -40,6 +43,10 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
     };
     let target = Target::reach(&Wanted::Own(own)).await?;
     say(&format!("     {}", target.described()));
+    if args.keep {
+        say(&pages(&target, &plan)?);
+        wait_for_the_reader().await?;
+    }
     say(&format!(
         "2/5  an operator opens a sale of {} units, one per person",
         args.stock
@@ -52,10 +59,42 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
     let finished = rush::run(&plan, &target, output.colour).await?;
     say("4/5  every answer was held against Redis and MySQL");
     let report = command::save(&finished, &output)?;
-    say("5/5  the report is written; the private servers stop");
-    drop(target);
-    command::print(&last_words(&finished, &report.display().to_string()))?;
+    let last_words = last_words(&finished, &report.display().to_string());
+    if args.keep {
+        say("5/5  the report is written");
+        command::print(&last_words)?;
+        say(&pages(&target, &plan)?);
+        say("The pages stay until you press Ctrl-C.");
+        tokio::signal::ctrl_c().await?;
+        drop(target);
+    } else {
+        say("5/5  the report is written; the private servers stop");
+        drop(target);
+        command::print(&last_words)?;
+    }
     command::finish(&finished.outcome, output.json)
+}
+
+/// Where the pages are. Signing in is following the address: the token is in its fragment, which no server sees, and is good for this
+/// stage alone.
+fn pages(target: &Target, plan: &Plan) -> Result<String> {
+    let host = &target.backoffice.host;
+    let sale = plan.offer.live.book_id();
+    let operator = target.token(UserId::parse("olga")?, Role::Operator);
+    let buyer = target.token(UserId::parse("ann")?, Role::Buyer);
+    Ok(format!(
+        "\n     the operator's page, signed in as olga:   http://{host}/#token={operator}\n\
+         \n     the buyer's page, signed in as ann:       http://{host}/sales/{sale}#token={buyer}\n"
+    ))
+}
+
+/// Who sits at a terminal opens the page first.
+async fn wait_for_the_reader() -> Result<()> {
+    if std::io::stdin().is_terminal() {
+        say("     open the operator's page, then press Enter here to send the crowd");
+        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+    }
+    Ok(())
 }
 
 fn plan(args: &DemoArgs) -> Result<Plan> {

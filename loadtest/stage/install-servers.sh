@@ -14,6 +14,8 @@ APT_LOCK_WAIT_SECONDS=120
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK='# doorbuster: written for the time of one package installation, removed right after it'
 
+PAGES="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/backoffice/tests/pages"
+
 say() { printf 'set-up: %s\n' "$*"; }
 fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -26,6 +28,19 @@ has_mail() {
     return 1
 }
 has_database() { { has mariadbd && has mariadb-install-db; } || has mysqld; }
+
+has_chromium() { [ -n "${CHROMIUM:-}" ] || [ -x /usr/bin/chromium ]; }
+
+# What drives the browser is npm's; its versions are in the lock file.
+for_tests() {
+    case " $* " in *' clippy '*) ;; *) return 0 ;; esac
+    has_chromium || fail "chromium is missing: install it, and set CHROMIUM to where it is unless that is /usr/bin/chromium"
+    { has node && has npm; } || fail "node and npm are missing: apt-get install nodejs npm"
+    cmp -s "$PAGES/package-lock.json" "$PAGES/node_modules/.installed" && return 0
+    say "installing what drives the browser in tests: npm ci in $PAGES"
+    (cd "$PAGES" && npm ci --ignore-scripts --no-audit --no-fund) || fail "npm ci failed in $PAGES: see its message above"
+    cp "$PAGES/package-lock.json" "$PAGES/node_modules/.installed"
+}
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
@@ -85,10 +100,21 @@ has cc || fail "cc (a C compiler and linker, which Rust needs) is missing: apt-g
 packages=()
 has redis-server || packages+=(redis-server)
 has_database || packages+=(mariadb-server)
-case " $* " in *' clippy '*) has_mail || packages+=(python3-aiosmtpd) ;; esac
-[ "${#packages[@]}" -eq 0 ] && exit 0
+case " $* " in
+*' clippy '*)
+    has_mail || packages+=(python3-aiosmtpd)
+    has_chromium || packages+=(chromium fonts-noto-cjk)
+    has node || packages+=(nodejs)
+    has npm || packages+=(npm)
+    ;;
+esac
+if [ "${#packages[@]}" -eq 0 ]; then
+    for_tests "$@"
+    exit 0
+fi
 
 install_packages "${packages[@]}"
+for_tests "$@"
 has redis-server || fail "redis-server is still missing after the installation: install the package redis-server by hand"
 case " $* " in *' clippy '*) has_mail || fail "aiosmtpd is still missing after the installation: install the package python3-aiosmtpd by hand" ;; esac
 has_database || fail "mariadbd is still missing after the installation: install the package mariadb-server by hand"

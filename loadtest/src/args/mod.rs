@@ -138,6 +138,9 @@ pub struct DemoArgs {
     /// The same seed gives the same crowd.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Leave the servers running until Ctrl-C, and say where their pages are and how to sign in
+    #[arg(long)]
+    pub keep: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }

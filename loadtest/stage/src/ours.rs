@@ -11,6 +11,7 @@ use crate::guardian::Ground;
 use crate::job::{Finished, Job};
 use crate::limits::{JOB_BOUND, PROGRAM_START_BOUND};
 use crate::options::StageOptions;
+use crate::ports::free_port;
 use crate::probe::Probe;
 use crate::programs::own_program;
 use crate::recipe::{Recipe, env_entries};
@@ -26,7 +27,32 @@ pub(crate) struct Ours {
     pub(crate) common_env: Vec<(OsString, OsString)>,
     /// The same for engines and back-offices that serve.
     serving_env: Vec<(OsString, OsString)>,
+    ports: Ports,
     options: StageOptions,
+}
+
+/// Chosen before anything starts, because pages of a back-office call the first engine from a browser, and each must know of the other.
+pub(crate) struct Ports {
+    first_engine: u16,
+    backoffices: Vec<u16>,
+}
+
+impl Ports {
+    pub(crate) fn choose(options: &StageOptions) -> Result<Self> {
+        Ok(Self {
+            first_engine: free_port()?,
+            backoffices: (0..options.backoffices)
+                .map(|_| free_port())
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Pages of these may call the engines.
+    fn origins(&self) -> String {
+        let origin = |port: &u16| format!("http://127.0.0.1:{port}");
+        let origins: Vec<String> = self.backoffices.iter().map(origin).collect();
+        origins.join(",")
+    }
 }
 
 /// Addresses and secret that make up the common environment.
@@ -53,7 +79,12 @@ pub(crate) fn check_programs(options: &StageOptions) -> Result<()> {
 }
 
 impl Ours {
-    pub(crate) fn new(ground: &Ground, around: &Surroundings<'_>, options: &StageOptions) -> Self {
+    pub(crate) fn new(
+        ground: &Ground,
+        around: &Surroundings<'_>,
+        options: &StageOptions,
+        ports: Ports,
+    ) -> Self {
         let mut common_env = ground.env();
         common_env.push(("REDIS_URL".into(), around.redis_url.into()));
         common_env.push(("TOKEN_SECRET".into(), around.token_secret.into()));
@@ -67,10 +98,14 @@ impl Ours {
         if let Some(url) = around.programs_database_url {
             serving_env.push(("DATABASE_URL".into(), url.into()));
         }
+        serving_env.push(("CORS_ORIGINS".into(), ports.origins().into()));
+        let engine = format!("http://127.0.0.1:{}", ports.first_engine);
+        serving_env.push(("ENGINE_PUBLIC_URL".into(), engine.into()));
         Self {
             dir: ground.dir().to_owned(),
             common_env,
             serving_env,
+            ports,
             options: options.clone(),
         }
     }
@@ -87,7 +122,8 @@ impl Ours {
             .iter()
             .map(|(name, value)| (name.into(), value.into()));
         let extra_env: Vec<(OsString, OsString)> = extra_env.collect();
-        Server::start_on_free_port(|port| {
+        let chosen = (index == 0).then_some(self.ports.first_engine);
+        Server::start_on_chosen_port(chosen, |port| {
             let mut env = self.serving_env.clone();
             env.push(("ENGINE_LISTEN".into(), listen(port)));
             env.push(("ACK_LEVEL".into(), self.options.ack_level.clone().into()));
@@ -104,7 +140,8 @@ impl Ours {
 
     pub(crate) fn start_backoffice(&self, index: usize) -> Result<Server> {
         let program = own_program(BACKOFFICE)?;
-        Server::start_on_free_port(|port| {
+        let chosen = self.ports.backoffices.get(index).copied();
+        Server::start_on_chosen_port(chosen, |port| {
             let mut env = self.serving_env.clone();
             env.extend(env_entries(&self.options.backoffice_env));
             env.push(("BACKOFFICE_LISTEN".into(), listen(port)));

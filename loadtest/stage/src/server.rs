@@ -56,6 +56,17 @@ impl Server {
         bail!("every one of {PORT_TRIES_MAX} free ports was taken before a server could bind it")
     }
 
+    /// The same on the port that was chosen for it, if that is still free.
+    pub(crate) fn start_on_chosen_port(
+        chosen: Option<u16>,
+        recipe_for: impl Fn(u16) -> Recipe,
+    ) -> Result<Self> {
+        match chosen.filter(|port| is_free(*port)) {
+            Some(port) => Self::start_on(recipe_for(port)),
+            None => Self::start_on_free_port(recipe_for),
+        }
+    }
+
     /// Starts what `recipe` says on the port that it says.
     pub(crate) fn start_on(recipe: Recipe) -> Result<Self> {
         let server = Self::new(recipe);

@@ -13,7 +13,7 @@ use crate::guest::Program;
 use crate::job::Finished;
 use crate::limits::TOKEN_SECRET_BYTES;
 use crate::options::{Servers, StageOptions};
-use crate::ours::{Ours, Surroundings, check_programs};
+use crate::ours::{Ours, Ports, Surroundings, check_programs};
 use crate::programs::{DatabaseProgram, SearchPath};
 use crate::random::random_hex;
 use crate::server::Server;
@@ -77,7 +77,8 @@ impl Stage {
             token_secret: &token_secret,
             smtp_url: mail.as_ref().map(Server::url),
         };
-        let ours = Ours::new(&ground, &around, options);
+        let ports = Ports::choose(options)?;
+        let ours = Ours::new(&ground, &around, options, ports);
         let (engines, backoffices) = start_programs(&ours, options)?;
         Ok(Self {
             ours,

@@ -59,6 +59,7 @@ async fn ask(desk: &Desk<'_>, operation: Operation, asker: Asker, token: Option<
         .path
         .replace("{sale}", "nowhere")
         .replace("{coupon}", "nowhere")
+        .replace("{name}", "nothing")
         .replace("{id}", "0b2c8f6e-5d1a-8c3e-9f00-3f1d7a9b2c4d");
     let mut call = Call::new(&operation.program.base(desk), operation.method, &path);
     if !matches!(asker, Asker::Of(_)) {

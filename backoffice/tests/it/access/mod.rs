@@ -16,7 +16,13 @@ use crate::stage::Desk;
 /// Whom each operation of the back-office serves.
 const BACKOFFICE: &[(Access, &str)] = &[
     (Staff, "POST /admin/v1/sales"),
+    (Staff, "GET /admin/v1/sales"),
     (Staff, "GET /admin/v1/sales/{id}"),
+    (Staff, "GET /admin/v1/sales/{id}/problems"),
+    (Staff, "GET /admin/v1/sales/{id}/events"),
+    (Staff, "POST /admin/v1/sales/{id}/schedule"),
+    (Staff, "POST /admin/v1/sales/{id}/unschedule"),
+    (Staff, "GET /admin/v1/audit-log"),
     (Staff, "POST /admin/v1/sales/{id}/open"),
     (Staff, "POST /admin/v1/sales/{id}/pause"),
     (Staff, "POST /admin/v1/sales/{id}/resume"),
@@ -99,6 +105,9 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Public, "POST /account/email"),
     (Public, "GET /account/password"),
     (Public, "POST /account/password"),
+    (Public, "GET /"),
+    (Public, "GET /sales/{id}"),
+    (Public, "GET /assets/{name}"),
     (Public, "GET /livez"),
     (Public, "GET /readyz"),
     (Public, "GET /metrics"),

@@ -1,0 +1,131 @@
+// The operator's page: the list of sales, one live screen per sale, the audit log. The address's fragment says which.
+import { $, ask, button, call, el, languageSwitch, number, say, t, time } from "./page.js";
+import * as session from "./session.js";
+import { draftScreen } from "./draft.js";
+import { liveScreen } from "./live.js";
+
+const main = $("main");
+let leave = () => {};
+let turn = 0;
+
+/** A call of staff; a token that is over leads back to the sign-in. */
+export async function staff(path, options = {}) {
+  try {
+    return await call(path, { ...options, token: await session.token() });
+  } catch (trouble) {
+    if (trouble.status === 401) { session.forget(); show(); }
+    throw trouble;
+  }
+}
+
+export const badge = (state) => el("span", { class: `badge ${state}` }, t(`state_${state}`));
+export const trouble = (error) => el("p", { class: "note bad", role: "alert" }, error.text ?? t("code_unavailable"));
+
+const SCREENS = [
+  [/^#\/new$/, () => draftScreen()],
+  [/^#\/sales\/([\w-]{1,64})$/, (id) => liveScreen(id)],
+  [/^#\/audit(?:\/(.+))?$/, (subject) => auditScreen(subject ? decodeURIComponent(subject) : "")],
+  [/^/, () => listScreen()],
+];
+
+function tools() {
+  $("tools").replaceChildren(languageSwitch());
+  $("nav").hidden = !session.isStaff();
+  if (!session.isSignedIn()) return;
+  $("tools").prepend(el("span", { class: "who" }, `${session.user()} · ${t(`role_${session.role()}`)}`),
+    button("sign_out", async () => { await session.signOut(); show(); }, { class: "small" }));
+  const here = location.hash || "#/";
+  const link = (to, word) => el("a", { href: to, "aria-current": here.startsWith(to) && (to !== "#/" || here === to) ? "page" : null }, t(word));
+  $("nav").replaceChildren(link("#/", "sales"), link("#/audit", "audit_log"));
+  $("nav").setAttribute("aria-label", t("sections"));
+}
+
+async function show() {
+  const mine = (turn += 1);
+  leave();
+  leave = () => {};
+  tools();
+  if (!session.isSignedIn()) return main.replaceChildren(session.signInForm(show));
+  if (!session.isStaff()) return main.replaceChildren(el("h1", {}, t("sales")), el("p", { class: "note bad" }, t("not_staff")));
+  const [pattern, screen] = SCREENS.find(([pattern]) => pattern.test(location.hash));
+  try {
+    const made = await screen(pattern.exec(location.hash)[1]);
+    // Somebody has gone on to another screen meanwhile.
+    if (mine !== turn) return made.leave?.();
+    leave = made.leave ?? (() => {});
+    main.replaceChildren(...made.parts);
+    document.title = `${main.querySelector("h1")?.textContent ?? ""} · Doorbuster`;
+  } catch (error) {
+    if (session.isSignedIn()) main.replaceChildren(el("h1", {}, t("sales")), trouble(error));
+  }
+  main.focus();
+}
+
+async function listScreen() {
+  const rows = el("tbody");
+  const more = el("p");
+  async function load(cursor) {
+    const page = await staff(`/admin/v1/sales?limit=50${cursor ? `&cursor=${cursor}` : ""}`);
+    rows.append(...page.sales.map((sale) => el("tr", {},
+      el("th", { scope: "row" }, el("a", { href: `#/sales/${sale.id}` }, sale.title), el("div", { class: "said mono" }, sale.id)),
+      el("td", {}, badge(sale.state)),
+      el("td", { "data-name": t("opens") }, time(sale.opens_at)),
+      el("td", { class: "n", "data-name": t("left") }, sale.left === null ? "–" : `${number(sale.left)} / ${number(sale.stocked)}`))));
+    more.replaceChildren(page.next_cursor ? button("more", () => load(page.next_cursor)) : "");
+    return page.sales.length;
+  }
+  const any = await load("");
+  const head = ["sale", "state", "opens", "left_of"].map((word, i) => el("th", { scope: "col", class: i === 3 ? "n" : null }, t(word)));
+  const table = el("div", { class: "scroll" }, el("table", { class: "stacked" }, el("thead", {}, el("tr", {}, head)), rows));
+  return { parts: [
+    el("h1", {}, t("sales")),
+    el("div", { class: "row" },
+      el("a", { class: "button go", href: "#/new" }, t("new_sale")),
+      button("pause_all", pauseAll, { class: "stop" })),
+    any ? table : el("p", { class: "note" }, t("no_sales")), more,
+  ] };
+}
+
+async function pauseAll() {
+  const yes = await ask({ title: t("pause_all"), text: t("pause_all_text"), yes: t("pause_all"), danger: true });
+  if (!yes) return;
+  try {
+    const all = await staff("/admin/v1/sales/pause", { method: "POST" });
+    say(t("paused_all", { paused: all.paused, failed: all.failed }));
+    await show();
+    main.prepend(el("p", { class: `note ${all.failed ? "bad" : "good"}`, role: "alert" }, t("paused_all", { paused: number(all.paused), failed: number(all.failed) })));
+  } catch (error) { main.prepend(trouble(error)); }
+}
+
+async function auditScreen(subject) {
+  const rows = el("tbody");
+  const more = el("p");
+  async function load(cursor) {
+    const query = new URLSearchParams({ limit: "50" });
+    if (subject) query.set("subject", subject);
+    if (cursor) query.set("cursor", cursor);
+    const page = await staff(`/admin/v1/audit-log?${query}`);
+    const state = (value) => (value === null ? "–" : JSON.stringify(value));
+    rows.append(...page.entries.map((entry) => el("tr", {},
+      el("td", {}, time(entry.at)),
+      el("td", { "data-name": t("who") }, entry.actor),
+      el("td", { "data-name": t("what") }, entry.action),
+      el("td", { "data-name": t("on") }, el("a", { href: `#/audit/${encodeURIComponent(entry.subject)}` }, entry.subject)),
+      el("td", { "data-name": t("before") }, el("code", {}, state(entry.before))),
+      el("td", { "data-name": t("after") }, el("code", {}, state(entry.after))),
+      el("td", { "data-name": t("hash") }, el("code", { title: entry.hash }, entry.hash?.slice(0, 8) ?? "–")))));
+    more.replaceChildren(page.next_cursor ? button("more", () => load(page.next_cursor)) : "");
+  }
+  await load("");
+  const head = ["at", "who", "what", "on", "before", "after", "hash"].map((word) => el("th", { scope: "col" }, t(word)));
+  return { parts: [
+    el("h1", {}, subject ? `${t("audit_log")}: ${subject}` : t("audit_log")),
+    el("p", { class: "said" }, t("audit_text"), " ", subject ? el("a", { href: "#/audit" }, t("whole_log")) : null),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("audit_log") },
+      el("table", { class: "stacked" }, el("thead", {}, el("tr", {}, head)), rows)), more,
+  ] };
+}
+
+addEventListener("hashchange", show);
+session.takeHandedOver();
+show();

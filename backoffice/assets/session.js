@@ -1,0 +1,102 @@
+// Who is at the page. A sign-in by e-mail address and password keeps itself fresh; a token that somebody else issued is good as long as it says.
+import { call, el, remembered, remember, t, Trouble } from "./page.js";
+
+const KEY = "doorbuster-session";
+let session = read();
+let refreshing = null;
+
+/** For this tab alone: another one signs in for itself, and closing it forgets. */
+function read() {
+  try { return JSON.parse(sessionStorage.getItem(KEY)) ?? null; } catch { return null; }
+}
+function keep(next) {
+  session = next;
+  try { next ? sessionStorage.setItem(KEY, JSON.stringify(next)) : sessionStorage.removeItem(KEY); } catch { /* for as long as the page lives */ }
+}
+
+/** A shop hands its own users over in the fragment, which no server sees; it is taken out of the address at once. */
+export function takeHandedOver() {
+  const handed = /^#token=([\w.-]+)$/.exec(location.hash);
+  if (!handed) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  keep(ofToken(handed[1]));
+}
+
+/** What a token says; the server checks it, this only reads it. */
+function claims(token) {
+  try {
+    const text = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    return JSON.parse(text);
+  } catch { return null; }
+}
+function ofToken(token) {
+  const said = claims(token);
+  if (!said?.exp) throw new Trouble("unauthorized", t("code_unauthorized"));
+  return { access: token, refresh: null, user: said.sub, role: said.role, until: said.exp * 1000 };
+}
+function ofSignIn(answer) {
+  const until = Date.now() + answer.expires_in * 1000;
+  const said = claims(answer.access_token);
+  return { access: answer.access_token, refresh: answer.refresh_token, user: answer.user?.name || said.sub, role: said.role, until };
+}
+
+export const isSignedIn = () => session !== null;
+export const user = () => session?.user ?? "";
+export const role = () => session?.role ?? "";
+export const isStaff = () => ["operator", "admin"].includes(role());
+
+/** A token that is good for now. */
+export async function token() {
+  if (!session) throw new Trouble("unauthorized", t("code_unauthorized"), { status: 401 });
+  if (session.refresh && session.until - Date.now() < 60_000) {
+    // One at a time: a refresh token is good for one refresh.
+    refreshing ??= call("/v1/sessions/refresh", { method: "POST", body: { refresh_token: session.refresh } })
+      .then((answer) => keep(ofSignIn(answer)))
+      .catch((trouble) => { if (trouble.status === 401) keep(null); throw trouble; })
+      .finally(() => { refreshing = null; });
+    await refreshing;
+  }
+  return session.access;
+}
+
+export async function signOut() {
+  const refresh = session?.refresh;
+  keep(null);
+  if (refresh) await call("/v1/sessions/log-out", { method: "POST", body: { refresh_token: refresh } }).catch(() => {});
+}
+export const forget = () => keep(null);
+
+/** The form; `done` is called when somebody has signed in. */
+export function signInForm(done) {
+  const error = el("p", { class: "error", role: "alert" });
+  const tried = (way) => async (event) => {
+    event.preventDefault();
+    error.textContent = "";
+    const data = Object.fromEntries(new FormData(event.target));
+    try { await way(data); done(); } catch (trouble) { error.textContent = trouble.text ?? t("code_unauthorized"); }
+  };
+  const byPassword = tried(async ({ email, password }) => {
+    keep(ofSignIn(await call("/v1/sessions", { method: "POST", body: { email, password } })));
+    remember("email", email);
+  });
+  const byToken = tried(async (data) => {
+    const next = ofToken(data.token.trim());
+    // Any call that needs a token says whether it is one.
+    await call("/v1/me/reservations?limit=1", { token: next.access });
+    keep(next);
+  });
+  return el("section", { class: "narrow", "aria-labelledby": "sign-in" },
+    el("h1", { id: "sign-in" }, t("sign_in")), error,
+    el("form", { onsubmit: byPassword },
+      el("label", { for: "email" }, t("email")),
+      el("input", { id: "email", name: "email", type: "email", autocomplete: "username", required: true, value: remembered("email") }),
+      el("label", { for: "password" }, t("password")),
+      el("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true }),
+      el("p", {}, el("button", { class: "go wide" }, t("sign_in")))),
+    el("details", {},
+      el("summary", {}, t("with_token")),
+      el("form", { onsubmit: byToken },
+        el("label", { for: "token" }, t("token")),
+        el("input", { id: "token", name: "token", autocomplete: "off", spellcheck: "false", required: true }),
+        el("p", {}, el("button", { class: "wide" }, t("sign_in"))))));
+}
