@@ -18,10 +18,11 @@ use crate::accounts::config::{Admin, People};
 use crate::audit_log::check::Known;
 use crate::audit_log::guard::Account;
 use crate::hosts::Hosts;
-use crate::limits::{INVITES_MAX, SEED_PRODUCTS_MAX};
+use crate::limits::INVITES_MAX;
 use crate::pages::config::Pages;
 pub(crate) use crate::secret_config::account_keys;
 pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
+use crate::seed::config::Seed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,17 +89,6 @@ pub struct Migrate {
     /// An existing MySQL account, user@host, that the programs will use: it is given the rights they need, and none to alter the audit log
     #[arg(long)]
     pub grant_to: Option<Account>,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-#[derive(Args)]
-pub struct Seed {
-    #[command(flatten)]
-    pub database: Database,
-    /// How many products there are to be
-    #[arg(long, default_value = "60", value_parser = clap::value_parser!(u32).range(..=i64::from(SEED_PRODUCTS_MAX)))]
-    pub products: u32,
     #[command(flatten)]
     pub output: Output,
 }

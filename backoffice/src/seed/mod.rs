@@ -1,6 +1,7 @@
 //! Fills an empty shop with a believable catalog, to look at and to measure with. What is there already stays as it is, so it may
 //! run again. Called by `run`.
 
+pub mod config;
 mod goods;
 mod store;
 
@@ -10,8 +11,8 @@ use anyhow::{Context as _, Result};
 use doorbuster_core::ids::UserId;
 use serde::Serialize;
 
+use self::config::Seed;
 use crate::app;
-use crate::config::Seed;
 use crate::extract::{Caller, RequestId};
 use crate::limits::SEED_PRODUCTS_AT_ONCE;
 

@@ -181,7 +181,7 @@ async fn what_is_wrong_with_a_sale_is_told_in_both_languages() {
     let empty = desk.draft("empty").await;
     desk.sql("update sale_items set stock = 0 where sale_id = ?", &empty)
         .await;
-    assert_eq!(codes(&empty).await.0, false);
+    assert!(!codes(&empty).await.0);
     assert!(codes(&empty).await.1.contains(&"no_stock".to_owned()));
     let answer = desk.get("/admin/v1/sales/nowhere/problems").await;
     assert_eq!(answer.refusal(), (404, "unknown_sale"));

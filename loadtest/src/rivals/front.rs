@@ -36,7 +36,7 @@ pub(crate) struct Front {
 /// What is behind the front.
 pub(crate) enum House {
     Selling(Box<Rival>),
-    Bare(Bare),
+    Bare(Box<Bare>),
 }
 
 #[derive(Serialize)]

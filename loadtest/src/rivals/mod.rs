@@ -80,7 +80,7 @@ pub async fn run(setup: &Setup) -> Result<()> {
     let secret = setup.secret.bytes();
     let house = match Rival::open(setup.name, stores).await? {
         Some(rival) => House::Selling(Box::new(rival)),
-        None => House::Bare(Bare::new(secret).await?),
+        None => House::Bare(Box::new(Bare::new(secret).await?)),
     };
     let front = Front {
         name: setup.name,
