@@ -105,25 +105,29 @@ async function auditScreen(subject) {
     if (subject) query.set("subject", subject);
     if (cursor) query.set("cursor", cursor);
     const page = await staff(`/admin/v1/audit-log?${query}`);
-    const state = (value) => (value === null ? "–" : JSON.stringify(value));
+    const state = (word, value) => value !== null && el("div", {}, el("span", { class: "who" }, `${t(word)} `), el("code", {}, told(value)));
     rows.append(...page.entries.map((entry) => el("tr", {},
       el("td", {}, time(entry.at)),
-      el("td", { "data-name": t("who") }, entry.actor),
-      el("td", { "data-name": t("what") }, entry.action),
-      el("td", { "data-name": t("on") }, el("a", { href: `#/audit/${encodeURIComponent(entry.subject)}` }, entry.subject)),
-      el("td", { "data-name": t("before") }, el("code", {}, state(entry.before))),
-      el("td", { "data-name": t("after") }, el("code", {}, state(entry.after))),
+      el("td", { "data-name": t("who") }, el("code", {}, entry.actor)),
+      el("td", { "data-name": t("what") }, entry.action, el("div", {}, el("a", { href: `#/audit/${encodeURIComponent(entry.subject)}` }, entry.subject))),
+      el("td", {}, state("before", entry.before), state("after", entry.after)),
       el("td", { "data-name": t("hash") }, el("code", { title: entry.hash }, entry.hash?.slice(0, 8) ?? "–")))));
     more.replaceChildren(page.next_cursor ? button("more", () => load(page.next_cursor)) : "");
   }
   await load("");
-  const head = ["at", "who", "what", "on", "before", "after", "hash"].map((word) => el("th", { scope: "col" }, t(word)));
+  const head = ["at", "who", "what", "change", "hash"].map((word) => el("th", { scope: "col" }, t(word)));
   return { parts: [
     el("h1", {}, subject ? `${t("audit_log")}: ${subject}` : t("audit_log")),
     el("p", { class: "said" }, t("audit_text"), " ", subject ? el("a", { href: "#/audit" }, t("whole_log")) : null),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("audit_log") },
-      el("table", { class: "stacked" }, el("thead", {}, el("tr", {}, head)), rows)), more,
+      el("table", { class: "stacked log" }, el("thead", {}, el("tr", {}, head)), rows)), more,
   ] };
+}
+
+/** `state open · seq 7`, and what is no plain object as it is. */
+function told(value) {
+  const plain = (one) => (typeof one === "object" ? JSON.stringify(one) : String(one));
+  return typeof value === "object" && !Array.isArray(value) ? Object.entries(value).map(([k, v]) => `${k} ${plain(v)}`).join(" · ") : plain(value);
 }
 
 addEventListener("hashchange", show);

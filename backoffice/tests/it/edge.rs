@@ -15,7 +15,7 @@ use crate::stage::{Desk, name, sale};
 async fn unknown_paths_and_wrong_methods_say_what_to_do() {
     let desk = Desk::shared().await;
     for path in [
-        "/",
+        "/nothing",
         "/admin",
         "/admin/v1/sales/x/y/z",
         "/admin/v1/sales/",
@@ -25,7 +25,7 @@ async fn unknown_paths_and_wrong_methods_say_what_to_do() {
         assert_eq!(desk.get(path).await.refusal(), (404, "not_found"), "{path}");
     }
     for (method, path, allow) in [
-        ("GET", "/admin/v1/sales", "POST"),
+        ("GET", "/admin/v1/coupons", "POST"),
         ("DELETE", "/admin/v1/sales/x", "GET,HEAD"),
         ("PUT", "/livez", "GET,HEAD"),
         ("BREW", "/admin/v1/coupons/x/open", "POST"),

@@ -105,10 +105,11 @@ export async function operator(browser) {
   await confirm(page);
   await stateIs(page, "Open");
 
-  // The stream is cut, and comes back by itself.
-  await page.context().setOffline(true);
+  // The stream does not come, the page says so, and it comes back by itself.
+  await page.route("**/events", (route) => route.abort("connectionreset"));
+  await page.reload();
   await page.locator(".said.warn").waitFor();
-  await page.context().setOffline(false);
+  await page.unroute("**/events");
   await page.locator(".said.good", { hasText: "live" }).waitFor();
 
   await page.locator("a", { hasText: "Audit log of this sale" }).click();
