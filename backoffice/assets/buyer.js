@@ -10,6 +10,7 @@ const SALE = meta("sale");
 const ENGINE = meta("engine");
 const SALE_URL = `${ENGINE}/v1/sales/${SALE}`;
 const LOOK_MS = 5_000;
+const LOOK_SPREAD_MS = 3_000;
 
 const main = $("main");
 const head = el("div");
@@ -24,12 +25,16 @@ let sale = null;
 /** Server time less this browser's: a wrong clock opens nothing earlier. */
 let ahead = 0;
 let state = "";
+/** Nothing will change any more; and when the engine wants to be asked again. */
+let isOver = false;
+let notBefore = 0;
 const now = () => Date.now() + ahead;
 
 const line = lineOf({ sale: SALE, url: `${SALE_URL}/tickets`, box: lineBox, onChange: () => draw() });
 const purchase = purchaseOf({
   sale: SALE, url: `${SALE_URL}/reservations`, box: resultBox, now, ticket: () => line.ticket(), titleOf,
   // The books have it a moment after the engine.
+  onSignIn: () => { session.forget(); start(); notice.replaceChildren(el("p", { class: "note warn" }, t("sign_in_again"))); },
   onChange: (settled) => { draw(); if (settled) for (const ms of [0, 1_500]) setTimeout(() => loadMine(""), ms); },
 });
 
@@ -40,21 +45,25 @@ function titleOf(sku) {
 /** Between the sending and the answer, the server's clock stood where its answer says. */
 async function look() {
   const sent = Date.now();
+  if (isOver || sent < notBefore) return;
   try {
     const seen = await call(SALE_URL);
     const back = Date.now();
     const offset = new Date(seen.server_time).getTime() - (sent + back) / 2;
     if (sale === null || back - sent < 400) ahead = offset;
     sale = seen;
+    isOver = seen.state === "closed";
     notice.replaceChildren();
   } catch (trouble) {
     if (trouble.code === "unknown_sale") return gone();
+    notBefore = Date.now() + (trouble.wait ?? 0) * 1000;
     notice.replaceChildren(el("p", { class: "note warn" }, sale ? t("look_late") : trouble.text));
   }
   draw();
 }
 
 function gone() {
+  isOver = true;
   main.replaceChildren(el("h1", {}, t("code_unknown_sale")), el("p", { class: "said mono" }, SALE));
 }
 
@@ -97,7 +106,8 @@ function drawClock() {
     parts.forEach(([, n], i) => put(clock.children[i].firstChild, String(n).padStart(2, "0")));
     clock.setAttribute("aria-label", t("opens_in", { time: span(left) }));
   }
-  if (before) { draw(); look(); }
+  // Everybody's clock gets here at the same instant; the page knows already, and looks a little later.
+  if (before) { draw(); setTimeout(look, Math.random() * LOOK_SPREAD_MS); }
 }
 
 const rows = new Map();
@@ -166,7 +176,7 @@ async function loadMine(cursor) {
 function start() {
   $("tools").replaceChildren(languageSwitch());
   if (session.isSignedIn()) {
-    $("tools").prepend(el("span", { class: "who" }, session.user()), button("sign_out", async () => { await session.signOut(); location.reload(); }, { class: "small" }));
+    $("tools").prepend(el("span", { class: "who" }, session.name()), button("sign_out", async () => { await session.signOut(); location.reload(); }, { class: "small" }));
     main.replaceChildren(head, clock, notice, resultBox, lineBox, shop, mine);
     line.start();
     purchase.resume();
@@ -177,7 +187,7 @@ function start() {
   draw();
 }
 
-session.takeHandedOver();
+session.takeHandedOver({ replaces: true });
 start();
 look();
 // Spread, so that a crowd that opened the page together does not look together.

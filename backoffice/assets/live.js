@@ -6,6 +6,8 @@ import { badge, staff, trouble } from "./operator.js";
 
 const LOOKS_MAX = 130;
 const SILENCE_MS = 5_000;
+const PAUSE_MS = 400;
+const PAUSE_MS_MAX = 8_000;
 
 export async function liveScreen(id) {
   const path = `/admin/v1/sales/${id}`;
@@ -67,11 +69,12 @@ export async function liveScreen(id) {
       ],
     });
     if (!answer) return;
-    // One key for one decision: a network that blinks repeats it, and changes the stock once.
+    // One key for one decision, repeated until there is an answer: a person who asked anew would change the stock twice.
     const key = crypto.randomUUID();
+    const waits = () => notice.replaceChildren(el("p", { class: "note warn" }, t("adjust_again")));
     await done("adjust_done", () => again(() => staff(`${path}/adjust`, {
       method: "POST", headers: { "idempotency-key": key }, body: { ...answer, by: Number(answer.by) },
-    })));
+    }), waits));
   }
 
   function drawState(now) {
@@ -183,13 +186,14 @@ function tile(name) {
   return { li, set(text, more = "", kind = "") { put(value, text); put(note, more); value.className = kind; } };
 }
 
-/** Repeats what the network, or a server in trouble, left without an answer. */
-async function again(send) {
-  for (let tries = 0; ; tries += 1) {
+/** Repeats what the network, or a server in trouble, left without an answer, and says that it does. */
+async function again(send, waits) {
+  for (let pause = PAUSE_MS; ; pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
     try { return await send(); } catch (error) {
-      const passes = error instanceof Trouble && (error.code === "offline" || error.status === 503);
-      if (!passes || tries === 4) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 400 * 2 ** tries));
+      const passes = error instanceof Trouble && (error.status === 0 || error.status === 408 || error.status === 429 || error.status >= 500);
+      if (!passes) throw error;
+      waits();
+      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, error.wait * 1000)));
     }
   }
 }

@@ -32,7 +32,7 @@ function tools() {
   $("tools").replaceChildren(languageSwitch());
   $("nav").hidden = !session.isStaff();
   if (!session.isSignedIn()) return;
-  $("tools").prepend(el("span", { class: "who" }, `${session.user()} · ${t(`role_${session.role()}`)}`),
+  $("tools").prepend(el("span", { class: "who" }, `${session.name()} · ${t(`role_${session.role()}`)}`),
     button("sign_out", async () => { await session.signOut(); show(); }, { class: "small" }));
   const here = location.hash || "#/";
   const link = (to, word) => el("a", { href: to, "aria-current": here.startsWith(to) && (to !== "#/" || here === to) ? "page" : null }, t(word));
@@ -131,5 +131,5 @@ function told(value) {
 }
 
 addEventListener("hashchange", show);
-session.takeHandedOver();
+session.takeHandedOver({ replaces: false });
 show();

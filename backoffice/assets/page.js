@@ -4,15 +4,20 @@ import { WORDS } from "./words.js";
 const LANGUAGES = { ko: "한국어", en: "English" };
 const ANSWER_MS = 15_000;
 const root = document.documentElement;
+/** What a browser that keeps nothing (a sandbox, a full store) is remembered instead, for as long as the page lives. */
+const kept = new Map();
 let language = remembered("language") in LANGUAGES ? remembered("language") : root.lang;
 root.lang = language;
 
-/** A page in a sandbox, or one that may keep nothing, works all the same, and forgets. */
+/** What was written down in this browser under that name; empty where nothing was. */
 export function remembered(name) {
+  if (kept.has(name)) return kept.get(name);
   try { return localStorage.getItem(name) ?? ""; } catch { return ""; }
 }
+/** Null forgets. */
 export function remember(name, value) {
-  try { value === null ? localStorage.removeItem(name) : localStorage.setItem(name, value); } catch { /* nothing is kept */ }
+  kept.delete(name);
+  try { value === null ? localStorage.removeItem(name) : localStorage.setItem(name, value); } catch { if (value !== null) kept.set(name, value); }
 }
 
 /** The text behind `name`, with what stands in braces put in. */

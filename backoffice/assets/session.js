@@ -2,10 +2,14 @@
 import { call, el, remembered, remember, t, Trouble } from "./page.js";
 
 const KEY = "doorbuster-session";
+/** A lock that comes later than this was another tab's, which has used up our refresh token since. */
+const OWN_MS = 5_000;
 let session = read();
 let refreshing = null;
+let owns = false;
+own();
 
-/** For this tab alone: another one signs in for itself, and closing it forgets. */
+/** For this tab alone: closing it forgets. */
 function read() {
   try { return JSON.parse(sessionStorage.getItem(KEY)) ?? null; } catch { return null; }
 }
@@ -14,12 +18,29 @@ function keep(next) {
   try { next ? sessionStorage.setItem(KEY, JSON.stringify(next)) : sessionStorage.removeItem(KEY); } catch { /* for as long as the page lives */ }
 }
 
-/** A shop hands its own users over in the fragment, which no server sees; it is taken out of the address at once. */
-export function takeHandedOver() {
+/** A tab that was duplicated has a copy of the refresh token, and one that is used twice counts as stolen. Whichever tab has the lock
+ *  refreshes; the other goes on until its access token ends, and then signs in for itself. */
+function own() {
+  owns = !navigator.locks;
+  if (!session?.refresh || owns) return;
+  const [id, asked] = [session.id, performance.now()];
+  navigator.locks.request(`doorbuster-session-${id}`, () => {
+    if (session?.id === id && performance.now() - asked > OWN_MS) keep({ ...session, refresh: null });
+    if (session?.id === id) owns = true;
+    return new Promise(() => {});
+  }).catch(() => { owns = true; });
+}
+
+/** A shop hands its own users over in the fragment, which no server sees; it is taken out of the address at once. Where somebody is signed in,
+ *  `replaces` says whether another may take the place. */
+export function takeHandedOver({ replaces }) {
   const handed = /^#token=([\w.-]+)$/.exec(location.hash);
   if (!handed) return;
   history.replaceState(null, "", location.pathname + location.search);
-  keep(ofToken(handed[1]));
+  try {
+    const next = ofToken(handed[1]);
+    if (replaces || !session || session.user === next.user) keep(next);
+  } catch { /* no token: as if there were none */ }
 }
 
 /** What a token says; the server checks it, this only reads it. */
@@ -32,23 +53,25 @@ function claims(token) {
 function ofToken(token) {
   const said = claims(token);
   if (!said?.exp) throw new Trouble("unauthorized", t("code_unauthorized"));
-  return { access: token, refresh: null, user: said.sub, role: said.role, until: said.exp * 1000 };
+  return { access: token, refresh: null, user: said.sub, name: said.sub, role: said.role, until: said.exp * 1000 };
 }
 function ofSignIn(answer) {
   const until = Date.now() + answer.expires_in * 1000;
   const said = claims(answer.access_token);
-  return { access: answer.access_token, refresh: answer.refresh_token, user: answer.user?.name || said.sub, role: said.role, until };
+  // What is kept for somebody is kept under the id: names change, and two may have the same.
+  return { access: answer.access_token, refresh: answer.refresh_token, id: answer.session_id, user: said.sub, name: answer.user?.name || said.sub, role: said.role, until };
 }
 
 export const isSignedIn = () => session !== null;
 export const user = () => session?.user ?? "";
+export const name = () => session?.name ?? "";
 export const role = () => session?.role ?? "";
 export const isStaff = () => ["operator", "admin"].includes(role());
 
 /** A token that is good for now. */
 export async function token() {
   if (!session) throw new Trouble("unauthorized", t("code_unauthorized"), { status: 401 });
-  if (session.refresh && session.until - Date.now() < 60_000) {
+  if (session.refresh && owns && session.until - Date.now() < 60_000) {
     // One at a time: a refresh token is good for one refresh.
     refreshing ??= call("/v1/sessions/refresh", { method: "POST", body: { refresh_token: session.refresh } })
       .then((answer) => keep(ofSignIn(answer)))
@@ -77,6 +100,7 @@ export function signInForm(done) {
   };
   const byPassword = tried(async ({ email, password }) => {
     keep(ofSignIn(await call("/v1/sessions", { method: "POST", body: { email, password } })));
+    own();
     remember("email", email);
   });
   const byToken = tried(async (data) => {

@@ -23,6 +23,7 @@ const counts = async (id) => (await api(`${BACKOFFICE}/admin/v1/sales/${id}`, st
 
 export async function buyer(browser) {
   await buysOverABadNetwork(browser);
+  await signsInAgainInTheMiddle(browser);
   await waitsForTheOpening(browser);
   await standsInLine(browser);
   await looks(browser);
@@ -106,6 +107,43 @@ async function buysOverABadNetwork(browser) {
   expect("given back", (await counts("blink")).held === 2);
   clean(other, "buyer's page, ko");
   await other.context().close();
+}
+
+async function signsInAgainInTheMiddle(browser) {
+  await sale("again");
+  const page = await tab(browser);
+  await visit(page, "again", TOKENS[5]);
+  // The answer is lost, and then the token is over: what is under way must be found again under its key, and nothing be bought beside it.
+  const keys = [];
+  await page.route("**/reservations", async (route) => {
+    if (route.request().method() !== "POST") return route.fallback();
+    keys.push(route.request().headers()["idempotency-key"]);
+    if (keys.length === 1) {
+      await route.fetch();
+      return route.abort("connectionreset");
+    }
+    if (keys.length === 2) {
+      return route.fulfill({
+        status: 401, contentType: "application/problem+json", headers: { "access-control-allow-origin": BACKOFFICE },
+        body: JSON.stringify({ code: "unauthorized", title: "unauthorized" }),
+      });
+    }
+    return route.fallback();
+  });
+  await page.locator("[data-buy]:not([disabled])").click();
+  await page.locator("#email").waitFor();
+  await page.locator(".note.warn", { hasText: "sign in again" }).waitFor();
+  await page.goto("about:blank");
+  await visit(page, "again", TOKENS[5]);
+  await page.locator(".note.good", { hasText: "Set aside for you" }).waitFor();
+  expect("one key through a sign-in", keys.length === 3 && new Set(keys).size === 1, keys.join());
+  expect("held once through a sign-in", (await counts("again")).held === 1, JSON.stringify(await counts("again")));
+
+  // Another purchase stands beside the first: each can be given back.
+  await page.locator("[data-buy]:not([disabled])").click();
+  await page.locator(".note.good", { hasText: "Set aside for you" }).nth(1).waitFor();
+  expect("two held side by side", (await counts("again")).held === 2, JSON.stringify(await counts("again")));
+  await page.context().close();
 }
 
 async function waitsForTheOpening(browser) {

@@ -171,7 +171,8 @@ async fn act(app: App, due: Due) {
         }
     }
     let noted = match publish(&app, &due.sale).await {
-        Ok(()) => store::done(&app.books, &due.sale, None).await,
+        Ok(true) => store::done(&app.books, &due.sale, None).await,
+        Ok(false) => return,
         // Its whole window was missed: nothing can be made up for.
         Err(error @ ApiError::Closed) => {
             tracing::warn!(sale = %due.sale, "a scheduled sale was not opened: its time is over");
@@ -187,10 +188,15 @@ async fn act(app: App, due: Due) {
     }
 }
 
-async fn publish(app: &App, id: &SaleId) -> Result<(), ApiError> {
+/// Whether it was: not where somebody has taken the schedule back, or put it off, since it was taken.
+async fn publish(app: &App, id: &SaleId) -> Result<bool, ApiError> {
     launch::pledge(app, &sales::find(&app.books, id).await?).await?;
     let stored = sales::find(&app.books, id).await?;
-    live::publish::open(app, &caller()?, &launch::launch(&stored)).await
+    if !store::is_due(&app.books, id).await? {
+        return Ok(false);
+    }
+    live::publish::open(app, &caller()?, &launch::launch(&stored)).await?;
+    Ok(true)
 }
 
 fn caller() -> Result<Caller, ApiError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use doorbuster_core::ids::SaleId;
 use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 /// One schedule.
 #[derive(Debug, FromRow)]
@@ -34,6 +34,17 @@ pub(crate) async fn find(
     .bind(id.as_str())
     .fetch_optional(books)
     .await
+}
+
+/// Whether it is still to be done, and its time has come.
+pub(crate) async fn is_due(books: &MySqlPool, id: &SaleId) -> sqlx::Result<bool> {
+    let due: Option<i64> = query_scalar(
+        "-- is_due\nselect 1 from sale_schedules where sale_id = ? and done_at is null and publish_at <= utc_timestamp(3)",
+    )
+    .bind(id.as_str())
+    .fetch_optional(books)
+    .await?;
+    Ok(due.is_some())
 }
 
 /// In the place of the one there is, with all its tries forgotten.

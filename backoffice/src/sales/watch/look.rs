@@ -1,4 +1,4 @@
-//! One look at a live sale, cheap enough for once a second: Redis, one row of the cursor, a few of what engines count; no sum over the books.
+//! One look at a live sale, cheap enough for once a second: Redis, the sale's own rows, one of the cursor, a few of what engines count; no sum over the books.
 
 use std::collections::BTreeMap;
 

@@ -21,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use doorbuster_core::ids::SaleId;
 use hyper::body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::store as sales;
 use crate::app::App;
@@ -134,6 +134,8 @@ impl Watches {
 async fn keep_looking(app: App, id: SaleId) {
     let mut before: Option<SaleLook> = None;
     let mut ticks = interval(WATCH_EVERY);
+    // Looks that a server in trouble held up are not made up for, all at once as it comes back.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         if app.is_draining() {
