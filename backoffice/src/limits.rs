@@ -273,7 +273,7 @@ pub const THROTTLE_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
 pub const SWEEP_ROWS_MAX: u32 = 1_000;
 
-/// One mail handed to the SMTP server.
+/// For one mail to be handed to the SMTP server, from the connection to its end.
 pub const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks for mails that are due, where nobody in this process has written one.
 pub const MAIL_EVERY: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::{AsyncTransport as _, Tokio1Executor};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::store::{self, Due};
@@ -115,7 +115,11 @@ impl Sender {
             // What it says is not logged: it may name the recipient.
             Err(_) => return Outcome::Refused("unfit"),
         };
-        match self.transport.send(message).await {
+        // The transport itself bounds only the connecting: a server that then says nothing would keep all mails waiting.
+        let Ok(sent) = timeout(SMTP_TIMEOUT, self.transport.send(message)).await else {
+            return Outcome::Failed("timeout");
+        };
+        match sent {
             Ok(_) => Outcome::Sent,
             Err(error) if error.is_permanent() => Outcome::Refused("refused"),
             Err(error) if error.is_transient() => Outcome::Failed("deferred"),
