@@ -1,7 +1,8 @@
 //! Hands mails to the SMTP server, one at a time. Any number of back-offices may: each takes what no other has locked.
 //!
 //! A row is deleted in the transaction in which its mail was taken by the server; a crash between the two sends it a second time, under the same
-//! Message-ID. What fails is tried again, later and later; what the server refuses for good, or what has expired, is kept as dead.
+//! Message-ID. What fails is tried again, later and later, and so is what the server refuses because of
+//! us; what it refuses for good, or what has expired, is kept as dead.
 
 use std::time::Duration;
 
@@ -121,6 +122,9 @@ impl Sender {
         };
         match sent {
             Ok(_) => Outcome::Sent,
+            Err(error) if error.status().map(u16::from).is_some_and(is_about_us) => {
+                Outcome::Failed("deferred")
+            }
             Err(error) if error.is_permanent() => Outcome::Refused("refused"),
             Err(error) if error.is_transient() => Outcome::Failed("deferred"),
             Err(error) if error.is_timeout() => Outcome::Failed("timeout"),
@@ -151,6 +155,13 @@ impl Sender {
     }
 }
 
+/// Whether a server that answers so refuses us rather than this mail: it wants another sign-in, or takes nothing from us. Whatever is
+/// wrong there may be mended, and mails are not to die of it. 554 is a greeting's too (RFC 5321 §3.1) and does not say which it was, so
+/// that a mail it is about is tried in vain.
+fn is_about_us(status: u16) -> bool {
+    matches!(status, 530 | 534 | 535 | 538 | 554)
+}
+
 fn pause_after(tries: u32) -> Duration {
     let doubled = 2_u32.checked_pow(tries).unwrap_or(u32::MAX);
     MAIL_RETRY_FIRST.saturating_mul(doubled).min(MAIL_RETRY_MAX)
@@ -159,6 +170,16 @@ fn pause_after(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_says_of_us_is_held_against_no_mail() {
+        for ours in [530, 534, 535, 538, 554] {
+            assert!(is_about_us(ours), "{ours}");
+        }
+        for the_mails in [500, 501, 550, 551, 552, 553, 555] {
+            assert!(!is_about_us(the_mails), "{the_mails}");
+        }
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest() {
