@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::audit_log;
 use crate::error::ApiError;
 use crate::extract::Caller;
-use crate::revocations;
 use crate::sessions::{self, EndReason};
+use crate::{email_changes, passwords, revocations};
 
 /// The reason that the audit log keeps.
 #[derive(Debug, Clone)]
@@ -90,6 +90,12 @@ pub(crate) async fn apply(
     match &change {
         Change::Role(role) => store::set_role(&mut tx, id, *role).await?,
         Change::State(State::Erased, _) => store::erase(&mut tx, &user).await?,
+        Change::State(State::Deactivated, _) => {
+            // Links that are on their way must not outlive it, also where the account is given back.
+            passwords::store::forget(&mut tx, id).await?;
+            email_changes::store::forget(&mut tx, id).await?;
+            store::set_state(&mut tx, id, State::Deactivated).await?;
+        }
         Change::State(state, _) => store::set_state(&mut tx, id, *state).await?,
     }
     let after = store::find(&mut *tx, id).await?;

@@ -1,5 +1,6 @@
 //! Another address for an account: the password asks, the new mailbox confirms, the old one is told, and nobody learns who has an account.
 
+use doorbuster_core::claims::Role;
 use serde_json::json;
 
 use crate::http::Answer;
@@ -168,4 +169,25 @@ async fn it_takes_the_password_and_another_address_and_a_new_password_makes_the_
     .await
     .unwrap();
     assert_eq!(left, None);
+}
+
+#[tokio::test]
+async fn deactivation_makes_the_link_void_also_where_the_account_is_given_back() {
+    let desk = Desk::shared().await;
+    let (ann, id) = Person::with_account(&desk, "ann").await;
+    let session = ann.sign_in(&desk).await;
+    let new = moved(&ann);
+    ask(&desk, &ann, &session, &new.email).await.ok(202);
+    let token = new.token_from_mail(&desk, PAGE).await;
+    for verb in ["deactivate", "reactivate"] {
+        let path = format!("/admin/v1/users/{id}/{verb}");
+        let call = desk
+            .call("POST", &path)
+            .token(&desk.token("staff", Role::Admin));
+        let reason = json!({"reason": "case 4711"});
+        call.json(&reason).send().await.ok(200);
+    }
+    let void = ann.post(&desk, CONFIRM, &json!({"token": token})).await;
+    assert_eq!(void.refusal(), (400, "invalid_link"));
+    ann.sign_in(&desk).await;
 }
