@@ -71,7 +71,8 @@ pub async fn make(request: &Admin) -> Result<Made> {
     };
     let link = match &hash {
         Some(hash) => {
-            users::store::set_password(&mut tx, &user.id, hash).await?;
+            // Whoever had the old one is out. Back-offices tell Redis of it.
+            passwords::replace(&mut tx, &user.id, hash).await?;
             None
         }
         None => {
@@ -90,7 +91,11 @@ pub async fn make(request: &Admin) -> Result<Made> {
         action: "user.admin",
         subject: subject(&user.id),
         before: None,
-        after: Some(serde_json::json!({"role": RoleWord::Admin, "state": State::Active})),
+        after: Some(serde_json::json!({
+            "role": RoleWord::Admin,
+            "state": State::Active,
+            "password_set": hash.is_some(),
+        })),
     };
     audit_log::in_transaction(&mut tx, &caller, change).await?;
     tx.commit().await?;

@@ -230,18 +230,28 @@ pub(crate) async fn check(
     Ok(hash)
 }
 
-/// The new password, the end of what the old one let in, the audit entry and the mail. The user's row is locked.
+/// The new password, and the end of what the old one let in: sign-ins and links. The user's row is locked. The generation of his tokens
+/// from here on, which Redis has to be told.
+pub(crate) async fn replace(
+    tx: &mut MySqlConnection,
+    user: &UserId,
+    hash: &str,
+) -> sqlx::Result<u64> {
+    users::store::set_password(&mut *tx, user, hash).await?;
+    store::forget(&mut *tx, user).await?;
+    email_changes::store::forget(&mut *tx, user).await?;
+    sessions::store::end_all(&mut *tx, user, EndReason::Password).await?;
+    revocations::store::raise(tx, user).await
+}
+
+/// The same, with the audit entry and the mail.
 async fn set(
     tx: &mut MySqlConnection,
     visit: &Visit,
     user: &User,
     hash: &str,
 ) -> Result<u64, ApiError> {
-    users::store::set_password(&mut *tx, &user.id, hash).await?;
-    store::forget(&mut *tx, &user.id).await?;
-    email_changes::store::forget(&mut *tx, &user.id).await?;
-    sessions::store::end_all(&mut *tx, &user.id, EndReason::Password).await?;
-    let generation = revocations::store::raise(&mut *tx, &user.id).await?;
+    let generation = replace(&mut *tx, &user.id, hash).await?;
     let change = Change {
         action: "user.password",
         subject: subject(&user.id),

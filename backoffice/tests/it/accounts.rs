@@ -83,4 +83,16 @@ async fn somebody_with_an_account_is_promoted_and_a_password_may_come_from_stand
         .call("GET", &format!("/admin/v1/users/{id}"))
         .token(&session.access);
     assert_eq!(call.send().await.ok(200)["role"], "admin");
+
+    // Of one who is an admin already, a new password ends what the old one let in.
+    let done = run("another admin's battery");
+    assert!(done.status.success(), "{done:?}");
+    eventually(async || (!session.is_let_in(&desk).await).then_some(())).await;
+    assert_eq!(
+        ann.refresh(&desk, &session.refresh).await.refusal(),
+        (401, "session_ended")
+    );
+    let audit = desk.audit(&format!("user:{id}")).await;
+    let set = |change: &Value| change["password_set"] == true;
+    assert_eq!(audit.iter().filter(|(.., after)| set(after)).count(), 2);
 }
