@@ -93,7 +93,8 @@ async fn restore(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether tokens of this generation are revoked, where Redis has not been read lately: the books know.
+/// Whether tokens of this generation are revoked, where Redis has not been read lately: the books know. They are asked for as long as
+/// Redis would remember, so that the answer is the same with and without it; no token lives longer.
 ///
 /// # Errors
 /// Where MySQL does not answer either.
@@ -102,5 +103,6 @@ pub(crate) async fn is_revoked_in_books(
     user: &UserId,
     generation: u64,
 ) -> Result<bool, ApiError> {
-    Ok(generation < store::generation(&app.books, user).await?)
+    let since = clock::now() - REVOCATIONS_KEPT;
+    Ok(generation < store::generation_since(&app.books, user, since).await?)
 }

@@ -18,6 +18,22 @@ pub(crate) async fn generation(books: impl MySqlExecutor<'_>, user: &UserId) -> 
     Ok(generation.unwrap_or(0))
 }
 
+/// The same, of what was raised since then.
+pub(crate) async fn generation_since(
+    books: &MySqlPool,
+    user: &UserId,
+    since: DateTime<Utc>,
+) -> sqlx::Result<u64> {
+    let generation: Option<u64> = query_scalar(
+        "-- generation_since\nselect generation from revocations where user_id = ? and raised_at >= ?",
+    )
+    .bind(user.as_str())
+    .bind(since.naive_utc())
+    .fetch_optional(books)
+    .await?;
+    Ok(generation.unwrap_or(0))
+}
+
 /// Raises it; lower ones are revoked. Locks its row until the transaction ends.
 pub(crate) async fn raise(tx: &mut MySqlConnection, user: &UserId) -> sqlx::Result<u64> {
     let now = clock::now().naive_utc();
