@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::accounts::person::State as PersonState;
 use crate::app::App;
 use crate::error::{ApiError, Problem, created, no_content};
 use crate::extract::{AddressPath, Caller, StrictJson};
@@ -58,7 +59,7 @@ pub(crate) async fn list(
 #[utoipa::path(post, path = "/v1/me/addresses", tag = "people", request_body = AddressBody, security(("token" = [])), responses(
     (status = 201, body = AddressView),
     (status = 400, description = "invalid_request: `errors` has every field that cannot be accepted", body = Problem),
-    (status = 404, description = "unknown_user: the shop's own", body = Problem),
+    (status = 404, description = "unknown_user: the shop's own, or not active", body = Problem),
     (status = 409, description = "too_many_addresses", body = Problem)))]
 pub(crate) async fn create(
     State(app): State<App>,
@@ -68,7 +69,11 @@ pub(crate) async fn create(
     let address = body.validate()?;
     let id = Uuid::new_v4();
     let mut tx = app.books.begin().await?;
-    users::store::lock(&mut tx, &caller.user).await?;
+    let user = users::store::lock(&mut tx, &caller.user).await?;
+    // His token may be good for a moment longer than his account: nothing of him comes back after an erasure.
+    if user.state != PersonState::Active {
+        return Err(ApiError::UnknownUser);
+    }
     store::insert(&mut tx, &caller.user, id, &address).await?;
     tx.commit().await?;
     let view = store::find(&app.books, &caller.user, id).await?;

@@ -91,10 +91,14 @@ pub(crate) async fn reset(
 
 async fn write_reset(app: &App, email: &Email) -> Result<(), ApiError> {
     let mut tx = app.books.begin().await?;
-    let user = users::store::by_email(&mut *tx, email).await?;
-    let Some(user) = user.filter(|user| user.state == PersonState::Active) else {
+    let Some(user) = users::store::by_email(&mut *tx, email).await? else {
         return Ok(());
     };
+    // Looked at again under the lock: of one who is erased at this moment neither row nor mail is to be left.
+    let user = users::store::lock(&mut tx, &user.id).await?;
+    if user.state != PersonState::Active || user.email.as_ref() != Some(email) {
+        return Ok(());
+    }
     let nonce = keys::nonce();
     let hash = keys::hash(&app.people.keys.mailed(&nonce));
     store::insert(&mut tx, &hash, &user.id, email).await?;

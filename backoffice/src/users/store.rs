@@ -89,6 +89,20 @@ pub(crate) async fn lock(tx: &mut MySqlConnection, id: &UserId) -> Result<User, 
     row.ok_or(ApiError::UnknownUser)?.try_into()
 }
 
+/// Locks his row until the transaction ends, if he has one: whatever is written of him meanwhile comes before an erasure, which takes it
+/// along, or not at all. The shop's own users have none.
+///
+/// # Errors
+/// [`ApiError::UnknownUser`] where his account is not active.
+pub(crate) async fn lock_if_ours(tx: &mut MySqlConnection, id: &UserId) -> Result<(), ApiError> {
+    match lock(tx, id).await {
+        Ok(user) if user.state == State::Active => Ok(()),
+        Ok(_) => Err(ApiError::UnknownUser),
+        Err(ApiError::UnknownUser) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The user with this address, and the hash of his password.
 pub(crate) async fn with_password(
     books: &MySqlPool,

@@ -65,7 +65,7 @@ pub(crate) async fn read(
     params(("id" = String, Path, description = "a sku")), responses(
     (status = 200, body = CartView),
     (status = 400, description = "invalid_request", body = Problem),
-    (status = 404, description = "unknown_sku: there is none, or its product is not in the shop", body = Problem),
+    (status = 404, description = "unknown_sku: there is none, or its product is not in the shop; unknown_user: the account is not active", body = Problem),
     (status = 409, description = "cart_full", body = Problem)))]
 pub(crate) async fn put(
     State(app): State<App>,

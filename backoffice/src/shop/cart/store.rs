@@ -11,6 +11,7 @@ use crate::catalog::error::Refusal;
 use crate::catalog::text::{Amount, Text};
 use crate::error::ApiError;
 use crate::limits::CART_ITEMS_MAX;
+use crate::users;
 
 #[derive(FromRow)]
 struct ItemRow {
@@ -70,7 +71,8 @@ pub(crate) async fn begin_counting(books: &MySqlPool) -> sqlx::Result<Transactio
 }
 
 /// # Errors
-/// [`ApiError::UnknownSku`] where no published product has it; [`Refusal::CartFull`].
+/// [`ApiError::UnknownSku`] where no published product has it; [`Refusal::CartFull`]; [`ApiError::UnknownUser`] where his account
+/// is not active.
 pub(crate) async fn put(
     books: &MySqlPool,
     user: &UserId,
@@ -85,6 +87,7 @@ pub(crate) async fn put(
     .fetch_optional(&mut *tx)
     .await?;
     known.ok_or(ApiError::UnknownSku)?;
+    users::store::lock_if_ours(&mut tx, user).await?;
     query("-- put\nselect sku from cart_items where user_id = ? for update")
         .bind(user.as_str())
         .execute(&mut *tx)

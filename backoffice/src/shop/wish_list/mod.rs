@@ -45,7 +45,7 @@ pub(crate) async fn read(
 /// Puts a product on the wish list; repeatable without effect
 #[utoipa::path(put, path = "/v1/me/wish-list/{id}", tag = "buyers", params(("id" = String, Path, description = "a product")), security(("token" = [])), responses(
     (status = 200, body = WishListView),
-    (status = 404, description = "unknown_product: there is none, or it is not published", body = Problem),
+    (status = 404, description = "unknown_product: there is none, or it is not published; unknown_user: the account is not active", body = Problem),
     (status = 409, description = "wish_list_full", body = Problem)))]
 pub(crate) async fn put(
     State(app): State<App>,

@@ -13,6 +13,7 @@ use crate::catalog::text::{Amount, Text};
 use crate::error::ApiError;
 use crate::limits::WISHES_MAX;
 use crate::shop::cart::store::begin_counting;
+use crate::users;
 
 #[derive(FromRow)]
 struct WishRow {
@@ -58,7 +59,8 @@ pub(crate) async fn wishes(books: &MySqlPool, user: &UserId) -> sqlx::Result<Vec
 }
 
 /// # Errors
-/// [`Refusal::UnknownProduct`] where no published product has this name; [`Refusal::WishListFull`].
+/// [`Refusal::UnknownProduct`] where no published product has this name; [`Refusal::WishListFull`]; [`ApiError::UnknownUser`] where
+/// his account is not active.
 pub(crate) async fn put(books: &MySqlPool, user: &UserId, id: &ProductId) -> Result<(), ApiError> {
     let mut tx = begin_counting(books).await?;
     let no: Option<u32> = query_scalar("-- put\nselect product_no from shop_products where product_no = (select product_no from products where product_id = ?)")
@@ -66,6 +68,7 @@ pub(crate) async fn put(books: &MySqlPool, user: &UserId, id: &ProductId) -> Res
         .fetch_optional(&mut *tx)
         .await?;
     let no = no.ok_or_else(ProductId::unknown)?;
+    users::store::lock_if_ours(&mut tx, user).await?;
     query("-- put\nselect product_no from wishes where user_id = ? for update")
         .bind(user.as_str())
         .execute(&mut *tx)
