@@ -269,9 +269,10 @@ pub const THROTTLE_PERSON_REFILL: Duration = Duration::from_secs(600);
 pub const THROTTLE_ADDRESS_REFILL: Duration = Duration::from_secs(1);
 /// Rows so old are removed; whatever they held has worn off, or nearly.
 pub const THROTTLE_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
-/// Between two rounds that remove rows of the past, and rows that one removes of a table.
+/// Between two rounds that remove rows of the past; rows that one statement of it takes of a table, and how often it comes back for more.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
 pub const SWEEP_ROWS_MAX: u32 = 1_000;
+pub const SWEEP_REPEATS_MAX: u32 = 20;
 
 /// For one mail to be handed to the SMTP server, from the connection to its end.
 pub const SMTP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,11 +1,12 @@
-//! Removes what has expired: sign-ups, links, sign-ins, throttles, dead mails. Any number of back-offices may; each takes some rows at a time.
+//! Removes what has expired: sign-ups, links, sign-ins, throttles, dead mails; mails that wait past their time die first. Any number of
+//! back-offices may; each takes some rows at a time, as often as a table has more.
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::throttle;
 use crate::app::App;
-use crate::limits::SWEEP_EVERY;
+use crate::limits::{SWEEP_EVERY, SWEEP_REPEATS_MAX, SWEEP_ROWS_MAX};
 use crate::{email_changes, mail, metrics, passwords, sessions, sign_ups};
 
 /// Until `stop`.
@@ -21,12 +22,20 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 }
 
 async fn sweep(app: &App) -> sqlx::Result<()> {
-    sign_ups::store::sweep(&app.books).await?;
-    passwords::store::sweep(&app.books).await?;
-    email_changes::store::sweep(&app.books).await?;
-    sessions::store::sweep(&app.books).await?;
-    throttle::sweep(&app.books).await?;
-    mail::store::sweep(&app.books).await?;
+    for _ in 0..SWEEP_REPEATS_MAX {
+        let rows = [
+            sign_ups::store::sweep(&app.books).await?,
+            passwords::store::sweep(&app.books).await?,
+            email_changes::store::sweep(&app.books).await?,
+            sessions::store::sweep(&app.books).await?,
+            throttle::sweep(&app.books).await?,
+            mail::store::bury_expired(&app.books).await?,
+            mail::store::sweep(&app.books).await?,
+        ];
+        if rows.iter().all(|rows| *rows < u64::from(SWEEP_ROWS_MAX)) {
+            break;
+        }
+    }
     let (waiting, dead) = tokio::try_join!(
         mail::store::count(&app.books, "waiting"),
         mail::store::count(&app.books, "dead")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::Letter;
 use crate::limits::{DEAD_MAILS_KEPT, SWEEP_ROWS_MAX};
@@ -159,13 +159,38 @@ pub(crate) async fn count(books: &MySqlPool, state: &'static str) -> sqlx::Resul
         .await
 }
 
-/// Removes dead ones of long ago.
-pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<()> {
+/// Removes dead ones of long ago; how many.
+pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<u64> {
     let past = clock::now() - DEAD_MAILS_KEPT;
     query("-- sweep\ndelete from mails where state = 'dead' and next_try_at < ? order by next_try_at limit ?")
         .bind(past.naive_utc())
         .bind(SWEEP_ROWS_MAX)
         .execute(books)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected())
+}
+
+/// Makes dead what waits although it tells of something that is over, as all does in the end where nobody sends; how many. Looked for
+/// without locks, and then locked one by one: other mails that are being sent, or written, are none of its business.
+pub(crate) async fn bury_expired(books: &MySqlPool) -> sqlx::Result<u64> {
+    let expired: Vec<u64> = query_scalar(
+        "-- bury_expired\nselect mail_id from mails where state = 'waiting' and expires_at < ? limit ?",
+    )
+    .bind(clock::now().naive_utc())
+    .bind(SWEEP_ROWS_MAX)
+    .fetch_all(books)
+    .await?;
+    if expired.is_empty() {
+        return Ok(0);
+    }
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- bury_expired\nupdate mails force index (primary) set state = 'dead', error = 'expired' where state = 'waiting' and mail_id in (",
+    );
+    let mut ids = statement.separated(", ");
+    for mail in &expired {
+        ids.push_bind(*mail);
+    }
+    statement.push(")");
+    let done = statement.build().execute(books).await?;
+    Ok(done.rows_affected())
 }

@@ -209,13 +209,13 @@ pub(crate) async fn end_all(
         .map(drop)
 }
 
-/// Removes families that are long over.
-pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<()> {
+/// Removes families that are long over; how many.
+pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<u64> {
     let past = clock::now() - SESSIONS_KEPT;
     query("-- sweep\ndelete from refresh_families where expires_at < ? order by expires_at limit ?")
         .bind(past.naive_utc())
         .bind(SWEEP_ROWS_MAX)
         .execute(books)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected())
 }

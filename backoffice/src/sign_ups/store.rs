@@ -62,12 +62,12 @@ pub(crate) async fn forget(tx: &mut MySqlConnection, email: &str) -> sqlx::Resul
         .map(drop)
 }
 
-/// Removes those that have expired.
-pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<()> {
+/// Removes those that have expired; how many.
+pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<u64> {
     query("-- sweep\ndelete from sign_ups where expires_at < ? order by expires_at limit ?")
         .bind(clock::now().naive_utc())
         .bind(SWEEP_ROWS_MAX)
         .execute(books)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected())
 }

@@ -67,13 +67,13 @@ pub(super) async fn take_back_one(books: &MySqlPool, subject: &[u8; 32]) -> sqlx
         .map(drop)
 }
 
-/// Removes rows of the past.
-pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<()> {
+/// Removes rows of the past; how many.
+pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<u64> {
     let past = clock::now() - THROTTLE_FORGOTTEN;
     query("-- sweep\ndelete from throttles where failed_at < ? order by failed_at limit ?")
         .bind(past.naive_utc())
         .bind(SWEEP_ROWS_MAX)
         .execute(books)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected())
 }
