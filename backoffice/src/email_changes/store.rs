@@ -49,17 +49,27 @@ pub(crate) async fn lock(tx: &mut MySqlConnection, token: &Hash) -> sqlx::Result
 
 /// All of a user: their links are void, and their mails need not be sent.
 pub(crate) async fn forget(tx: &mut MySqlConnection, user: &UserId) -> sqlx::Result<()> {
-    for statement in [
-        "-- forget\ndelete from mails where kind in ('change_address', 'address_in_use')
-            and recipient in (select email from email_changes where user_id = ?)",
-        "-- forget\ndelete from email_changes where user_id = ?",
-    ] {
-        query(statement)
+    // Looked up first: a delete with a query inside it reads, and locks, every mail there is. Locked, so that it sees what was written since
+    // the transaction began.
+    let pending: Vec<String> =
+        query_scalar("-- forget\nselect email from email_changes where user_id = ? for update")
             .bind(user.as_str())
+            .fetch_all(&mut *tx)
+            .await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    for email in &pending {
+        query("-- forget\ndelete from mails where recipient = ? and kind in ('change_address', 'address_in_use')")
+            .bind(email.as_str())
             .execute(&mut *tx)
             .await?;
     }
-    Ok(())
+    query("-- forget\ndelete from email_changes where user_id = ?")
+        .bind(user.as_str())
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 /// Gives the user this address; false where another has it.
