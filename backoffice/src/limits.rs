@@ -239,7 +239,7 @@ pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// Sign-ins of one user at once; one more ends the oldest.
 pub const SESSIONS_PER_USER_MAX: u32 = 50;
-/// Ended and expired sign-ins are kept for so long, for those who look into what happened.
+/// Sign-ins, ended or not, are kept for so long after the end of their life, for those who look into what happened.
 pub const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Life of the link that confirms an address, and of the one that sets a password.
@@ -278,7 +278,7 @@ pub const SWEEP_REPEATS_MAX: u32 = 20;
 pub const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks for mails that are due, where nobody in this process has written one.
 pub const MAIL_EVERY: Duration = Duration::from_secs(1);
-/// Tries of one mail; the pauses between them double from the first to the longest: five hours in all.
+/// Tries of one mail; the pauses between them double from the first to the longest: 2 h 25 min in all.
 pub const MAIL_TRIES_MAX: u32 = 12;
 pub const MAIL_RETRY_FIRST: Duration = Duration::from_secs(5);
 pub const MAIL_RETRY_MAX: Duration = Duration::from_secs(3600);

@@ -1,5 +1,5 @@
-//! The two pages behind the links of mails: confirm an address, set a password. They need no script. A look (GET) changes nothing, because mail scanners
-//! look at every link; the button (POST) does.
+//! The three pages behind the links of mails: confirm an address, set a password, confirm another address. They need no script. A look (GET)
+//! changes nothing, because mail scanners look at every link; the button (POST) does.
 
 use askama::Template;
 use axum::Form;

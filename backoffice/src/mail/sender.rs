@@ -1,8 +1,8 @@
 //! Hands mails to the SMTP server, one at a time. Any number of back-offices may: each takes what no other has locked.
 //!
 //! A row is deleted in the transaction in which its mail was taken by the server; a crash between the two sends it a second time, under the same
-//! Message-ID. What fails is tried again, later and later, and so is what the server refuses because of
-//! us; what it refuses for good, or what has expired, is kept as dead.
+//! Message-ID. What fails is tried again, later and later, and so is what the server refuses because of us; what it refuses for good, or what
+//! has expired, is kept as dead.
 
 use std::time::Duration;
 
