@@ -27,7 +27,7 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p doorbuster-engine --features crash-points,planted-bugs --bins -- -D warnings
-	$(CARGO) build --release --workspace --bins
+	$(CARGO) test --release --workspace --no-run
 	$(DRILL_ENGINE)
 	$(CARGO) test --release --workspace
 
