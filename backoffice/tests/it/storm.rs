@@ -25,7 +25,7 @@ const PARALLEL: usize = 200;
 const RESERVATIONS: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(4);
 /// Quiet and stormy by turns, short and many, so that what else the machine does falls on both and on few of either.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 
 /// What buyers need to know.
 #[derive(Clone)]
