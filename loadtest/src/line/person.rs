@@ -211,12 +211,7 @@ impl Person {
 
     fn pause(&mut self, poll_after: Duration) -> u64 {
         match self.kind {
-            Kind::Bot => {
-                if self.story.polls % LINE_BOT_SNEAKS == LINE_BOT_SNEAKS - 1 {
-                    self.step = Step::Reserve;
-                }
-                us(LINE_BOT_EVERY)
-            }
+            Kind::Bot => self.bots_pause(),
             // Never before what was asked for, and not all together.
             _ => {
                 if self.kind == Kind::Reloader && self.rng.random_ratio(1, 8) {
@@ -225,6 +220,14 @@ impl Person {
                 us(poll_after.mul_f64(self.rng.random_range(1.0..1.1)))
             }
         }
+    }
+
+    /// Every few polls, however they were answered, it tries the till instead of the next one.
+    fn bots_pause(&mut self) -> u64 {
+        if self.step == Step::Poll && self.story.polls % LINE_BOT_SNEAKS == LINE_BOT_SNEAKS - 1 {
+            self.step = Step::Reserve;
+        }
+        us(LINE_BOT_EVERY)
     }
 
     fn note_number(&mut self, at: Span, number: Option<Place>) {
@@ -339,7 +342,7 @@ impl Person {
 
     fn come_back(&mut self, after_s: Option<u32>) -> u64 {
         if self.kind == Kind::Bot {
-            return us(LINE_BOT_EVERY);
+            return self.bots_pause();
         }
         let pause = after_s.map_or(RETRY_AFTER_DEFAULT, |s| Duration::from_secs(s.into()));
         us(pause
