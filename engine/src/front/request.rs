@@ -172,7 +172,7 @@ fn short<B>(
 /// Whatever is wrong with the body, said so that it can be mended.
 pub(crate) async fn wanted(request: Request<Incoming>) -> Result<Wanted, Refusal> {
     check_media_type(&request)?;
-    parse(&read(request).await?)
+    parse(&read(request.into_body()).await?)
 }
 
 /// The lines asked for, in an order of our own, so that the same wish has the same hash however it was written.
@@ -193,7 +193,7 @@ pub(crate) async fn nothing(request: Request<Incoming>) -> Result<(), Refusal> {
     if !request.body().is_end_stream() {
         check_media_type(&request)?;
     }
-    let bytes = read(request).await?;
+    let bytes = read(request.into_body()).await?;
     let empty = bytes
         .iter()
         .filter(|b| !b.is_ascii_whitespace())
@@ -220,12 +220,12 @@ fn check_media_type<B>(request: &Request<B>) -> Result<(), Refusal> {
     }
 }
 
-async fn read(request: Request<Incoming>) -> Result<Bytes, Refusal> {
-    let announced = request.body().size_hint().lower();
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+    let announced = body.size_hint().lower();
     if announced > BODY_BYTES_MAX as u64 {
         return Err(Refusal::BodyTooLarge);
     }
-    let mut body = Limited::new(request.into_body(), BODY_BYTES_MAX);
+    let mut body = Limited::new(body, BODY_BYTES_MAX);
     let whole = async {
         // Nearly always it came together with the head, as one frame, and need not be put together.
         let Some(first) = body.frame().await.transpose()? else {

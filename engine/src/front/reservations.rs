@@ -31,7 +31,7 @@ pub(crate) async fn create(
             sale.tally.note(&answer);
             answer
         }
-        Err(refusal) => Err(refused_early(app, sale, refusal).await),
+        Err(refusal) => Err(Box::pin(refused_early(app, sale, refusal)).await),
     }
 }
 
@@ -66,7 +66,7 @@ async fn ask(
         lines: wanted.lines,
     };
     let answer = match receipt {
-        Some(receipt) => receipts::present(app, &sale, reserve, &receipt).await,
+        Some(receipt) => Box::pin(receipts::present(app, &sale, reserve, &receipt)).await,
         None => decide(app, &sale, reserve, ticket).await,
     };
     Ok((sale, answer))

@@ -182,19 +182,19 @@ async fn dispatch(
     }
     match route {
         Route::Livez => Ok(health::livez()),
-        Route::Readyz => Ok(health::readyz(app).await),
+        Route::Readyz => Ok(Box::pin(health::readyz(app)).await),
         Route::Metrics => Ok(health::metrics(app)),
         Route::OpenApi => Ok(health::openapi()),
         Route::Sale(sale) => sales::show(app, sale).await,
         Route::Reservations(sale) => reservations::create(app, sale, request).await,
         Route::Reservation(sale, id) if request.method() == Method::DELETE => {
-            reservations::cancel(app, sale, id, &request).await
+            Box::pin(reservations::cancel(app, sale, id, &request)).await
         }
-        Route::Reservation(sale, id) => reservations::show(app, sale, id, &request).await,
+        Route::Reservation(sale, id) => Box::pin(reservations::show(app, sale, id, &request)).await,
         Route::Claims(coupon) => coupons::claim(app, coupon, request).await,
         Route::Tickets(sale) => tickets::join(app, sale, request).await,
         Route::CurrentTicket(sale) => tickets::current(app, sale, &request).await,
-        Route::TicketEvents(sale) => events::listen(app, sale, &request).await,
+        Route::TicketEvents(sale) => Box::pin(events::listen(app, sale, &request)).await,
     }
 }
 

@@ -104,7 +104,7 @@ pub(crate) async fn join(
     let mut given = give(&sale, line, &join).await?;
     if !given.is_new && line.is_over(given.number) {
         join.instead = Instead::Over(given.number);
-        given = give(&sale, line, &join).await?;
+        given = Box::pin(give(&sale, line, &join)).await?;
     }
     let outlook = line.ask(given.number, Asking::Joins);
     let outlook = outlook.map_err(too_early)?;
@@ -257,8 +257,8 @@ pub(super) async fn renewed(
             invite: None,
             instead: Instead::Back(ticket.number),
         };
-        // Where it cannot be restored yet its user waits on, and asks again.
-        if let Ok(given) = give(sale, line, &back).await {
+        // Where it cannot be restored yet its user waits on, and asks again. Boxed: no poll carries the room for it.
+        if let Ok(given) = Box::pin(give(sale, line, &back)).await {
             let ticket = given.ticket();
             return (ticket, Some(app.tickets.sign(id, user, &ticket)));
         }

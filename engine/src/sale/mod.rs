@@ -171,7 +171,7 @@ impl LiveSale {
     pub async fn view(&self) -> Result<Arc<View>, Refusal> {
         match self.views.current().await? {
             Ok(view) => Ok(view),
-            Err(fenced) => Err(self.fenced(fenced).await),
+            Err(fenced) => Err(Box::pin(self.fenced(fenced)).await),
         }
     }
 
@@ -255,7 +255,7 @@ impl LiveSale {
     ) -> Result<Answered<O>, Refusal> {
         match answered {
             Ok(answered) => Ok(answered),
-            Err(combiner::Undecided::Fenced(fenced)) => Err(self.fenced(fenced).await),
+            Err(combiner::Undecided::Fenced(fenced)) => Err(Box::pin(self.fenced(fenced)).await),
             Err(combiner::Undecided::Refused(refusal)) => Err(refusal),
         }
     }

@@ -66,6 +66,12 @@ impl Registry {
         if let Some(hot) = self.hot.load().as_ref().filter(|hot| hot.live == *live) {
             return Ok(Looked::Live(Arc::clone(hot)));
         }
+        // Boxed: no request carries the room for what few of them need.
+        Box::pin(self.look_further(live)).await
+    }
+
+    /// Of a sale that is not the hot one.
+    async fn look_further(&self, live: &LiveId) -> Result<Looked, Refusal> {
         if let Some(sale) = self.live.get(live).await {
             if self
                 .misses

@@ -76,9 +76,15 @@ impl Views {
     }
 
     pub(crate) async fn current(&self) -> Result<Result<Arc<View>, Fenced>, Refusal> {
-        if let Some(view) = self.fresh() {
-            return Ok(Ok(view));
+        match self.fresh() {
+            Some(view) => Ok(Ok(view)),
+            // Boxed: one of many looks.
+            None => Box::pin(self.look_alone()).await,
         }
+    }
+
+    /// One looks, the others take what it saw.
+    async fn look_alone(&self) -> Result<Result<Arc<View>, Fenced>, Refusal> {
         let _one_looks = self.looking.lock().await;
         match self.fresh() {
             Some(view) => Ok(Ok(view)),
