@@ -17,6 +17,8 @@ use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
 use crate::pages::config::Origin;
+use crate::payments::Payments;
+use crate::payments::webhooks::taking::Taking;
 use crate::sales::watch::Watches;
 use crate::shop::cache::ShopCache;
 use crate::shop::popular::Views;
@@ -33,6 +35,9 @@ pub(crate) struct App {
     pub(crate) rankings: Rankings,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) people: Arc<People>,
+    pub(crate) payments: Payments,
+    /// Webhooks on their way into the books.
+    pub(crate) webhooks: Taking,
     /// Who watches which sale.
     pub(crate) watches: Arc<Watches>,
     pub(crate) hosts: Arc<Hosts>,
@@ -54,6 +59,7 @@ pub(crate) struct Parts {
     pub tokens: TokenKeys,
     pub draws: DrawKeys,
     pub people: People,
+    pub payments: Payments,
     pub hosts: Hosts,
     pub engine_public_url: Origin,
     pub metrics: PrometheusHandle,
@@ -67,6 +73,7 @@ impl App {
             tokens,
             draws,
             people,
+            payments,
             hosts,
             engine_public_url,
             metrics,
@@ -80,6 +87,8 @@ impl App {
             rankings: Rankings::default(),
             revocations: Arc::default(),
             people: Arc::new(people),
+            payments,
+            webhooks: Taking::default(),
             watches: Arc::default(),
             hosts: Arc::new(hosts),
             engine_public_url: Arc::new(engine_public_url),

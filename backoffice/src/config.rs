@@ -5,13 +5,9 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
-use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
-use doorbuster_core::claims::Role;
-use doorbuster_core::ids::{LiveId, SaleId, UserId};
-use doorbuster_core::limits::TOKEN_LIFE_MAX;
+use doorbuster_core::ids::{LiveId, SaleId};
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::accounts::config::{Admin, People};
@@ -20,9 +16,12 @@ use crate::audit_log::guard::Account;
 use crate::hosts::Hosts;
 use crate::limits::INVITES_MAX;
 use crate::pages::config::Pages;
+use crate::payment_sandbox::config::PaymentSandbox;
+use crate::payments::config::Payments;
 pub(crate) use crate::secret_config::account_keys;
 pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
 use crate::seed::config::Seed;
+use crate::token::Token;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,12 +34,15 @@ Examples:
   doorbuster-backoffice reconcile --sale drop-1 --json
   doorbuster-backoffice reconcile --sale drop-1 --repair
   doorbuster-backoffice rebuild --sale drop-1
-  doorbuster-backoffice audit-check";
+  doorbuster-backoffice audit-check
+  doorbuster-backoffice payment-sandbox --dir sandbox --latency-ms 20";
 
 const SECRETS: &str = "\
 Secrets, from the environment only:
   TOKEN_SECRET           signs and checks access tokens; at least 32 bytes; required by serve, token, invite and admin
   TOKEN_SECRET_PREVIOUS  accepted too, for rotation [default: none]
+  PAYMENT_WEBHOOK_SECRET checks the payment provider's webhooks; at least 32 bytes; required by serve where PAYMENT_PROVIDER_URL is set
+  PAYMENT_PROVIDER_KEY   what the provider knows us by, sent as a bearer token; at least 32 bytes [default: none]
 
 Exit status: 0 done, 1 reconcile found differences (with --repair: that it left), rebuild a loss or audit-check an altered row, 2 failed, 64 bad configuration.";
 
@@ -80,6 +82,9 @@ pub enum Command {
     AuditCheck(AuditCheck),
     /// Put a sale together again in Redis, from the books and what live engines remember, and print what was lost
     Rebuild(Rebuild),
+    /// A payment provider for tests, demos and drills: captures, declines and misbehaves as it is told, and forgets nothing
+    #[command(after_help = crate::payment_sandbox::config::HELP)]
+    PaymentSandbox(PaymentSandbox),
 }
 
 #[derive(Args)]
@@ -89,21 +94,6 @@ pub struct Migrate {
     /// An existing MySQL account, user@host, that the programs will use: it is given the rights they need, and none to alter the audit log
     #[arg(long)]
     pub grant_to: Option<Account>,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-#[derive(Args)]
-pub struct Token {
-    /// Whom the token is for: 1 to 64 characters of A-Z a-z 0-9 _ -
-    #[arg(long)]
-    pub user: UserId,
-    /// What its bearer may do
-    #[arg(long, default_value = "buyer", value_parser = role_parser())]
-    pub role: Role,
-    /// How long it is valid, e.g. 30s, 15m, 1h; at most 24h
-    #[arg(long, default_value = "1h", value_parser = parse_ttl)]
-    pub ttl: Duration,
     #[command(flatten)]
     pub output: Output,
 }
@@ -142,6 +132,8 @@ pub struct Serve {
     pub statistics_seconds: u64,
     #[command(flatten)]
     pub pages: Pages,
+    #[command(flatten)]
+    pub payments: Payments,
 }
 
 #[derive(Args)]
@@ -289,40 +281,6 @@ fn is_database_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
-fn role_parser() -> impl TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(["buyer", "operator", "finance", "admin"]).map(|word| {
-        match word.as_str() {
-            "operator" => Role::Operator,
-            "finance" => Role::Finance,
-            "admin" => Role::Admin,
-            _ => Role::Buyer,
-        }
-    })
-}
-
-/// `30s`, `15m`, `1h`: a whole number and its unit, more than nothing and at most a day.
-fn parse_ttl(text: &str) -> Result<Duration, String> {
-    let seconds = text
-        .char_indices()
-        .last()
-        .and_then(|(end, unit)| {
-            let count: u64 = text[..end].parse().ok()?;
-            let unit_s = match unit {
-                's' => 1,
-                'm' => 60,
-                'h' => 3_600,
-                _ => return None,
-            };
-            count.checked_mul(unit_s)
-        })
-        .ok_or("must be a number and its unit: 30s, 15m or 1h")?;
-    match Duration::from_secs(seconds) {
-        Duration::ZERO => Err("must be more than nothing".to_owned()),
-        ttl if ttl > TOKEN_LIFE_MAX => Err("must be at most 24h".to_owned()),
-        ttl => Ok(ttl),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -332,27 +290,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn lives_of_tokens_have_a_unit_and_a_bound() {
-        assert_eq!(parse_ttl("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_ttl("15m"), Ok(Duration::from_secs(900)));
-        assert_eq!(parse_ttl("24h"), Ok(Duration::from_secs(86_400)));
-        for bad in [
-            "",
-            "h",
-            "1",
-            "1d",
-            "-1h",
-            "0s",
-            "25h",
-            "1.5h",
-            "99999999999999999999h",
-            "1é",
-        ] {
-            assert!(parse_ttl(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

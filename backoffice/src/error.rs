@@ -105,6 +105,10 @@ pub(crate) enum ApiError {
     Overloaded,
     #[error("as many as may already watch sales here; try again")]
     TooManyWatchers,
+    #[error("nothing can be paid for here: no payment provider is set")]
+    PaymentsOff,
+    #[error("the webhook is not signed with a secret of ours, or its time is not about now")]
+    BadSignature,
     #[error("not ready: {0}")]
     NotReady(&'static str),
     /// Redis or MySQL did not answer. Every operation may be repeated.
@@ -199,6 +203,8 @@ impl ApiError {
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Recovering(_) => (StatusCode::SERVICE_UNAVAILABLE, "recovering"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::PaymentsOff => (StatusCode::SERVICE_UNAVAILABLE, "payments_off"),
+            Self::BadSignature => (StatusCode::UNAUTHORIZED, "bad_signature"),
             Self::NotReady(_) | Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }

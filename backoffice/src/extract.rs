@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::limits::{BODY_TIMEOUT, REQUEST_ID_CHARS_MAX};
+use crate::payments::limits::WEBHOOK_BYTES_MAX;
 
 /// What our logs, the audit log and the client call a request.
 #[derive(Debug, Clone)]
@@ -217,6 +218,33 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T>
     }
 }
 
+/// The body of a webhook, byte for byte as it came: its signature is over these.
+#[derive(Debug)]
+pub(crate) struct WebhookBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for WebhookBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = whole_body(request, state).await?;
+        if body.len() > WEBHOOK_BYTES_MAX {
+            return Err(ApiError::BodyTooLarge);
+        }
+        Ok(Self(body))
+    }
+}
+
+/// The body, if it comes in time and is not too long.
+async fn whole_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
+        .await
+        .map_err(|_| ApiError::SlowBody)?;
+    body.map_err(|e| match e.status().as_u16() {
+        413 => ApiError::BodyTooLarge,
+        _ => ApiError::InvalidRequest("the body ended early".to_owned()),
+    })
+}
+
 /// A JSON body: declared as such, in time, not too long, without unknown fields where `T` refuses them.
 #[derive(Debug)]
 pub(crate) struct StrictJson<T>(pub T);
@@ -228,13 +256,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
-            .await
-            .map_err(|_| ApiError::SlowBody)?;
-        let body = body.map_err(|e| match e.status().as_u16() {
-            413 => ApiError::BodyTooLarge,
-            _ => ApiError::InvalidRequest("the body ended early".to_owned()),
-        })?;
+        let body = whole_body(request, state).await?;
         let parsed = Json::<T>::from_bytes(&body);
         parsed
             .map(|Json(value)| Self(value))

@@ -28,6 +28,10 @@ pub(crate) struct Ready {
     /// The newest migration
     #[schema(example = 12)]
     schema: i64,
+    /// How it stands with the payment provider: off, closed (all is well), open (it is left alone), half_open (a few probes). It keeps nobody
+    /// from being sent here
+    #[schema(example = "closed")]
+    payments: &'static str,
 }
 
 /// Whether the process answers
@@ -56,6 +60,10 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Ready>, ApiErr
         Ok(Ok(Some(schema))) if schema == migrate::newest() => Ok(Json(Ready {
             status: "ready",
             schema,
+            payments: app
+                .payments
+                .breaker()
+                .map_or("off", |view| view.stand.word()),
         })),
         Ok(Ok(_)) => Err(not_ready(
             "the database's tables are those of another version: run doorbuster-backoffice migrate",

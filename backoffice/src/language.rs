@@ -77,6 +77,7 @@ pub(crate) fn korean_title(code: &str) -> Option<&'static str> {
         "rate_limited" => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
         "overloaded" => "접속자가 많습니다. 다시 시도해 주세요",
         "unavailable" => "다시 시도해 주세요",
+        "payments_off" => "지금은 결제할 수 없습니다",
         "internal" => "문제가 발생했습니다. 다시 시도해 주세요",
         _ => return None,
     })

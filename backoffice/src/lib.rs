@@ -11,7 +11,10 @@ mod hosts;
 pub mod limits;
 mod secret_config;
 
+pub mod program;
 pub mod run;
+
+mod crash;
 
 pub mod accounts;
 pub mod admin;
@@ -46,6 +49,9 @@ mod profile;
 mod sessions;
 mod sign_ups;
 mod users;
+
+pub mod payment_sandbox;
+pub mod payments;
 
 mod mail;
 mod revocations;

@@ -11,6 +11,7 @@ use metrics::{
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 use crate::limits::METRICS_UPKEEP;
+use crate::payments::breaker::Stand;
 
 const REQUESTS: &str = "doorbuster_backoffice_requests_total";
 const REQUEST_SECONDS: &str = "doorbuster_backoffice_request_seconds";
@@ -21,6 +22,13 @@ const REFRESH_REUSES: &str = "doorbuster_backoffice_refresh_reuses_total";
 const MAILS: &str = "doorbuster_backoffice_mails_total";
 const MAILS_KEPT: &str = "doorbuster_backoffice_mails";
 const CACHE_READS: &str = "doorbuster_backoffice_cache_reads_total";
+const PAYMENTS: &str = "doorbuster_backoffice_payments_total";
+const PAYMENT_CALL_SECONDS: &str = "doorbuster_backoffice_payment_call_seconds";
+const PAYMENT_DIFFERENCES: &str = "doorbuster_backoffice_payment_differences_total";
+const BREAKER: &str = "doorbuster_backoffice_payment_breaker";
+const BREAKER_OPENED: &str = "doorbuster_backoffice_payment_breaker_opened_total";
+const WEBHOOKS: &str = "doorbuster_backoffice_webhooks_total";
+const WEBHOOKS_WAITING: &str = "doorbuster_backoffice_webhooks_waiting";
 const TURNED_AWAY: &str = "doorbuster_backoffice_connections_turned_away_total";
 
 /// Upper bounds of the latency buckets, in seconds.
@@ -59,7 +67,36 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         TURNED_AWAY,
         "Connections closed at once because as many as allowed were open."
     );
-    for name in [AUDIT_FAILURES, REFRESH_REUSES, TURNED_AWAY] {
+    describe_counter!(
+        PAYMENTS,
+        "Calls to the payment provider, all their tries together, by operation and outcome."
+    );
+    describe_histogram!(
+        PAYMENT_CALL_SECONDS,
+        "Time to the answer of those that were answered, by operation."
+    );
+    describe_counter!(
+        PAYMENT_DIFFERENCES,
+        "Captures of another amount or currency than was asked for."
+    );
+    describe_gauge!(
+        BREAKER,
+        "The payment provider's breaker: 0 closed, 1 half-open, 2 open."
+    );
+    describe_counter!(WEBHOOKS, "Webhooks of the payment provider, by outcome.");
+    describe_gauge!(
+        WEBHOOKS_WAITING,
+        "Webhooks in the inbox about which the provider has not been asked yet."
+    );
+    describe_counter!(BREAKER_OPENED, "How often it has opened.");
+    breaker(Stand::Closed);
+    for name in [
+        AUDIT_FAILURES,
+        REFRESH_REUSES,
+        TURNED_AWAY,
+        PAYMENT_DIFFERENCES,
+        BREAKER_OPENED,
+    ] {
         counter!(name).increment(0);
     }
     let upkeep = handle.clone();
@@ -123,6 +160,40 @@ pub(crate) fn mails(waiting: i64, dead: i64) {
 
 pub(crate) fn cache_read(kind: &'static str, from: &'static str) {
     counter!(CACHE_READS, "kind" => kind, "from" => from).increment(1);
+}
+
+pub(crate) fn payment(operation: &'static str, outcome: &'static str) {
+    counter!(PAYMENTS, "operation" => operation, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn payment_call(operation: &'static str, took: Duration) {
+    histogram!(PAYMENT_CALL_SECONDS, "operation" => operation).record(took.as_secs_f64());
+}
+
+pub(crate) fn payment_difference() {
+    counter!(PAYMENT_DIFFERENCES).increment(1);
+}
+
+pub(crate) fn breaker(stand: Stand) {
+    let number = match stand {
+        Stand::Closed => 0.0,
+        Stand::HalfOpen => 1.0,
+        Stand::Open => 2.0,
+    };
+    gauge!(BREAKER).set(number);
+}
+
+pub(crate) fn breaker_opened() {
+    counter!(BREAKER_OPENED).increment(1);
+}
+
+pub(crate) fn webhook(outcome: &'static str) {
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of webhooks")]
+pub(crate) fn webhooks_waiting(waiting: i64) {
+    gauge!(WEBHOOKS_WAITING).set(waiting as f64);
 }
 
 pub(crate) fn turned_away() {

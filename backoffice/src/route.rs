@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
     accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi,
-    pages, sales,
+    pages, payments, sales,
 };
 
 /// One line of the table.
@@ -122,6 +122,16 @@ fn of_sales() -> Vec<Route> {
         read("/v1/sales/{id}/draw", Public, get(draws::show)),
         read("/v1/sales/{id}/draw/entries", Public, get(draws::entries)),
         read("/v1/me/reservations", Bearer, get(me::reservations)),
+        read(
+            "/admin/v1/payments/provider",
+            Staff,
+            get(payments::page::provider),
+        ),
+        write(
+            "/v1/webhooks/payments",
+            Public,
+            post(payments::webhooks::take),
+        ),
     ]
 }
 

@@ -7,7 +7,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::Command;
-use crate::{admin, audit_log, invite, migrate, rebuild, reconcile, seed, server, token};
+use crate::{
+    admin, audit_log, invite, migrate, payment_sandbox, rebuild, reconcile, seed, server, token,
+};
 
 /// Reconcile found differences, rebuild a loss, or audit-check a row that is not what it was.
 const DIFFERENCES: u8 = 1;
@@ -27,6 +29,7 @@ pub async fn run(command: &Command) -> Result<ExitCode> {
         Command::Admin(request) => print(request.output.json, &admin::make(request).await?)?,
         Command::Seed(request) => print(request.output.json, &seed::seed(request).await?)?,
         Command::Serve(config) => server::serve(config).await?,
+        Command::PaymentSandbox(config) => payment_sandbox::serve(config).await?,
         Command::Reconcile(request) => {
             let report = reconcile::reconcile(request).await?;
             print(request.output.json, &report)?;

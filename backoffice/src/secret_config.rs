@@ -1,5 +1,5 @@
 //! The secrets, from the environment alone, and the keys that are made of them. Called by what signs or checks something; none is ever
-//! printed.
+//! printed. A drill's crash points are named by the environment alone too.
 
 use std::env;
 
@@ -57,7 +57,7 @@ fn keys<T>(
 }
 
 /// The bytes of the variable; none where it is not set, or empty.
-fn secret(variable: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
+pub(crate) fn secret(variable: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
     let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -73,4 +73,10 @@ fn secret(variable: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
         return Ok(Some(bytes));
     };
     Err(ConfigError::Secret { variable, problem })
+}
+
+/// Where a drill arms crash points; see `crash`.
+#[cfg(feature = "crash-points")]
+pub(crate) fn crash_point_file() -> Option<std::path::PathBuf> {
+    env::var_os("CRASH_POINT_FILE").map(Into::into)
 }

@@ -30,6 +30,8 @@ use crate::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, TASKS_DRAIN_TIMEOUT,
 };
 use crate::mail::sender::Sender;
+use crate::payments::Payments;
+use crate::payments::webhooks::inbox;
 use crate::shop::{cache, fast, popular};
 use crate::{metrics, revocations, route, sales};
 
@@ -56,6 +58,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
             public_url: config.people.public_url.clone(),
             mail_written: Notify::new(),
         },
+        payments: Payments::new(&config.payments)?,
         hosts: config.allowed_hosts.clone(),
         engine_public_url: config.pages.engine_public_url.clone(),
         metrics: metrics::install()?,
@@ -80,6 +83,9 @@ pub async fn serve(config: &Serve) -> Result<()> {
     tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
     if let Some(sender) = sender {
         tasks.spawn(sender.run(app.clone(), stop_tasks.clone()));
+    }
+    if app.payments.is_on() {
+        tasks.spawn(inbox::run(app.clone(), stop_tasks.clone()));
     }
     let every = Duration::from_secs(config.statistics_seconds);
     let until_stop = || stop_tasks.clone();

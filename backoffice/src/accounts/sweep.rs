@@ -1,4 +1,4 @@
-//! Removes what has expired: sign-ups, links, sign-ins, throttles, dead mails; mails that wait past their time die first. Any number of
+//! Removes what has expired: sign-ups, links, sign-ins, throttles, dead mails, webhooks; mails that wait past their time die first. Any number of
 //! back-offices may; each takes some rows at a time, as often as a table has more.
 
 use tokio::time::sleep;
@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::throttle;
 use crate::app::App;
 use crate::limits::{SWEEP_EVERY, SWEEP_REPEATS_MAX, SWEEP_ROWS_MAX};
+use crate::payments::webhooks;
 use crate::{email_changes, mail, metrics, passwords, sessions, sign_ups};
 
 /// Until `stop`.
@@ -31,6 +32,7 @@ async fn sweep(app: &App) -> sqlx::Result<()> {
             throttle::sweep(&app.books).await?,
             mail::store::bury_expired(&app.books).await?,
             mail::store::sweep(&app.books).await?,
+            webhooks::store::sweep(&app.books).await?,
         ];
         if rows.iter().all(|rows| *rows < u64::from(SWEEP_ROWS_MAX)) {
             break;
@@ -41,5 +43,6 @@ async fn sweep(app: &App) -> sqlx::Result<()> {
         mail::store::count(&app.books, "dead")
     )?;
     metrics::mails(waiting, dead);
+    metrics::webhooks_waiting(webhooks::store::waiting(&app.books).await?.waiting);
     Ok(())
 }

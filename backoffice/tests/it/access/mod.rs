@@ -78,6 +78,8 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Bearer, "DELETE /v1/me/wish-list/{id}"),
     (Public, "GET /v1/sales/{id}/draw"),
     (Public, "GET /v1/sales/{id}/draw/entries"),
+    (Staff, "GET /admin/v1/payments/provider"),
+    (Public, "POST /v1/webhooks/payments"),
     (Public, "POST /v1/sign-ups"),
     (Public, "POST /v1/sign-ups/confirm"),
     (Public, "POST /v1/sessions"),
