@@ -77,18 +77,11 @@ pub(crate) async fn confirm_page(
     StrictQuery(query): StrictQuery<LinkQuery>,
 ) -> Result<Response, ApiError> {
     let language = visit.language;
-    let form = (!query.token.is_empty()).then(|| Fields {
-        action: "/account/confirm",
-        token: query.token,
-        password: "",
-        password_chars_min: PASSWORD_CHARS_MIN,
-        password_chars_max: PASSWORD_CHARS_MAX,
-        button: language.pick("확인", "Confirm"),
-    });
+    let form = (!query.token.is_empty()).then(|| confirm_form(language, query.token));
     let text = match form {
         Some(_) => language.pick(
-            "아래 버튼을 누르면 이메일 주소가 확인되고 계정이 만들어집니다.",
-            "Press the button to confirm your e-mail address and make your account.",
+            "비밀번호를 정하고 아래 버튼을 누르면 이메일 주소가 확인되고 계정이 만들어집니다.",
+            "Choose a password, and press the button to confirm your e-mail address and make your account.",
         ),
         None => language.pick(
             "받으신 메일의 링크를 열어 주세요.",
@@ -98,27 +91,33 @@ pub(crate) async fn confirm_page(
     page(language, confirm_title(language), text, form)
 }
 
-/// Confirms an address, as the page's button asks
-#[utoipa::path(post, path = "/account/confirm", tag = "pages", request_body(content = ConfirmForm, content_type = "application/x-www-form-urlencoded"), responses(
+/// Confirms an address, with the password of the new account, as the page's button asks
+#[utoipa::path(post, path = "/account/confirm", tag = "pages", request_body(content = PasswordForm, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 200, content_type = "text/html", description = "Confirmed, or why not, as a page", body = String),
     (status = 400, description = "invalid_request", body = Problem),
-    (status = 429, description = "rate_limited, with Retry-After", body = Problem)))]
+    (status = 429, description = "rate_limited, with Retry-After", body = Problem),
+    (status = 503, description = "overloaded", body = Problem)))]
 pub(crate) async fn confirm(
     State(app): State<App>,
     visit: Visit,
-    form: Result<Form<ConfirmForm>, FormRejection>,
+    form: Result<Form<PasswordForm>, FormRejection>,
 ) -> Result<Response, ApiError> {
     let Form(form) = form.map_err(refuse_form)?;
     let language = visit.language;
-    let text = match sign_ups::make_user(&app, &visit, &form.token).await {
+    let title = confirm_title(language);
+    let text = match sign_ups::make_user(&app, &visit, &form.token, form.password).await {
         Ok(_) => language.pick(
             "이메일 주소가 확인되었습니다. 이제 로그인하실 수 있습니다.",
             "Your e-mail address is confirmed. You can sign in now.",
         ),
         Err(ApiError::InvalidLink) => void(language),
+        Err(ApiError::InvalidFields(_)) => {
+            let form = confirm_form(language, form.token.expose().to_owned());
+            return page(language, title, unfit(language), Some(form));
+        }
         Err(error) => return Err(error),
     };
-    page(language, confirm_title(language), text, None)
+    page(language, title, text, None)
 }
 
 /// The page of the link that gives an account another address; changes nothing
@@ -212,12 +211,8 @@ pub(crate) async fn password(
         ),
         Err(ApiError::InvalidLink) => void(language),
         Err(ApiError::InvalidFields(_)) => {
-            let text = language.pick(
-                "비밀번호는 8자 이상 128자 이하여야 합니다.",
-                "The password must have 8 to 128 characters.",
-            );
             let form = password_form(language, form.token.expose().to_owned());
-            return page(language, title, text, Some(form));
+            return page(language, title, unfit(language), Some(form));
         }
         Err(error) => return Err(error),
     };
@@ -245,6 +240,25 @@ fn password_form(language: Language, token: String) -> Fields {
         password_chars_max: PASSWORD_CHARS_MAX,
         button: language.pick("변경", "Set password"),
     }
+}
+
+fn confirm_form(language: Language, token: String) -> Fields {
+    Fields {
+        action: "/account/confirm",
+        token,
+        password: language.pick("비밀번호", "Password"),
+        password_chars_min: PASSWORD_CHARS_MIN,
+        password_chars_max: PASSWORD_CHARS_MAX,
+        button: language.pick("확인", "Confirm"),
+    }
+}
+
+/// What is wrong with a password that was chosen.
+fn unfit(language: Language) -> &'static str {
+    language.pick(
+        "비밀번호는 8자 이상 128자 이하여야 하고, 이메일 주소와 같을 수 없습니다.",
+        "The password must have 8 to 128 characters, and must not be your e-mail address.",
+    )
 }
 
 fn void(language: Language) -> &'static str {

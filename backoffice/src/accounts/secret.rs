@@ -5,8 +5,11 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::email::Email;
+use crate::error::ApiError;
 use crate::limits::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::validate::Problems;
+
+const NOT_THE_ADDRESS: &str = "must not be the e-mail address";
 
 /// A secret of a request's body, unjudged.
 #[derive(Clone, Deserialize)]
@@ -49,11 +52,37 @@ impl Password {
             );
             return None;
         }
-        if email.is_some_and(|email| email.as_str().eq_ignore_ascii_case(text.trim())) {
-            problems.add(pointer, "must not be the e-mail address");
+        let password = Self(secret);
+        if email.is_some_and(|email| password.is_like(email.as_str())) {
+            problems.add(pointer, NOT_THE_ADDRESS);
             return None;
         }
-        Some(Self(secret))
+        Some(password)
+    }
+
+    /// The same by a link, of which it is not known yet whose it is; [`Password::must_not_be`] is asked once it is.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidFields`].
+    pub(crate) fn long_enough(pointer: &str, secret: Secret) -> Result<Self, ApiError> {
+        let mut problems = Problems::default();
+        let password = Self::chosen(&mut problems, pointer, secret, None);
+        problems.none()?;
+        Ok(password.expect("a password is missing only together with a problem"))
+    }
+
+    /// # Errors
+    /// [`ApiError::InvalidFields`] where it is the address.
+    pub(crate) fn must_not_be(&self, pointer: &str, email: &str) -> Result<(), ApiError> {
+        let mut problems = Problems::default();
+        if self.is_like(email) {
+            problems.add(pointer, NOT_THE_ADDRESS);
+        }
+        problems.none()
+    }
+
+    fn is_like(&self, email: &str) -> bool {
+        email.eq_ignore_ascii_case(self.expose().trim())
     }
 
     /// One that somebody claims to have: bounded, so that hashing it is too.

@@ -138,21 +138,18 @@ pub(crate) async fn set_by_link(
     token: &Secret,
     password: Secret,
 ) -> Result<(), ApiError> {
-    let mut problems = Problems::default();
-    let password = Password::chosen(&mut problems, "/password", password, None);
-    problems.none()?;
-    let place = app.people.hasher.place()?;
+    let password = Password::long_enough("/password", password)?;
     sessions::admit(app, visit).await?;
     let hash = keys::hash(token);
     // Before the hash, which costs much, and again after it.
-    if store::owner(&app.books, &hash).await?.is_none() {
-        return Err(ApiError::InvalidLink);
-    }
-    let password = password.expect("a field is missing only together with a problem");
+    let owner = store::owner(&app.books, &hash).await?;
+    let (_, email) = owner.ok_or(ApiError::InvalidLink)?;
+    password.must_not_be("/password", &email)?;
+    let place = app.people.hasher.place()?;
     let password_hash = app.people.hasher.hash(place, password).await?;
     let mut tx = app.books.begin().await?;
     let owner = store::owner(&mut *tx, &hash).await?;
-    let owner = owner.ok_or(ApiError::InvalidLink)?;
+    let (owner, _) = owner.ok_or(ApiError::InvalidLink)?;
     let user = users::store::lock(&mut tx, &owner).await?;
     // Of two who come at once, one finds it gone; one that went to an address of before is void.
     let sent_to = store::take(&mut tx, &hash).await?;

@@ -3,7 +3,7 @@
 use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
 use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
-use sqlx::{query, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
 use crate::accounts::email::Email;
 use crate::accounts::keys::Hash;
@@ -28,19 +28,20 @@ pub(crate) async fn insert(
     .map(drop)
 }
 
-/// Whose token this is, if it has not expired.
+/// Whose token this is, and to which address it went, if it has not expired.
 pub(crate) async fn owner(
     books: impl MySqlExecutor<'_>,
     token: &Hash,
-) -> Result<Option<UserId>, ApiError> {
-    let owner: Option<String> = query_scalar(
-        "-- owner\nselect user_id from one_time_tokens where token_hash = ? and purpose = 'reset_password' and expires_at > ?",
+) -> Result<Option<(UserId, String)>, ApiError> {
+    let owner: Option<(String, String)> = query_as(
+        "-- owner\nselect user_id, email from one_time_tokens where token_hash = ? and purpose = 'reset_password' and expires_at > ?",
     )
     .bind(&token[..])
     .bind(clock::now().naive_utc())
     .fetch_optional(books)
     .await?;
-    let owner = owner.map(UserId::parse).transpose();
+    let owner = owner.map(|(id, email)| UserId::parse(id).map(|id| (id, email)));
+    let owner = owner.transpose();
     owner.map_err(|e| ApiError::Internal(e.into()))
 }
 

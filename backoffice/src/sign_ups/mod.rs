@@ -1,4 +1,5 @@
 //! Signing up. Nobody becomes a user before he has shown that he reads the mail of the address he gave; until then a sign-up is a row that ends by itself.
+//! The password comes with the link, not before: whoever asks for an account of an address may be another than its owner, and must not know it.
 //!
 //! The answer is always the same, and as late, whether or not the address has an account already: only its owner learns, by mail.
 
@@ -34,12 +35,10 @@ use crate::{sessions, users};
 /// Who signs up.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"email": "ann@shop.example", "password": "correct horse battery", "name": "Ann Lee", "language": "en"}))]
+#[schema(example = json!({"email": "ann@shop.example", "name": "Ann Lee", "language": "en"}))]
 pub(crate) struct SignUpBody {
     #[schema(format = Email, max_length = 254)]
     pub email: String,
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
-    pub password: Secret,
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// In which mails are written; absent: as Accept-Language says
@@ -63,10 +62,21 @@ pub(crate) struct TokenBody {
     pub token: Secret,
 }
 
+/// The token of the mail, and the password of the account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "kq3v0Zc1f0m5s8Yb7uQ2nT4xW6jR9eLpA1dG3hK5oVc", "password": "correct horse battery"}))]
+pub(crate) struct ConfirmBody {
+    #[schema(value_type = String)]
+    pub token: Secret,
+    /// Not the e-mail address
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub password: Secret,
+}
+
 /// A sign-up that may be kept.
 pub(crate) struct SignUp {
     pub(crate) email: Email,
-    pub(crate) password: Password,
     pub(crate) name: String,
     pub(crate) language: Language,
 }
@@ -75,13 +85,11 @@ impl SignUpBody {
     fn validate(self, preferred: Language) -> Result<SignUp, ApiError> {
         let mut problems = Problems::default();
         let email = problems.parsed("/email", Email::parse(&self.email));
-        let password = Password::chosen(&mut problems, "/password", self.password, email.as_ref());
         let name = problems.line("/name", &self.name, 1..=NAME_CHARS_MAX);
         problems.none()?;
         let missing = "a field is missing only together with a problem";
         Ok(SignUp {
             email: email.expect(missing),
-            password: password.expect(missing),
             name: name.expect(missing),
             language: self.language.unwrap_or(preferred),
         })
@@ -92,23 +100,16 @@ impl SignUpBody {
 #[utoipa::path(post, path = "/v1/sign-ups", tag = "sessions", request_body = SignUpBody, responses(
     (status = 202, description = "A mail is on its way; said alike, and as late, of an address that has an account", body = MailAsked),
     (status = 400, description = "invalid_request: `errors` has every field that cannot be accepted", body = Problem),
-    (status = 429, description = "rate_limited, with Retry-After", body = Problem),
-    (status = 503, description = "overloaded", body = Problem)))]
+    (status = 429, description = "rate_limited, with Retry-After", body = Problem)))]
 pub(crate) async fn create(
     State(app): State<App>,
     visit: Visit,
     StrictJson(body): StrictJson<SignUpBody>,
 ) -> Result<Response, ApiError> {
     let sign_up = body.validate(visit.language)?;
-    let place = app.people.hasher.place()?;
     sessions::admit(&app, &visit).await?;
-    let hash = app
-        .people
-        .hasher
-        .hash(place, sign_up.password.clone())
-        .await?;
     if may_mail(&app, &sign_up.email).await? {
-        keep(&app, &sign_up, &hash).await?;
+        keep(&app, &sign_up).await?;
         app.people.mail_written.notify_one();
     }
     Ok(accepted(MAIL_ASKED))
@@ -128,12 +129,12 @@ pub(crate) async fn may_mail(app: &App, email: &Email) -> Result<bool, ApiError>
 }
 
 /// Row and mail in one transaction. Where the address has an account the row is written too, under a token that nobody is sent.
-async fn keep(app: &App, sign_up: &SignUp, hash: &str) -> Result<(), ApiError> {
+async fn keep(app: &App, sign_up: &SignUp) -> Result<(), ApiError> {
     let nonce = keys::nonce();
     let token = app.people.keys.mailed(&nonce);
     let mut tx = app.books.begin().await?;
     let user = users::store::by_email(&mut *tx, &sign_up.email).await?;
-    store::insert(&mut tx, &keys::hash(&token), sign_up, hash).await?;
+    store::insert(&mut tx, &keys::hash(&token), sign_up).await?;
     let kind = match user {
         Some(_) => Kind::HasAccount,
         None => Kind::ConfirmAddress,
@@ -150,28 +151,41 @@ async fn keep(app: &App, sign_up: &SignUp, hash: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Confirms the address with the token of the mail, and so makes the account
-#[utoipa::path(post, path = "/v1/sign-ups/confirm", tag = "sessions", request_body = TokenBody, responses(
+/// Confirms the address with the token of the mail, and so makes the account, with this password
+#[utoipa::path(post, path = "/v1/sign-ups/confirm", tag = "sessions", request_body = ConfirmBody, responses(
     (status = 201, description = "From here on the user may sign in", body = UserView),
-    (status = 400, description = "invalid_link: used, expired, or never was", body = Problem),
-    (status = 429, description = "rate_limited, with Retry-After", body = Problem)))]
+    (status = 400, description = "invalid_request, after which the link is as good as before; or invalid_link: used, expired, or never was", body = Problem),
+    (status = 429, description = "rate_limited, with Retry-After", body = Problem),
+    (status = 503, description = "overloaded", body = Problem)))]
 pub(crate) async fn confirm(
     State(app): State<App>,
     visit: Visit,
-    StrictJson(body): StrictJson<TokenBody>,
+    StrictJson(body): StrictJson<ConfirmBody>,
 ) -> Result<Response, ApiError> {
-    let user = make_user(&app, &visit, &body.token).await?;
+    let user = make_user(&app, &visit, &body.token, body.password).await?;
     Ok(created("/v1/me", UserView::from(user)))
 }
 
 /// Makes the user of the sign-up with this token, which is good for this once.
 ///
 /// # Errors
-/// [`ApiError::InvalidLink`].
-pub(crate) async fn make_user(app: &App, visit: &Visit, token: &Secret) -> Result<User, ApiError> {
+/// [`ApiError::InvalidLink`], [`ApiError::InvalidFields`].
+pub(crate) async fn make_user(
+    app: &App,
+    visit: &Visit,
+    token: &Secret,
+    password: Secret,
+) -> Result<User, ApiError> {
+    let password = Password::long_enough("/password", password)?;
     sessions::admit(app, visit).await?;
+    let token = keys::hash(token);
+    // Before the hash, which costs much, and again after it.
+    let email = store::email(&app.books, &token).await?;
+    password.must_not_be("/password", &email.ok_or(ApiError::InvalidLink)?)?;
+    let place = app.people.hasher.place()?;
+    let password_hash = app.people.hasher.hash(place, password).await?;
     let mut tx = app.books.begin().await?;
-    let row = store::take(&mut tx, &keys::hash(token)).await?;
+    let row = store::take(&mut tx, &token).await?;
     let row = row.ok_or(ApiError::InvalidLink)?;
     let now = clock::now();
     let id = format!("u-{}", Uuid::new_v4().simple());
@@ -190,7 +204,7 @@ pub(crate) async fn make_user(app: &App, visit: &Visit, token: &Secret) -> Resul
     if !users::store::insert(&mut tx, &user).await? {
         return Err(ApiError::InvalidLink);
     }
-    users::store::set_password(&mut tx, &user.id, &row.password_hash).await?;
+    users::store::set_password(&mut tx, &user.id, &password_hash).await?;
     store::forget(&mut tx, &row.email).await?;
     let change = Change {
         action: "user.create",

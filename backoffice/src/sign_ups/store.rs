@@ -2,7 +2,7 @@
 
 use doorbuster_core::clock;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::SignUp;
 use crate::accounts::keys::Hash;
@@ -12,7 +12,6 @@ use crate::limits::{SIGN_UP_LIFE, SWEEP_ROWS_MAX};
 #[derive(FromRow)]
 pub(crate) struct Row {
     pub(crate) email: String,
-    pub(crate) password_hash: String,
     pub(crate) name: String,
     pub(crate) language: String,
 }
@@ -21,14 +20,12 @@ pub(crate) async fn insert(
     tx: &mut MySqlConnection,
     token: &Hash,
     sign_up: &SignUp,
-    password_hash: &str,
 ) -> sqlx::Result<()> {
     query(
-        "-- insert\ninsert into sign_ups (token_hash, email, password_hash, name, language, expires_at) values (?, ?, ?, ?, ?, ?)",
+        "-- insert\ninsert into sign_ups (token_hash, email, name, language, expires_at) values (?, ?, ?, ?, ?)",
     )
     .bind(&token[..])
     .bind(sign_up.email.as_str())
-    .bind(password_hash)
     .bind(&sign_up.name)
     .bind(sign_up.language.code())
     .bind((clock::now() + SIGN_UP_LIFE).naive_utc())
@@ -37,10 +34,19 @@ pub(crate) async fn insert(
     .map(drop)
 }
 
+/// The address of the sign-up with this token, if it has not expired.
+pub(crate) async fn email(books: &MySqlPool, token: &Hash) -> sqlx::Result<Option<String>> {
+    query_scalar("-- email\nselect email from sign_ups where token_hash = ? and expires_at > ?")
+        .bind(&token[..])
+        .bind(clock::now().naive_utc())
+        .fetch_optional(books)
+        .await
+}
+
 /// The sign-up with this token, if it has not expired; it is gone with the transaction.
 pub(crate) async fn take(tx: &mut MySqlConnection, token: &Hash) -> sqlx::Result<Option<Row>> {
     let row = query_as(
-        "-- take\nselect email, password_hash, name, language from sign_ups where token_hash = ? and expires_at > ? for update",
+        "-- take\nselect email, name, language from sign_ups where token_hash = ? and expires_at > ? for update",
     )
     .bind(&token[..])
     .bind(clock::now().naive_utc())

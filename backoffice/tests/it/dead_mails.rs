@@ -69,10 +69,7 @@ async fn a_dead_mail_says_why_and_is_sent_after_all_unless_it_is_over() {
     assert_eq!(retry(&late_mail).await.refusal(), (409, "mail_expired"));
     assert_eq!(retry(&mail).await.ok(200)["outcome"], "waiting");
     let token = ann.token_from_mail(&desk, "/account/confirm").await;
-    let confirm = json!({"token": token});
-    ann.post(&desk, "/v1/sign-ups/confirm", &confirm)
-        .await
-        .ok(201);
+    ann.confirm(&desk, &token).await.ok(201);
     eventually(async || (retry(&mail).await.status == 404).then_some(())).await;
     assert_eq!(retry(&mail).await.refusal(), (404, "unknown_mail"));
     assert_eq!(mails_to(&desk, &ann.email).len(), 1);

@@ -21,8 +21,13 @@ async fn a_forgotten_password_is_set_by_the_link_once_and_every_sign_in_ends() {
         let page = ann.call(&desk, "GET", &path).send().await;
         assert!(page.text.contains("type=\"password\""), "{page:?}");
     }
-    let complete = json!({"token": token, "password": NEW});
     let path = "/v1/password-resets/complete";
+    for unfit in ["short", &ann.email.to_uppercase()] {
+        let body = json!({"token": token, "password": unfit});
+        let answer = ann.post(&desk, path, &body).await;
+        assert_eq!(answer.refusal(), (400, "invalid_request"), "{unfit}");
+    }
+    let complete = json!({"token": token, "password": NEW});
     ann.post(&desk, path, &complete).await.ok(204);
     let again = ann.post(&desk, path, &complete).await;
     assert_eq!(again.refusal(), (400, "invalid_link"));

@@ -35,15 +35,20 @@ impl Person {
         let person = Self::new(stem);
         person.sign_up(desk).await.ok(202);
         let token = person.token_from_mail(desk, "/account/confirm").await;
-        let body = json!({"token": token});
-        let user = person.post(desk, "/v1/sign-ups/confirm", &body).await;
+        let user = person.confirm(desk, &token).await;
         let id = user.ok(201)["id"].as_str().unwrap().to_owned();
         (person, id)
     }
 
     pub(crate) async fn sign_up(&self, desk: &Desk<'_>) -> Answer {
-        let body = json!({"email": self.email, "password": self.password, "name": "Ann Lee", "language": "en"});
+        let body = json!({"email": self.email, "name": "Ann Lee", "language": "en"});
         self.post(desk, "/v1/sign-ups", &body).await
+    }
+
+    /// Confirms a sign-up, with his password.
+    pub(crate) async fn confirm(&self, desk: &Desk<'_>, token: &str) -> Answer {
+        let body = json!({"token": token, "password": self.password});
+        self.post(desk, "/v1/sign-ups/confirm", &body).await
     }
 
     pub(crate) async fn try_sign_in(&self, desk: &Desk<'_>) -> Answer {

@@ -31,13 +31,10 @@ async fn a_person_signs_up_confirms_by_the_link_once_and_signs_in() {
         let page = ann.call(&desk, "GET", &path).send().await;
         assert_eq!(page.status, 200);
         assert!(page.text.contains("<form method=\"post\"") && !page.text.contains("<script"));
+        assert!(page.text.contains("type=\"password\""));
         assert_eq!(page.header("referrer-policy"), "no-referrer");
     }
-    let confirm = json!({"token": token});
-    let user = ann
-        .post(&desk, "/v1/sign-ups/confirm", &confirm)
-        .await
-        .ok(201);
+    let user = ann.confirm(&desk, &token).await.ok(201);
     assert_eq!(
         (&user["email"], &user["role"], &user["state"], &user["name"]),
         (
@@ -47,7 +44,7 @@ async fn a_person_signs_up_confirms_by_the_link_once_and_signs_in() {
             &json!("Ann Lee")
         )
     );
-    let again = ann.post(&desk, "/v1/sign-ups/confirm", &confirm).await;
+    let again = ann.confirm(&desk, &token).await;
     assert_eq!(
         again.refusal(),
         (400, "invalid_link"),
@@ -72,7 +69,7 @@ async fn a_person_signs_up_confirms_by_the_link_once_and_signs_in() {
 async fn the_page_behind_the_link_speaks_korean_and_its_button_confirms() {
     let desk = Desk::shared().await;
     let person = Person::new("minsu");
-    let body = json!({"email": person.email, "password": person.password, "name": "민수"});
+    let body = json!({"email": person.email, "name": "민수"});
     let call = person.call(&desk, "POST", "/v1/sign-ups");
     call.header("accept-language", "ko-KR")
         .json(&body)
@@ -86,23 +83,62 @@ async fn the_page_behind_the_link_speaks_korean_and_its_button_confirms() {
             .contains("회원 가입을 요청받았습니다")
     );
 
-    let post = |token: &str| {
+    let post = |token: String| {
         let call = person.call(&desk, "POST", "/account/confirm");
         let call = call.header("accept-language", "ko");
         let call = call.header("content-type", "application/x-www-form-urlencoded");
-        call.body(format!("token={token}")).send()
+        call.body(token).send()
     };
-    let page = post(&token).await;
+    // A password that will not do leaves the link as good as before.
+    let email = person.email.replace('@', "%40");
+    for unfit in ["short", &email] {
+        let page = post(format!("token={token}&password={unfit}")).await;
+        assert_eq!(page.status, 200);
+        assert!(page.text.contains("비밀번호는 8자 이상") && page.text.contains(&token));
+    }
+    let password = person.password.replace(' ', "+");
+    let filled = format!("token={token}&password={password}");
+    let page = post(filled.clone()).await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("<html lang=\"ko\">") && page.text.contains("확인되었습니다"));
     assert!(
         page.header("content-security-policy")
             .contains("default-src 'none'")
     );
-    let again = post(&token).await;
+    let again = post(filled).await;
     assert!(again.text.contains("더 이상 사용할 수 없는 링크입니다"));
-    assert_eq!(post("x&extra=1").await.refusal(), (400, "invalid_request"));
+    for bad in ["token=x", "token=x&password=12345678&extra=1"] {
+        let answer = post(bad.to_owned()).await;
+        assert_eq!(answer.refusal(), (400, "invalid_request"), "{bad}");
+    }
     person.sign_in(&desk).await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_an_account_of_anothers_address_does_not_choose_its_password() {
+    let desk = Desk::shared().await;
+    let ann = Person::new("ann");
+    let stranger = Person {
+        password: "the stranger's own".to_owned(),
+        ..ann.clone()
+    };
+    let body = json!({"email": ann.email, "password": stranger.password, "name": "Ann"});
+    let answer = stranger.post(&desk, "/v1/sign-ups", &body).await;
+    assert_eq!(answer.refusal(), (400, "invalid_request"));
+    // Ann believes the mail that the stranger asked for, and follows its link.
+    stranger.sign_up(&desk).await.ok(202);
+    let token = ann.token_from_mail(&desk, "/account/confirm").await;
+    for unfit in ["short", &ann.email.to_uppercase()] {
+        let body = json!({"token": token, "password": unfit});
+        let answer = ann.post(&desk, "/v1/sign-ups/confirm", &body).await;
+        assert_eq!(answer.refusal(), (400, "invalid_request"), "{unfit}");
+    }
+    ann.confirm(&desk, &token).await.ok(201);
+    assert_eq!(
+        stranger.try_sign_in(&desk).await.refusal(),
+        (401, "wrong_credentials")
+    );
+    ann.sign_in(&desk).await;
 }
 
 #[tokio::test]
@@ -149,12 +185,8 @@ async fn of_two_sign_ups_of_one_address_the_confirmed_one_counts_and_the_other_l
         (token != void).then_some(token)
     })
     .await;
-    ann.post(&desk, "/v1/sign-ups/confirm", &json!({"token": good}))
-        .await
-        .ok(201);
-    let late = ann
-        .post(&desk, "/v1/sign-ups/confirm", &json!({"token": void}))
-        .await;
+    ann.confirm(&desk, &good).await.ok(201);
+    let late = ann.confirm(&desk, &void).await;
     assert_eq!(late.refusal(), (400, "invalid_link"));
     ann.sign_in(&desk).await;
     assert_eq!(
@@ -167,7 +199,7 @@ async fn of_two_sign_ups_of_one_address_the_confirmed_one_counts_and_the_other_l
 async fn links_expire_and_begin_where_the_operator_says_whatever_host_was_asked() {
     let desk = Desk::shared().await;
     let ann = Person::new("ann");
-    let body = json!({"email": ann.email, "password": ann.password, "name": "Ann"});
+    let body = json!({"email": ann.email, "name": "Ann"});
     let call = ann
         .call(&desk, "POST", "/v1/sign-ups")
         .header("host", "evil.example");
@@ -179,9 +211,7 @@ async fn links_expire_and_begin_where_the_operator_says_whatever_host_was_asked(
         &ann.email,
     )
     .await;
-    let late = ann
-        .post(&desk, "/v1/sign-ups/confirm", &json!({"token": token}))
-        .await;
+    let late = ann.confirm(&desk, &token).await;
     assert_eq!(late.refusal(), (400, "invalid_link"));
 }
 
@@ -189,7 +219,7 @@ async fn links_expire_and_begin_where_the_operator_says_whatever_host_was_asked(
 async fn what_cannot_be_accepted_is_said_field_by_field_and_in_korean_to_those_who_read_it() {
     let desk = Desk::shared().await;
     let ann = Person::new("ann");
-    let body = json!({"email": "ann@localhost", "password": "short", "name": " "});
+    let body = json!({"email": "ann@localhost", "name": " "});
     let answer = ann.post(&desk, "/v1/sign-ups", &body).await;
     assert_eq!(answer.refusal(), (400, "invalid_request"));
     let pointers: Vec<&str> = answer.json["errors"]
@@ -198,7 +228,7 @@ async fn what_cannot_be_accepted_is_said_field_by_field_and_in_korean_to_those_w
         .iter()
         .map(|e| e["pointer"].as_str().unwrap())
         .collect();
-    assert_eq!(pointers, ["/email", "/password", "/name"]);
+    assert_eq!(pointers, ["/email", "/name"]);
     let call = ann
         .call(&desk, "POST", "/v1/sign-ups")
         .header("accept-language", "ko");
@@ -207,13 +237,13 @@ async fn what_cannot_be_accepted_is_said_field_by_field_and_in_korean_to_those_w
         "요청이 올바르지 않습니다"
     );
 
-    let long = json!({"email": ann.email, "password": "x".repeat(60_000), "name": "Ann"});
+    let long = json!({"email": ann.email, "name": "x".repeat(60_000)});
     assert_eq!(
         ann.post(&desk, "/v1/sign-ups", &long).await.refusal(),
         (400, "invalid_request")
     );
     for more in ["role", "state", "id"] {
-        let mut body = json!({"email": ann.email, "password": ann.password, "name": "Ann"});
+        let mut body = json!({"email": ann.email, "name": "Ann"});
         body[more] = json!("admin");
         let answer = ann.post(&desk, "/v1/sign-ups", &body).await;
         assert_eq!(answer.refusal(), (400, "invalid_request"), "{more}");

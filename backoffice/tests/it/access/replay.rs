@@ -87,10 +87,7 @@ fn about_oneself(key: &str, path: &str, a: &Buyer) -> Option<Request> {
     let (email, password) = (&a.person.email, &a.person.password);
     let address = json!({"recipient": "R", "phone": "010-1234-5678", "country": "KR", "postal_code": "04524", "line1": "L"});
     Some(match key {
-        "POST /v1/sign-ups" => {
-            let body = json!({"email": email, "password": password, "name": "N"});
-            with(path, body, (202, 202))
-        }
+        "POST /v1/sign-ups" => with(path, json!({"email": email, "name": "N"}), (202, 202)),
         "POST /v1/password-resets" => with(path, json!({"email": email}), (202, 202)),
         "POST /v1/sessions/log-out-everywhere" => plain(path, (204, 204)),
         "GET /v1/me"
@@ -150,9 +147,14 @@ async fn by_proof(world: &World<'_>, key: &str, path: &str, a: &Buyer) -> Option
         }
         "POST /v1/sign-ups/confirm" => {
             let token = confirmation(desk).await;
-            proof(path, json!({"token": token}), (201, 400))
+            let body = json!({"token": token, "password": NEW_PASSWORD});
+            proof(path, body, (201, 400))
         }
-        "POST /account/confirm" => form(path, format!("token={}", confirmation(desk).await)),
+        "POST /account/confirm" => {
+            let token = confirmation(desk).await;
+            let password = NEW_PASSWORD.replace(' ', "+");
+            form(path, format!("token={token}&password={password}"))
+        }
         "POST /v1/sessions" => {
             let body = json!({"email": email, "password": password});
             proof(path, body, (201, 201))

@@ -59,8 +59,7 @@ impl<'a> World<'a> {
         other.password = "another horse battery".to_owned();
         other.sign_up(desk).await.ok(202);
         let token = other.token_from_mail(desk, "/account/confirm").await;
-        let body = json!({"token": token});
-        let confirmed = other.post(desk, "/v1/sign-ups/confirm", &body).await;
+        let confirmed = other.confirm(desk, &token).await;
         let other_id = text(&confirmed.ok(201)["id"]);
         let shelf = desk.shelf().await;
         Self {
