@@ -181,7 +181,7 @@ impl ApiError {
             Self::UnknownSession => (StatusCode::NOT_FOUND, "unknown_session"),
             Self::UnknownMail => (StatusCode::NOT_FOUND, "unknown_mail"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow_body"),
+            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::SaleExists => (StatusCode::CONFLICT, "sale_exists"),
             Self::CouponExists => (StatusCode::CONFLICT, "coupon_exists"),
             Self::LastAdmin => (StatusCode::CONFLICT, "last_admin"),

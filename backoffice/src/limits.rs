@@ -256,17 +256,23 @@ pub const ADDRESS_LINE_CHARS_MAX: usize = 200;
 pub const ADDRESSES_PER_USER_MAX: u32 = 20;
 
 /// Failures that cost no wait: at one account from one place, at one account from anywhere, of one place at anything (a place may
-/// be a whole office), and mails to one mailbox.
+/// be a whole office), and mails of one kind to one mailbox: their links live longer than it takes until the next, so whoever reads them has one.
 pub const THROTTLE_PAIR_FREE: u32 = 5;
 pub const THROTTLE_ACCOUNT_FREE: u32 = 100;
-pub const THROTTLE_ADDRESS_FREE: u32 = 300;
+pub const THROTTLE_PLACE_FREE: u32 = 300;
 pub const THROTTLE_MAIL_FREE: u32 = 5;
+/// Sign-ins of one user that succeed without a wait: a person with every device he has, on a day on which all sign him out; and a bound
+/// on the revocations that one user can bring about, some 250 a day.
+pub const THROTTLE_SIGN_INS_FREE: u32 = 100;
+/// Places from which an account was used that are kept, and for how long after it was.
+pub const KNOWN_PLACES_PER_USER_MAX: u32 = 20;
+pub const KNOWN_PLACES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The longest wait, and the longest for an account as a whole, which strangers could bring about.
 pub const THROTTLE_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 pub const THROTTLE_ACCOUNT_WAIT_MAX: Duration = Duration::from_secs(30);
 /// After so long one failure has worn off: of one person and place, or one mailbox, and of a place.
 pub const THROTTLE_PERSON_REFILL: Duration = Duration::from_secs(600);
-pub const THROTTLE_ADDRESS_REFILL: Duration = Duration::from_secs(1);
+pub const THROTTLE_PLACE_REFILL: Duration = Duration::from_secs(1);
 /// Rows so old are removed; whatever they held has worn off, or nearly.
 pub const THROTTLE_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 /// Between two rounds that remove rows of the past; rows that one statement of it takes of a table, and how often it comes back for more.

@@ -37,12 +37,12 @@ pub fn ticket_keys() -> Result<TicketKeys, ConfigError> {
     keys(TicketKeys::derive)
 }
 
-/// What mailed and refresh tokens are made with. Of the secret in use alone: the hashes of those that are out do not depend on it.
+/// What mailed and refresh tokens are made with, from the same secrets.
 ///
 /// # Errors
 /// As of [`token_keys`].
 pub(crate) fn account_keys() -> Result<AccountKeys, ConfigError> {
-    keys(|current, _| AccountKeys::derive(current))
+    keys(AccountKeys::derive)
 }
 
 fn keys<T>(

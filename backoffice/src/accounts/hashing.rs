@@ -28,8 +28,8 @@ pub(crate) struct Hasher {
     decoy: Arc<str>,
 }
 
-/// A place among those whose passwords are looked at. It is taken before anything else is done for a request: who has none costs nothing, and
-/// what he tried is not held against him.
+/// A place among those whose passwords are looked at. It is taken once it is known that whoever asks may, and before anything else is done for him:
+/// who finds none costs little, and what he tried is not held against him.
 pub(crate) type Place = OwnedSemaphorePermit;
 
 struct Job {

@@ -1,4 +1,4 @@
-//! Removes what has expired: sign-ups, links, sign-ins, throttles, dead mails, webhooks; mails that wait past their time die first. Any number of
+//! Removes what has expired: sign-ups, links, sign-ins, throttles, known places, dead mails, webhooks; mails that wait past their time die first. Any number of
 //! back-offices may; each takes some rows at a time, as often as a table has more.
 
 use tokio::time::sleep;
@@ -30,6 +30,7 @@ async fn sweep(app: &App) -> sqlx::Result<()> {
             email_changes::store::sweep(&app.books).await?,
             sessions::store::sweep(&app.books).await?,
             throttle::sweep(&app.books).await?,
+            throttle::sweep_known(&app.books).await?,
             mail::store::bury_expired(&app.books).await?,
             mail::store::sweep(&app.books).await?,
             webhooks::store::sweep(&app.books).await?,

@@ -22,7 +22,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
     pub(crate) request_id: RequestId,
-    pub(crate) address: IpAddr,
+    pub(crate) ip: IpAddr,
     pub(crate) language: Language,
     pub(crate) agent: Agent,
 }
@@ -48,7 +48,7 @@ impl FromRequestParts<App> for Visit {
         let request_id = parts.extensions.get::<RequestId>().cloned();
         Ok(Self {
             request_id: request_id.unwrap_or_else(|| RequestId::of(&parts.headers)),
-            address: client(&app.people.proxies, *peer, &parts.headers),
+            ip: client(&app.people.proxies, *peer, &parts.headers),
             language: Language::preferred(&parts.headers),
             agent: Agent::of(&parts.headers),
         })

@@ -65,7 +65,7 @@ pub(crate) async fn ask(
         return Err(ApiError::WrongCredentials);
     };
     passwords::check(&app, &visit, &user, password).await?;
-    if may_mail(&app, &email).await? {
+    if may_mail(&app, &visit, Kind::ChangeEmail, &email).await? {
         keep(&app, &user, &email).await?;
         app.people.mail_written.notify_one();
     }
@@ -84,8 +84,8 @@ async fn keep(app: &App, user: &User, email: &Email) -> Result<(), ApiError> {
     let owner = users::store::by_email(&mut *tx, email).await?;
     store::insert(&mut tx, &keys::hash(&token), &user.id, email).await?;
     let kind = match owner {
-        Some(_) => Kind::AddressInUse,
-        None => Kind::ChangeAddress,
+        Some(_) => Kind::EmailInUse,
+        None => Kind::ChangeEmail,
     };
     let letter = Letter {
         kind,
@@ -143,7 +143,7 @@ pub(crate) async fn change(app: &App, visit: &Visit, token: &Secret) -> Result<(
     audit_log::in_transaction(&mut tx, &visit.of(&user.id), entry).await?;
     if let Some(old) = &user.email {
         let letter = Letter {
-            kind: Kind::AddressChanged,
+            kind: Kind::EmailChanged,
             language: user.language,
             recipient: old,
             nonce: None,

@@ -60,7 +60,7 @@ pub(crate) async fn forget(tx: &mut MySqlConnection, user: &UserId) -> sqlx::Res
         return Ok(());
     }
     for email in &pending {
-        query("-- forget\ndelete from mails where recipient = ? and kind in ('change_address', 'address_in_use')")
+        query("-- forget\ndelete from mails where recipient = ? and kind in ('change_email', 'email_in_use')")
             .bind(email.as_str())
             .execute(&mut *tx)
             .await?;

@@ -41,8 +41,8 @@ pub(crate) struct DeadMailsPage {
 pub(crate) struct DeadMailView {
     #[schema(example = "4711")]
     pub id: String,
-    /// confirm_address, has_account, reset_password, password_changed, change_address, address_in_use, address_changed
-    #[schema(example = "confirm_address")]
+    /// confirm_email, has_account, reset_password, password_changed, change_email, email_in_use, email_changed
+    #[schema(example = "confirm_email")]
     pub kind: String,
     #[schema(example = "ann@shop.example")]
     pub recipient: String,

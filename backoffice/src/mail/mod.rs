@@ -18,7 +18,7 @@ use crate::language::Language;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Somebody signed up with this address: the link confirms it.
-    ConfirmAddress,
+    ConfirmEmail,
     /// Somebody signed up with this address, which has an account.
     HasAccount,
     /// The link sets a new password.
@@ -26,33 +26,33 @@ pub(crate) enum Kind {
     /// The password was changed.
     PasswordChanged,
     /// A user wants this address for his account: the link confirms it.
-    ChangeAddress,
+    ChangeEmail,
     /// A user wants this address for his account, and another's account has it.
-    AddressInUse,
+    EmailInUse,
     /// This was the address of an account, which has another now.
-    AddressChanged,
+    EmailChanged,
 }
 
 impl Kind {
     pub(crate) const ALL: [Self; 7] = [
-        Self::ConfirmAddress,
+        Self::ConfirmEmail,
         Self::HasAccount,
         Self::ResetPassword,
         Self::PasswordChanged,
-        Self::ChangeAddress,
-        Self::AddressInUse,
-        Self::AddressChanged,
+        Self::ChangeEmail,
+        Self::EmailInUse,
+        Self::EmailChanged,
     ];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::ConfirmAddress => "confirm_address",
+            Self::ConfirmEmail => "confirm_email",
             Self::HasAccount => "has_account",
             Self::ResetPassword => "reset_password",
             Self::PasswordChanged => "password_changed",
-            Self::ChangeAddress => "change_address",
-            Self::AddressInUse => "address_in_use",
-            Self::AddressChanged => "address_changed",
+            Self::ChangeEmail => "change_email",
+            Self::EmailInUse => "email_in_use",
+            Self::EmailChanged => "email_changed",
         }
     }
 

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::store::{self, Due};
 use super::{Kind, text};
+use crate::accounts::keys::{self, Nonce};
 use crate::accounts::secret::Secret;
 use crate::app::App;
 use crate::language::Language;
@@ -78,7 +79,8 @@ impl Sender {
         let outcome = if due.expires_at <= clock::now() {
             Outcome::Refused("expired")
         } else {
-            self.hand_over(app, &due).await
+            let token = token(app, &due).await?;
+            self.hand_over(app, &due, &token).await
         };
         match outcome {
             Outcome::Sent => {
@@ -110,8 +112,8 @@ impl Sender {
         Ok(true)
     }
 
-    async fn hand_over(&self, app: &App, due: &Due) -> Outcome {
-        let message = match self.compose(app, due) {
+    async fn hand_over(&self, app: &App, due: &Due, token: &Secret) -> Outcome {
+        let message = match self.compose(app, due, token) {
             Ok(message) => message,
             // What it says is not logged: it may name the recipient.
             Err(_) => return Outcome::Refused("unfit"),
@@ -132,12 +134,10 @@ impl Sender {
         }
     }
 
-    fn compose(&self, app: &App, due: &Due) -> Result<Message> {
+    fn compose(&self, app: &App, due: &Due, token: &Secret) -> Result<Message> {
         let kind = Kind::of_word(&due.kind).context("a kind of mail that nobody knows")?;
-        let nonce = due.nonce.as_deref().map(<[u8; 16]>::try_from).transpose()?;
-        let token = nonce.map_or_else(|| Secret::new(""), |nonce| app.people.keys.mailed(&nonce));
         let language = Language::of_code(&due.language);
-        let text = text::text(kind, language, &app.people.public_url, &token);
+        let text = text::text(kind, language, &app.people.public_url, token);
         let id = format!(
             "<{}.{}@{}>",
             due.mail_id,
@@ -152,6 +152,19 @@ impl Sender {
             .header(ContentType::TEXT_PLAIN)
             .body(text.body)?;
         Ok(message)
+    }
+}
+
+/// The token of a link: as the current secret makes it, or, of a mail that was written before the secret was changed, as the previous one does.
+async fn token(app: &App, due: &Due) -> Result<Secret> {
+    let keys = &app.people.keys;
+    let Some(nonce) = due.nonce.as_deref() else {
+        return Ok(Secret::new(""));
+    };
+    let nonce = &Nonce::try_from(nonce)?;
+    match keys.mailed_before(nonce) {
+        Some(before) if store::is_awaited(&app.books, &keys::hash(&before)).await? => Ok(before),
+        _ => Ok(keys.mailed(nonce)),
     }
 }
 

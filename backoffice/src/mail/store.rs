@@ -8,6 +8,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::Letter;
+use crate::accounts::keys::Hash;
 use crate::limits::{DEAD_MAILS_KEPT, SWEEP_ROWS_MAX};
 
 /// A mail that is due.
@@ -50,6 +51,20 @@ pub(crate) async fn lock_due(tx: &mut MySqlConnection) -> sqlx::Result<Option<Du
     .bind(clock::now().naive_utc())
     .fetch_optional(tx)
     .await
+}
+
+/// Whether a row waits for the token with this hash.
+pub(crate) async fn is_awaited(books: &MySqlPool, token: &Hash) -> sqlx::Result<bool> {
+    let rows: Vec<i32> = query_scalar(
+        "-- is_awaited\nselect 1 from sign_ups where token_hash = ? union all select 1 from one_time_tokens where token_hash = ?
+        union all select 1 from email_changes where token_hash = ?",
+    )
+    .bind(&token[..])
+    .bind(&token[..])
+    .bind(&token[..])
+    .fetch_all(books)
+    .await?;
+    Ok(!rows.is_empty())
 }
 
 /// It is sent: nothing of it is kept.

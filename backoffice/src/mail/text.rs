@@ -29,13 +29,13 @@ pub(crate) fn change_link(url: &PublicUrl, token: &Secret) -> String {
 /// `token` is that of the mail's link, where its kind has one.
 pub(crate) fn text(kind: Kind, language: Language, url: &PublicUrl, token: &Secret) -> Text {
     let link = match kind {
-        Kind::ConfirmAddress => confirm_link(url, token),
+        Kind::ConfirmEmail => confirm_link(url, token),
         Kind::ResetPassword => reset_link(url, token),
-        Kind::ChangeAddress => change_link(url, token),
-        Kind::HasAccount | Kind::PasswordChanged | Kind::AddressInUse => {
+        Kind::ChangeEmail => change_link(url, token),
+        Kind::HasAccount | Kind::PasswordChanged | Kind::EmailInUse => {
             url.with("/account/password")
         }
-        Kind::AddressChanged => url.with("/account/email"),
+        Kind::EmailChanged => url.with("/account/email"),
     };
     let [subject, before, after] = match language {
         Language::Korean => korean(kind),
@@ -51,7 +51,7 @@ pub(crate) fn text(kind: Kind, language: Language, url: &PublicUrl, token: &Secr
 /// Subject, what stands before the link, and what after it.
 fn korean(kind: Kind) -> [&'static str; 3] {
     match kind {
-        Kind::ConfirmAddress => [
+        Kind::ConfirmEmail => [
             "이메일 주소를 확인해 주세요",
             "이 이메일 주소로 회원 가입을 요청받았습니다. 24시간 안에 아래 링크를 열고 확인해 주세요.",
             "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 확인 전에는 계정이 만들어지지 않습니다.",
@@ -71,17 +71,17 @@ fn korean(kind: Kind) -> [&'static str; 3] {
             "비밀번호가 변경되어 모든 기기에서 로그아웃되었습니다. 직접 변경하지 않으셨다면 바로 아래 페이지에서 재설정해 주세요.",
             "",
         ],
-        Kind::ChangeAddress => [
+        Kind::ChangeEmail => [
             "새 이메일 주소를 확인해 주세요",
             "계정의 이메일 주소를 이 주소로 바꾸는 요청을 받았습니다. 24시간 안에 아래 링크를 열고 확인해 주세요.",
             "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 바뀌는 것은 없습니다.",
         ],
-        Kind::AddressInUse => [
+        Kind::EmailInUse => [
             "이미 계정이 있습니다",
             "다른 계정의 이메일 주소를 이 주소로 바꾸는 요청을 받았지만, 이미 이 주소로 된 계정이 있습니다. 그 계정의 비밀번호를 잊으셨다면 아래 페이지를 봐 주세요.",
             "요청하지 않으셨다면 아무것도 하지 않으셔도 됩니다. 바뀐 것은 없습니다.",
         ],
-        Kind::AddressChanged => [
+        Kind::EmailChanged => [
             "이메일 주소가 변경되었습니다",
             "계정의 이메일 주소가 다른 주소로 변경되었습니다. 이제 이 주소로는 로그인하실 수 없습니다. 자세한 안내는 아래 페이지에 있습니다.",
             "직접 변경하지 않으셨다면 바로 판매자에게 알려 주세요.",
@@ -92,7 +92,7 @@ fn korean(kind: Kind) -> [&'static str; 3] {
 /// The same.
 fn english(kind: Kind) -> [&'static str; 3] {
     match kind {
-        Kind::ConfirmAddress => [
+        Kind::ConfirmEmail => [
             "Please confirm your e-mail address",
             "Somebody, you we hope, signed up with this address. Open this link within 24 hours to confirm it:",
             "If it was not you, do nothing: without the confirmation there will be no account.",
@@ -112,17 +112,17 @@ fn english(kind: Kind) -> [&'static str; 3] {
             "Your password was changed, and you were signed out everywhere. If it was not you, set a new one here at once:",
             "",
         ],
-        Kind::ChangeAddress => [
+        Kind::ChangeEmail => [
             "Please confirm your new e-mail address",
             "Somebody, you we hope, wants this address for an account of ours. Open this link within 24 hours to confirm it:",
             "If it was not you, do nothing: nothing will be changed.",
         ],
-        Kind::AddressInUse => [
+        Kind::EmailInUse => [
             "You have an account already",
             "Somebody, you we hope, wants this address for another account, but it has one already. If you forgot the password of that one, look here:",
             "If it was not you, do nothing: nothing was changed.",
         ],
-        Kind::AddressChanged => [
+        Kind::EmailChanged => [
             "Your e-mail address was changed",
             "Your account has another e-mail address now, and is signed in to with that one. How that comes about:",
             "If it was not you, tell the shop at once.",
@@ -145,7 +145,7 @@ mod tests {
             for text in [korean, english] {
                 let has_token = matches!(
                     kind,
-                    Kind::ConfirmAddress | Kind::ResetPassword | Kind::ChangeAddress
+                    Kind::ConfirmEmail | Kind::ResetPassword | Kind::ChangeEmail
                 );
                 assert_eq!(text.body.contains("?token=t0ken"), has_token, "{kind:?}");
                 assert_eq!(

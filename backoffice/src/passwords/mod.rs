@@ -14,7 +14,7 @@ use crate::accounts::email::Email;
 use crate::accounts::keys;
 use crate::accounts::person::State as PersonState;
 use crate::accounts::secret::{Password, Secret};
-use crate::accounts::throttle;
+use crate::accounts::throttle::{self, known};
 use crate::accounts::visit::Visit;
 use crate::app::App;
 use crate::audit_log::{self, Change};
@@ -24,7 +24,7 @@ use crate::limits::PASSWORD_RESET_LIFE;
 use crate::mail::{self, Kind, Letter};
 use crate::sessions::sign_in::begin_within;
 use crate::sessions::view::SessionView;
-use crate::sessions::{self, EndReason};
+use crate::sessions::{self, Attempt, EndReason};
 use crate::sign_ups::{MAIL_ASKED, MailAsked, may_mail};
 use crate::users::change::subject;
 use crate::users::store::User;
@@ -77,7 +77,7 @@ pub(crate) async fn reset(
     problems.none()?;
     let email = email.expect("a field is missing only together with a problem");
     sessions::admit(&app, &visit).await?;
-    if may_mail(&app, &email).await? {
+    if may_mail(&app, &visit, Kind::ResetPassword, &email).await? {
         // In a task of its own: what there is to write depends on whether there is an account, and the answer must not.
         let work = app.work.clone();
         work.spawn(async move {
@@ -158,11 +158,16 @@ pub(crate) async fn set_by_link(
         return Err(ApiError::InvalidLink);
     }
     let generation = set(&mut tx, visit, &user, &password_hash).await?;
+    if let Some(email) = &user.email {
+        known::remember(app, &mut tx, &user.id, (email, visit.ip)).await?;
+    }
     tx.commit().await?;
     told(app, &user.id, generation).await;
     if let Some(email) = &user.email {
         // Whoever reads the mailbox may sign in at once, however often a stranger has failed.
-        throttle::forgive(&app.books, &throttle::sign_in(email, visit.address)).await?;
+        let mut counted = throttle::guess(email, visit.ip, false);
+        counted.extend(throttle::request(visit.ip));
+        throttle::forgive(&app.books, &counted).await?;
     }
     Ok(())
 }
@@ -195,6 +200,7 @@ pub(crate) async fn change(
         return Err(ApiError::WrongCredentials);
     };
     let old_hash = check(&app, &visit, &user, current).await?;
+    throttle::admit(&app.books, throttle::sign_in(&user.id)).await?;
     let place = app.people.hasher.place()?;
     let new_hash = app.people.hasher.hash(place, new).await?;
     let mut tx = app.books.begin().await?;
@@ -219,9 +225,7 @@ pub(crate) async fn check(
     password: Password,
 ) -> Result<String, ApiError> {
     let email = user.email.as_ref().ok_or(ApiError::WrongCredentials)?;
-    let place = app.people.hasher.place()?;
-    let counted = throttle::sign_in(email, visit.address);
-    throttle::admit(&app.books, counted.clone()).await?;
+    let (place, counted) = Attempt::begin(app, visit, email).await?.split();
     let hash = users::store::password_hash(&app.books, &user.id).await?;
     let fits = (app.people.hasher)
         .verify(place, password, hash.as_deref())

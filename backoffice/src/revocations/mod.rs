@@ -9,11 +9,32 @@ use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
 use doorbuster_core::limits::{REVOCATIONS_EVERY, REVOCATIONS_KEPT, REVOCATIONS_RETRY};
 use doorbuster_core::revocations::Revocations;
+use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
+
+/// From which generation on tokens of a user are good. Who signs them here need not know; a shop that signs its own does.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Revoked {
+    #[schema(example = "ann")]
+    pub user: String,
+    /// The lowest `gen` of a token that is good
+    #[schema(example = 1)]
+    pub generation: u64,
+}
+
+impl Revoked {
+    pub(crate) fn new(user: &UserId, generation: u64) -> Self {
+        Self {
+            user: user.to_string(),
+            generation,
+        }
+    }
+}
 
 /// Tells Redis now.
 ///

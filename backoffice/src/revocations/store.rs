@@ -34,6 +34,29 @@ pub(crate) async fn generation_since(
     Ok(generation.unwrap_or(0))
 }
 
+/// The same, there from now on, and locked until the transaction ends.
+pub(crate) async fn lock_since(
+    tx: &mut MySqlConnection,
+    user: &UserId,
+    since: DateTime<Utc>,
+) -> sqlx::Result<u64> {
+    // Of many at once nobody waits for a gap. Never raised: as long ago as anything here, and nothing that Redis has to be told.
+    query(
+        "-- lock_since\ninsert into revocations (user_id, generation, raised_at, published_at) values (?, 0, '2000-01-01', '2000-01-01')
+        on duplicate key update generation = generation",
+    )
+    .bind(user.as_str())
+    .execute(&mut *tx)
+    .await?;
+    query_scalar(
+        "-- lock_since\nselect if(raised_at >= ?, generation, 0) from revocations where user_id = ? for update",
+    )
+    .bind(since.naive_utc())
+    .bind(user.as_str())
+    .fetch_one(tx)
+    .await
+}
+
 /// Raises it; lower ones are revoked. Locks its row until the transaction ends.
 pub(crate) async fn raise(tx: &mut MySqlConnection, user: &UserId) -> sqlx::Result<u64> {
     let now = clock::now().naive_utc();

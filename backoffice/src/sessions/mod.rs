@@ -9,23 +9,26 @@ pub(crate) mod sign_in;
 pub(crate) mod store;
 pub(crate) mod view;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use axum::{Extension, Json};
+use doorbuster_core::claims::Claims;
+use doorbuster_core::clock;
+use doorbuster_core::limits::REVOCATIONS_KEPT;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::accounts::email::Email;
-use crate::accounts::keys::RefreshToken;
+use crate::accounts::hashing::Place;
 use crate::accounts::secret::{Password, Secret};
-use crate::accounts::throttle;
+use crate::accounts::throttle::{self, Subject};
 use crate::accounts::visit::Visit;
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem, created, no_content};
 use crate::extract::{Caller, StrictJson};
-use crate::revocations;
+use crate::revocations::{self, Revoked};
 use crate::users::change::subject;
 use crate::validate::Problems;
 use view::SessionView;
@@ -35,6 +38,8 @@ use view::SessionView;
 pub(crate) enum EndReason {
     Logout,
     LogoutAll,
+    /// The user has begun as many since as he may have.
+    Evicted,
     Reuse,
     Password,
     Role,
@@ -47,6 +52,7 @@ impl EndReason {
         match self {
             Self::Logout => "logout",
             Self::LogoutAll => "logout_all",
+            Self::Evicted => "evicted",
             Self::Reuse => "reuse",
             Self::Password => "password",
             Self::Role => "role",
@@ -108,35 +114,46 @@ pub(crate) async fn refresh(
     visit: Visit,
     StrictJson(body): StrictJson<RefreshBody>,
 ) -> Result<Json<SessionView>, ApiError> {
-    let token = RefreshToken::parse(&body.refresh_token).ok_or(ApiError::SessionEnded)?;
+    let token = app.people.keys.refresh_token(&body.refresh_token);
+    let token = token.ok_or(ApiError::SessionEnded)?;
     refresh::refresh(&app, &visit, &token).await.map(Json)
 }
 
 /// Ends one sign-in; the refresh token is proof enough, also of one that ended before
 #[utoipa::path(post, path = "/v1/sessions/log-out", tag = "sessions", request_body = RefreshBody, responses(
-    (status = 204, description = "Ended, or had ended. Access tokens of the user are good for nothing within a second; his other sign-ins get new ones"),
+    (status = 204, description = "Ended, or had ended, or never was. Access tokens of the user are good for nothing within a second; his other sign-ins get new ones"),
+    (status = 429, description = "rate_limited, with Retry-After", body = Problem),
     (status = 503, description = "unavailable: ended, but Redis could not be told yet; it will be", body = Problem)))]
 pub(crate) async fn log_out(
     State(app): State<App>,
+    visit: Visit,
     StrictJson(body): StrictJson<RefreshBody>,
 ) -> Result<Response, ApiError> {
-    if let Some(token) = RefreshToken::parse(&body.refresh_token) {
-        refresh::log_out(&app, &token).await?;
+    if let Some(token) = app.people.keys.refresh_token(&body.refresh_token) {
+        admit(&app, &visit).await?;
+        refresh::log_out(&app, &visit, &token).await?;
     }
     Ok(no_content())
 }
 
 /// Ends every sign-in of the bearer, on every engine within a second
 #[utoipa::path(post, path = "/v1/sessions/log-out-everywhere", tag = "sessions", security(("token" = [])), responses(
-    (status = 204, description = "No token that the user has now is good any more"),
+    (status = 200, description = "No token that the user has now is good any more; a shop that signs its own goes on with this generation", body = Revoked),
     (status = 503, description = "unavailable: ended, but Redis could not be told yet; it will be", body = Problem)))]
 pub(crate) async fn log_out_everywhere(
     State(app): State<App>,
     caller: Caller,
-) -> Result<Response, ApiError> {
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<Revoked>, ApiError> {
     let mut tx = app.books.begin().await?;
     // A user of the shop's own has no row to lock, and no sign-ins here.
     store::lock_user(&mut tx, &caller.user).await?;
+    let since = clock::now() - REVOCATIONS_KEPT;
+    let raised = revocations::store::lock_since(&mut tx, &caller.user, since).await?;
+    if raised > claims.generation {
+        // Of many at once with one token the first did it.
+        return Ok(Json(Revoked::new(&caller.user, raised)));
+    }
     store::end_all(&mut tx, &caller.user, EndReason::LogoutAll).await?;
     let generation = revocations::store::raise(&mut tx, &caller.user).await?;
     let change = Change {
@@ -148,10 +165,44 @@ pub(crate) async fn log_out_everywhere(
     audit_log::in_transaction(&mut tx, &caller, change).await?;
     tx.commit().await?;
     revocations::publish(&app, &caller.user, generation).await?;
-    Ok(no_content())
+    Ok(Json(Revoked::new(&caller.user, generation)))
 }
 
 /// What an attempt may cost its place, beside what a sign-in costs.
 pub(crate) async fn admit(app: &App, visit: &Visit) -> Result<(), ApiError> {
-    throttle::admit(&app.books, throttle::request(visit.address)).await
+    throttle::admit(&app.books, throttle::request(visit.ip)).await
+}
+
+/// A password that may be tried: the room for it, and what it counts for until it turns out to be right.
+pub(crate) struct Attempt {
+    room: Place,
+    counted: Vec<Subject>,
+}
+
+impl Attempt {
+    /// Whoever may not ask at all takes no room, and who finds none is not held to have tried.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimited`], [`ApiError::Overloaded`].
+    pub(crate) async fn begin(app: &App, visit: &Visit, email: &Email) -> Result<Self, ApiError> {
+        admit(app, visit).await?;
+        let mut counted = throttle::request(visit.ip);
+        let room = match app.people.hasher.place() {
+            Ok(room) => room,
+            Err(full) => {
+                throttle::forgive(&app.books, &counted).await?;
+                return Err(full);
+            }
+        };
+        let is_known = throttle::known::is_known(app, email, visit.ip).await?;
+        let guess = throttle::guess(email, visit.ip, is_known);
+        throttle::admit(&app.books, guess.clone()).await?;
+        counted.extend(guess);
+        Ok(Self { room, counted })
+    }
+
+    /// The room, and what is taken back once the password turns out to be right.
+    pub(crate) fn split(self) -> (Place, Vec<Subject>) {
+        (self.room, self.counted)
+    }
 }

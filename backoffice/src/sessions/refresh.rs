@@ -43,16 +43,21 @@ pub(crate) async fn refresh(
         return Err(ApiError::SessionEnded);
     }
     let grace = Duration::from_std(REFRESH_GRACE).unwrap_or_default();
-    let next = app.people.keys.successor(token);
-    if family.is_newest(token) {
+    let next = if family.is_newest(token) {
+        let next = app.people.keys.successor(token);
         store::rotate(&mut tx, &next, &token.hash()).await?;
-    } else if !(family.is_previous(token)
-        && now - family.refreshed_at <= grace
-        && family.is_newest(&next))
-    {
-        // One that was never given out names a family that only its owner could know: it is made of one that was.
-        return Err(end_reused(app, visit, tx, (user, family)).await?);
-    }
+        next
+    } else {
+        let is_repeat = family.is_previous(token) && now - family.refreshed_at <= grace;
+        let mut successors = app.people.keys.successors(token);
+        let given = successors.find(|next| is_repeat && family.is_newest(next));
+        drop(successors);
+        match given {
+            Some(next) => next,
+            // We made it, and not just now: it has been used.
+            None => return Err(end_reused(app, visit, tx, (user, family)).await?),
+        }
+    };
     let generation = revocations::store::generation(&mut *tx, &owner).await?;
     tx.commit().await?;
     Ok(session_view(app, user, generation, &family, &next))
@@ -60,7 +65,11 @@ pub(crate) async fn refresh(
 
 /// # Errors
 /// [`ApiError::Unavailable`] where Redis could not be told at once.
-pub(crate) async fn log_out(app: &App, token: &RefreshToken) -> Result<(), ApiError> {
+pub(crate) async fn log_out(
+    app: &App,
+    visit: &Visit,
+    token: &RefreshToken,
+) -> Result<(), ApiError> {
     let Some(owner) = owner(app, token).await? else {
         return Ok(());
     };
@@ -74,6 +83,13 @@ pub(crate) async fn log_out(app: &App, token: &RefreshToken) -> Result<(), ApiEr
     }
     store::end(&mut tx, family.family_id, EndReason::Logout).await?;
     let generation = revocations::store::raise(&mut tx, &owner).await?;
+    let change = Change {
+        action: "session.log_out",
+        subject: subject(&owner),
+        before: None,
+        after: Some(json!({"family": family.family_id, "generation": generation})),
+    };
+    audit_log::in_transaction(&mut tx, &visit.of(&owner), change).await?;
     tx.commit().await?;
     revocations::publish(app, &owner, generation).await
 }
@@ -91,7 +107,7 @@ async fn end_reused(
         subject: subject(&user.id),
         before: None,
         after: Some(
-            json!({"family": family.family_id, "refreshes": family.generation, "generation": generation}),
+            json!({"family": family.family_id, "refreshes": family.number, "generation": generation}),
         ),
     };
     audit_log::in_transaction(&mut tx, &visit.of(&user.id), change).await?;

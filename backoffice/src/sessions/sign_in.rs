@@ -4,13 +4,12 @@
 
 use doorbuster_core::ids::UserId;
 
-use super::store;
 use super::view::{SessionView, session_view};
+use super::{Attempt, store};
 use crate::accounts::email::Email;
-use crate::accounts::keys::RefreshToken;
 use crate::accounts::person::State;
 use crate::accounts::secret::Password;
-use crate::accounts::throttle;
+use crate::accounts::throttle::{self, known};
 use crate::accounts::visit::Visit;
 use crate::app::App;
 use crate::error::ApiError;
@@ -24,9 +23,7 @@ pub(crate) async fn sign_in(
     email: &Email,
     password: Password,
 ) -> Result<SessionView, ApiError> {
-    let place = app.people.hasher.place()?;
-    let counted = throttle::sign_in(email, visit.address);
-    throttle::admit(&app.books, counted.clone()).await?;
+    let (place, counted) = Attempt::begin(app, visit, email).await?.split();
     let found = users::store::with_password(&app.books, email).await?;
     let (id, hash) = found.map_or((None, None), |(id, hash)| (Some(id), hash));
     let fits = (app.people.hasher)
@@ -43,6 +40,7 @@ pub(crate) async fn sign_in(
         }
         _ => None,
     };
+    throttle::admit(&app.books, throttle::sign_in(&id)).await?;
     let session = begin(app, visit, (&id, &hash), renewed.as_deref()).await?;
     throttle::forgive(&app.books, &counted).await?;
     metrics::sign_in("accepted");
@@ -84,7 +82,10 @@ pub(crate) async fn begin_within(
     tx: &mut sqlx::mysql::MySqlConnection,
     user: users::store::User,
 ) -> Result<SessionView, ApiError> {
-    let token = RefreshToken::first();
+    let token = app.people.keys.first();
+    if let Some(email) = &user.email {
+        known::remember(app, &mut *tx, &user.id, (email, visit.ip)).await?;
+    }
     let family = store::begin(tx, &user.id, &token, visit.agent).await?;
     let generation = revocations::store::generation(&mut *tx, &user.id).await?;
     Ok(session_view(app, user, generation, &family, &token))

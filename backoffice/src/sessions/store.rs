@@ -18,7 +18,8 @@ use crate::limits::{
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Family {
     pub(crate) family_id: Uuid,
-    pub(crate) generation: u32,
+    /// Of its newest token, counted from 1; the books call it generation, which elsewhere is that of a user's access tokens.
+    pub(crate) number: u32,
     token_hash: Vec<u8>,
     previous_hash: Option<Vec<u8>>,
     pub(crate) refreshed_at: DateTime<Utc>,
@@ -29,12 +30,12 @@ pub(crate) struct Family {
 impl Family {
     /// Whether `token` is the newest of it.
     pub(crate) fn is_newest(&self, token: &RefreshToken) -> bool {
-        token.generation == self.generation && self.token_hash == token.hash()
+        token.number == self.number && self.token_hash == token.hash()
     }
 
     /// Whether `token` is the one before the newest.
     pub(crate) fn is_previous(&self, token: &RefreshToken) -> bool {
-        token.generation.checked_add(1) == Some(self.generation)
+        token.number.checked_add(1) == Some(self.number)
             && self.previous_hash.as_deref() == Some(&token.hash()[..])
     }
 }
@@ -108,7 +109,7 @@ pub(crate) async fn begin(
     )
     .bind(token.family)
     .bind(user.as_str())
-    .bind(token.generation)
+    .bind(token.number)
     .bind(&token.hash()[..])
     .bind(now.naive_utc())
     .bind(now.naive_utc())
@@ -130,11 +131,11 @@ pub(crate) async fn begin(
     .fetch_all(&mut *tx)
     .await?;
     for family in surplus {
-        end(&mut *tx, family, EndReason::Logout).await?;
+        end(&mut *tx, family, EndReason::Evicted).await?;
     }
     Ok(Family {
         family_id: token.family,
-        generation: token.generation,
+        number: token.number,
         token_hash: token.hash().to_vec(),
         previous_hash: None,
         refreshed_at: now,
@@ -153,7 +154,7 @@ pub(crate) async fn owner(books: &MySqlPool, family: Uuid) -> sqlx::Result<Optio
 
 pub(crate) async fn lock(tx: &mut MySqlConnection, family: Uuid) -> sqlx::Result<Option<Family>> {
     query_as(
-        "-- lock\nselect family_id, generation, token_hash, previous_hash, refreshed_at, expires_at, ended_at
+        "-- lock\nselect family_id, generation as number, token_hash, previous_hash, refreshed_at, expires_at, ended_at
         from refresh_families where family_id = ? for update",
     )
     .bind(family)
@@ -170,7 +171,7 @@ pub(crate) async fn rotate(
     query(
         "-- rotate\nupdate refresh_families set generation = ?, token_hash = ?, previous_hash = ?, refreshed_at = ? where family_id = ?",
     )
-    .bind(next.generation)
+    .bind(next.number)
     .bind(&next.hash()[..])
     .bind(&previous[..])
     .bind(clock::now().naive_utc())

@@ -108,7 +108,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let sign_up = body.validate(visit.language)?;
     sessions::admit(&app, &visit).await?;
-    if may_mail(&app, &sign_up.email).await? {
+    if may_mail(&app, &visit, Kind::ConfirmEmail, &sign_up.email).await? {
         keep(&app, &sign_up).await?;
         app.people.mail_written.notify_one();
     }
@@ -119,9 +119,16 @@ pub(crate) const MAIL_ASKED: MailAsked = MailAsked {
     status: "check_your_mail",
 };
 
-/// Whether one more mail may go to this mailbox now. Nobody is told that it may not: it would say whose mailbox is busy.
-pub(crate) async fn may_mail(app: &App, email: &Email) -> Result<bool, ApiError> {
-    match throttle::admit(&app.books, throttle::mail(email)).await {
+/// Whether one more mail of this kind may go to this mailbox now. Nobody is told that it may not: it would say whose mailbox is busy.
+pub(crate) async fn may_mail(
+    app: &App,
+    visit: &Visit,
+    kind: Kind,
+    email: &Email,
+) -> Result<bool, ApiError> {
+    let is_known = throttle::known::is_known(app, email, visit.ip).await?;
+    let counted = throttle::mail(kind, email, Some(visit.ip).filter(|_| is_known));
+    match throttle::admit(&app.books, counted).await {
         Ok(()) => Ok(true),
         Err(ApiError::RateLimited { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -137,7 +144,7 @@ async fn keep(app: &App, sign_up: &SignUp) -> Result<(), ApiError> {
     store::insert(&mut tx, &keys::hash(&token), sign_up).await?;
     let kind = match user {
         Some(_) => Kind::HasAccount,
-        None => Kind::ConfirmAddress,
+        None => Kind::ConfirmEmail,
     };
     let letter = Letter {
         kind,
@@ -205,6 +212,9 @@ pub(crate) async fn make_user(
         return Err(ApiError::InvalidLink);
     }
     users::store::set_password(&mut tx, &user.id, &password_hash).await?;
+    if let Some(email) = &user.email {
+        throttle::known::remember(app, &mut tx, &user.id, (email, visit.ip)).await?;
+    }
     store::forget(&mut tx, &row.email).await?;
     let change = Change {
         action: "user.create",

@@ -119,7 +119,7 @@ pub(crate) async fn apply(
     Ok(after)
 }
 
-/// Ends every sign-in of somebody, who need not be known here.
+/// Ends every sign-in of somebody, who need not be known here; the generation that his tokens must have from here on.
 ///
 /// # Errors
 /// [`ApiError::Forbidden`]; [`ApiError::Unavailable`] where Redis could not be told at once.
@@ -128,7 +128,7 @@ pub(crate) async fn log_out(
     caller: &Caller,
     id: &UserId,
     reason: &str,
-) -> Result<(), ApiError> {
+) -> Result<u64, ApiError> {
     let mut tx = app.books.begin().await?;
     match store::lock(&mut tx, id).await {
         Ok(user) => check_rank(caller, &user)?,
@@ -149,7 +149,8 @@ pub(crate) async fn log_out(
     )
     .await?;
     tx.commit().await?;
-    revocations::publish(app, id, generation).await
+    revocations::publish(app, id, generation).await?;
+    Ok(generation)
 }
 
 pub(crate) fn subject(id: &UserId) -> String {

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::extract::{Caller, StrictJson, StrictQuery, UserPath};
 use crate::limits::REASON_CHARS_MAX;
+use crate::revocations::Revoked;
 use crate::validate::Problems;
 use change::{Change, Why};
 use page::{Position, UsersQuery};
@@ -107,7 +108,7 @@ pub(crate) async fn role(
 
 /// Ends every sign-in of a user, on every engine within a second; also of a user of the shop's own, whom only his tokens know
 #[utoipa::path(post, path = "/admin/v1/users/{id}/log-out", tag = "users", params(("id" = String, Path)), request_body = ReasonBody, security(("token" = [])), responses(
-    (status = 204, description = "No token that he has now is good any more"),
+    (status = 200, description = "No token that he has now is good any more; a shop that signs its own goes on with this generation", body = Revoked),
     (status = 403, description = "forbidden: staff is for admins", body = Problem),
     (status = 503, description = "unavailable: done, but Redis could not be told yet; it will be", body = Problem)))]
 pub(crate) async fn log_out(
@@ -115,9 +116,9 @@ pub(crate) async fn log_out(
     caller: Caller,
     UserPath(id): UserPath,
     StrictJson(body): StrictJson<ReasonBody>,
-) -> Result<axum::response::Response, ApiError> {
-    change::log_out(&app, &caller, &id, &body.validate()?).await?;
-    Ok(crate::error::no_content())
+) -> Result<Json<Revoked>, ApiError> {
+    let generation = change::log_out(&app, &caller, &id, &body.validate()?).await?;
+    Ok(Json(Revoked::new(&id, generation)))
 }
 
 /// Keeps a user from signing in, and ends what he has begun; what he bought stays his

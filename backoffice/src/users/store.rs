@@ -237,6 +237,7 @@ pub(crate) async fn erase(tx: &mut MySqlConnection, user: &User) -> sqlx::Result
         "-- erase\ndelete from one_time_tokens where user_id = ?",
         "-- erase\ndelete from addresses where user_id = ?",
         "-- erase\ndelete from refresh_families where user_id = ?",
+        "-- erase\ndelete from known_places where user_id = ?",
         "-- erase\ndelete from cart_items where user_id = ?",
         "-- erase\ndelete from wishes where user_id = ?",
     ] {

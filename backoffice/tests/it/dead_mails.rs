@@ -40,7 +40,7 @@ async fn a_dead_mail_says_why_and_is_sent_after_all_unless_it_is_over() {
     let said = ["kind", "error", "tries"].map(|member| mail[member].clone());
     assert_eq!(
         said,
-        [json!("confirm_address"), json!("unreachable"), json!(12)]
+        [json!("confirm_email"), json!("unreachable"), json!(12)]
     );
     let late_mail = eventually(async || dead(&desk, &late.email).await).await;
     desk.sql(

@@ -212,7 +212,7 @@ async fn slow_heads_are_hung_up_on_and_slow_bodies_answered() {
     let (head, body) = tokio::join!(read_to_end(slow_head), read_to_end(slow_body));
     assert!(!head.contains("201") && !head.contains("200"), "{head}");
     assert!(
-        body.starts_with("HTTP/1.1 408 ") && body.contains(r#""code":"slow_body""#),
+        body.starts_with("HTTP/1.1 408 ") && body.contains(r#""code":"request_timeout""#),
         "{body}"
     );
     let long_head = format!(

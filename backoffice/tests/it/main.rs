@@ -40,6 +40,7 @@ mod refresh;
 mod repair;
 mod revoked;
 mod roles;
+mod rotation;
 mod sales;
 mod schedule;
 mod search;

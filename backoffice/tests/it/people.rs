@@ -80,7 +80,8 @@ impl Person {
             .await
     }
 
-    async fn post_at(&self, base: &str, path: &str, body: &Value) -> Answer {
+    /// The same of another back-office.
+    pub(crate) async fn post_at(&self, base: &str, path: &str, body: &Value) -> Answer {
         let call = Call::new(base, "POST", path);
         let call = call.header("x-forwarded-for", self.place.as_str());
         call.json(body).send().await

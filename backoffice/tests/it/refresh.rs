@@ -50,6 +50,33 @@ async fn of_fifty_refreshes_at_once_one_chain_goes_on_and_an_older_token_ends_it
 }
 
 #[tokio::test]
+async fn the_name_of_a_sign_in_ends_nothing() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let desk = Desk::shared().await;
+    let (ann, id) = Person::with_account(&desk, "ann").await;
+    let answer = ann.try_sign_in(&desk).await.ok(201);
+    let session = Session::of(&answer);
+    // It is in lists and in the audit log; whoever has read it makes tokens of it, of today's form and of the one before.
+    let family: uuid::Uuid = answer["session_id"].as_str().unwrap().parse().unwrap();
+    for length in [52, 68] {
+        let mut forged = vec![7; length];
+        forged[..16].copy_from_slice(family.as_bytes());
+        forged[16..20].copy_from_slice(&1_u32.to_be_bytes());
+        let forged = URL_SAFE_NO_PAD.encode(forged);
+        let refused = ann.refresh(&desk, &forged).await;
+        assert_eq!(refused.refusal(), (401, "session_ended"));
+        let body = json!({"refresh_token": forged});
+        ann.post(&desk, "/v1/sessions/log-out", &body).await.ok(204);
+    }
+    assert!(session.is_let_in(&desk).await);
+    ann.refresh(&desk, &session.refresh).await.ok(200);
+    let audit = desk.audit(&format!("user:{id}")).await;
+    assert_eq!(audit.len(), 1, "{audit:?}");
+}
+
+#[tokio::test]
 async fn the_token_just_replaced_is_a_repeat_for_a_moment_and_a_copy_after_it() {
     let desk = Desk::shared().await;
     let (ann, id) = Person::with_account(&desk, "ann").await;

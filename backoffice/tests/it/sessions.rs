@@ -89,7 +89,7 @@ async fn until_refused(desk: &Desk<'_>, session: &Session) -> f64 {
 #[tokio::test]
 async fn logging_out_ends_one_sign_in_within_a_second_and_the_others_go_on() {
     let desk = Desk::shared().await;
-    let (ann, _) = Person::with_account(&desk, "ann").await;
+    let (ann, id) = Person::with_account(&desk, "ann").await;
     let (phone, laptop) = (ann.sign_in(&desk).await, ann.sign_in(&desk).await);
     let body = json!({"refresh_token": phone.refresh});
     for _ in 0..2 {
@@ -107,6 +107,11 @@ async fn logging_out_ends_one_sign_in_within_a_second_and_the_others_go_on() {
     ann.post(&desk, "/v1/sessions/log-out", &unknown)
         .await
         .ok(204);
+    let audit = desk.audit(&format!("user:{id}")).await;
+    let log_outs = audit
+        .iter()
+        .filter(|(_, action, ..)| action == "session.log_out");
+    assert_eq!(log_outs.count(), 1, "{audit:?}");
 }
 
 #[tokio::test]
@@ -115,7 +120,8 @@ async fn logging_out_everywhere_ends_all_sign_ins_within_a_second() {
     let (ann, id) = Person::with_account(&desk, "ann").await;
     let sessions = [ann.sign_in(&desk).await, ann.sign_in(&desk).await];
     let call = ann.call(&desk, "POST", "/v1/sessions/log-out-everywhere");
-    call.token(&sessions[0].access).send().await.ok(204);
+    let told = call.token(&sessions[0].access).send().await.ok(200);
+    assert_eq!(told, json!({"user": id, "generation": 1}));
     let began = clock::instant();
     for session in &sessions {
         eventually(async || (!session.is_let_in_by_engine(&desk).await).then_some(())).await;
@@ -137,6 +143,47 @@ async fn logging_out_everywhere_ends_all_sign_ins_within_a_second() {
 }
 
 #[tokio::test]
+async fn many_log_outs_with_one_token_are_one_revocation() {
+    let desk = Desk::shared().await;
+    let user = crate::stage::name("theirs");
+    let token = desk.token(&user, doorbuster_core::claims::Role::Buyer);
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let call = desk.call("POST", "/v1/sessions/log-out-everywhere");
+        calls.spawn(call.token(&token).send());
+    }
+    while let Some(answer) = calls.join_next().await {
+        let answer = answer.unwrap();
+        assert!([200, 401].contains(&answer.status), "{answer:?}");
+    }
+    let (generation,): (u64,) =
+        sqlx::query_as("select generation from revocations where user_id = ?")
+            .bind(&user)
+            .fetch_one(&desk.books)
+            .await
+            .unwrap();
+    assert_eq!(generation, 1);
+    assert_eq!(desk.audit(&format!("user:{user}")).await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_user_signs_in_so_often_and_then_waits() {
+    let desk = Desk::shared().await;
+    let (ann, id) = Person::with_account(&desk, "ann").await;
+    use sha2::Digest as _;
+    sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 99, utc_timestamp(3), utc_timestamp(3))")
+        .bind(sha2::Sha256::digest(format!("sign_ins|{id}")).to_vec())
+        .execute(&desk.books)
+        .await
+        .unwrap();
+    ann.sign_in(&desk).await;
+    assert_eq!(
+        ann.try_sign_in(&desk).await.refusal(),
+        (429, "rate_limited")
+    );
+}
+
+#[tokio::test]
 async fn a_user_of_the_shops_own_is_logged_out_by_staff_though_nobody_knows_him_here() {
     let desk = Desk::shared().await;
     let user = crate::stage::name("theirs");
@@ -152,10 +199,15 @@ async fn a_user_of_the_shops_own_is_logged_out_by_staff_though_nobody_knows_him_
     assert_eq!(me.refusal(), (404, "unknown_user"));
     assert!(session.is_let_in_by_engine(&desk).await);
     let path = format!("/admin/v1/users/{user}/log-out");
-    desk.put(&path, &json!({"reason": "token leaked"}))
-        .await
-        .ok(204);
+    let told = desk.put(&path, &json!({"reason": "token leaked"})).await;
+    assert_eq!(told.ok(200), json!({"user": user, "generation": 1}));
     eventually(async || (!session.is_let_in_by_engine(&desk).await).then_some(())).await;
+    // The shop signs its next token with what it was told.
+    let next = Session {
+        access: desk.token_of(&user, doorbuster_core::claims::Role::Buyer, 1),
+        refresh: String::new(),
+    };
+    assert!(next.is_let_in_by_engine(&desk).await);
     let me = desk
         .call("GET", "/v1/me")
         .token(&session.access)
@@ -184,6 +236,14 @@ async fn one_user_has_so_many_sign_ins_and_one_more_ends_the_oldest() {
         ann.refresh(&desk, &oldest.refresh).await.refusal(),
         (401, "session_ended")
     );
+    let why: Option<String> = sqlx::query_scalar(
+        "select end_reason from refresh_families where user_id = ? and ended_at is not null",
+    )
+    .bind(&id)
+    .fetch_one(&desk.books)
+    .await
+    .unwrap();
+    assert_eq!(why.as_deref(), Some("evicted"));
     let (open,): (i64,) = sqlx::query_as(
         "select count(*) from refresh_families where user_id = ? and ended_at is null",
     )

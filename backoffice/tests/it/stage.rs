@@ -61,13 +61,16 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn token(&self, user: &str, role: Role) -> String {
+        self.token_of(user, role, 0)
+    }
+
+    /// Of a generation that the user's tokens must have.
+    pub(crate) fn token_of(&self, user: &str, role: Role, generation: u64) -> String {
         let keys = TokenKeys::new(self.stage.token_secret().as_bytes(), None).unwrap();
-        keys.sign(&Claims::access(
-            UserId::parse(user).unwrap(),
-            role,
-            clock::now_s(),
-            600,
-        ))
+        let user = UserId::parse(user).unwrap();
+        let mut claims = Claims::access(user, role, clock::now_s(), 600);
+        claims.generation = generation;
+        keys.sign(&claims)
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {

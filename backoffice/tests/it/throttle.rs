@@ -4,8 +4,8 @@ use doorbuster_stage::{Stage, StageOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::people::{Person, place};
-use crate::stage::Desk;
+use crate::people::{Person, mails_to, place};
+use crate::stage::{Desk, eventually};
 
 #[tokio::test]
 async fn of_many_guesses_at_once_a_few_are_looked_at_and_the_owner_gets_in_from_elsewhere() {
@@ -47,15 +47,28 @@ async fn of_many_guesses_at_once_a_few_are_looked_at_and_the_owner_gets_in_from_
 #[tokio::test]
 async fn guesses_from_a_thousand_places_at_one_account_are_bounded_too() {
     let desk = Desk::shared().await;
-    let (ann, _) = Person::with_account(&desk, "ann").await;
+    let (ann, id) = Person::with_account(&desk, "ann").await;
     // As many as a crowd of guessers may have used up.
     let account = sha256(&format!("account|{}", ann.email));
     sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 110, utc_timestamp(3), utc_timestamp(3) + interval 20 second)")
         .bind(&account).execute(&desk.books).await.unwrap();
     let elsewhere = Person {
         place: place(),
-        ..ann
+        ..ann.clone()
     };
+    ann.sign_in(&desk).await;
+    let wrong = Person {
+        password: "wrong horse battery".to_owned(),
+        ..ann.clone()
+    };
+    let mut looked_at = 0;
+    for _ in 0..9 {
+        looked_at += u32::from(wrong.try_sign_in(&desk).await.status == 401);
+    }
+    assert!(
+        (1..=6).contains(&looked_at),
+        "{looked_at}: where she is known guesses are few too"
+    );
     let answer = elsewhere.try_sign_in(&desk).await;
     assert_eq!(answer.refusal(), (429, "rate_limited"));
     let wait: u64 = answer.header("retry-after").parse().unwrap();
@@ -66,6 +79,39 @@ async fn guesses_from_a_thousand_places_at_one_account_are_bounded_too() {
         .await
         .unwrap();
     elsewhere.sign_in(&desk).await;
+    let (places,): (i64,) = sqlx::query_as("select count(*) from known_places where user_id = ?")
+        .bind(&id)
+        .fetch_one(&desk.books)
+        .await
+        .unwrap();
+    assert_eq!(places, 2, "where she signed up and where she signed in");
+}
+
+#[tokio::test]
+async fn who_may_not_ask_takes_none_of_the_room_for_passwords() {
+    let desk = Desk::shared().await;
+    let flood = Person::new("flood");
+    let subject = sha256(&format!("place|{}", flood.place));
+    sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 400, utc_timestamp(3), utc_timestamp(3) + interval 60 second)")
+        .bind(&subject).execute(&desk.books).await.unwrap();
+    // Somebody holds the row, so that all of them wait, in whatever they have taken by then.
+    let mut held = desk.books.begin().await.unwrap();
+    sqlx::query("select failures from throttles where subject = ? for update")
+        .bind(&subject)
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let mut waiting = JoinSet::new();
+    for _ in 0..140 {
+        let (flood, base) = (flood.clone(), desk.stage.backoffice(0).url());
+        waiting.spawn(async move { flood.try_sign_in_at(base).await });
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    held.rollback().await.unwrap();
+    while let Some(answer) = waiting.join_next().await {
+        let answer = answer.unwrap();
+        assert_ne!(answer.code(), "overloaded", "{answer:?}");
+    }
 }
 
 fn sha256(text: &str) -> Vec<u8> {
@@ -96,8 +142,32 @@ async fn one_mailbox_gets_a_few_mails_and_nobody_is_told_that_there_are_no_more(
         }
         tokens = now;
     }
-    // The sign-up was the first of five.
     assert!((1..=6).contains(&tokens), "{tokens}");
+    // Strangers have used up what there was; she is where she is known, and reads her mail.
+    let before = mails_to(&desk, &ann.email).len();
+    ann.post(&desk, "/v1/password-resets", &body).await.ok(202);
+    eventually(async || (mails_to(&desk, &ann.email).len() > before).then_some(())).await;
+}
+
+#[tokio::test]
+async fn mails_of_one_kind_leave_room_for_those_of_another() {
+    let desk = Desk::shared().await;
+    let (ann, _) = Person::with_account(&desk, "ann").await;
+    for _ in 0..8 {
+        let stranger = Person {
+            place: place(),
+            ..ann.clone()
+        };
+        stranger.sign_up(&desk).await.ok(202);
+    }
+    let elsewhere = Person {
+        place: place(),
+        ..ann.clone()
+    };
+    let body = json!({"email": ann.email});
+    let path = "/v1/password-resets";
+    elsewhere.post(&desk, path, &body).await.ok(202);
+    ann.token_from_mail(&desk, "/account/password").await;
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub struct Revocations {
 #[derive(Debug, Default)]
 struct Known {
     generations: HashMap<UserId, Since>,
-    /// In the order in which they were learned, so that forgetting needs no search.
+    /// Each user once, in the order in which they were learned, so that forgetting needs no search.
     learned: VecDeque<(u64, UserId)>,
 }
 
@@ -102,8 +102,10 @@ impl Revocations {
             generation,
             learned_ms: now_ms,
         };
-        known.generations.insert(user.clone(), since);
-        known.learned.push_back((now_ms, user.clone()));
+        // Who is known already stands in the order already; he moves when his time there has come.
+        if known.generations.insert(user.clone(), since).is_none() {
+            known.learned.push_back((now_ms, user.clone()));
+        }
     }
 
     /// Forgets what was learned longer ago than any token lives.
@@ -115,10 +117,12 @@ impl Revocations {
             let Some((_, user)) = known.learned.pop_front() else {
                 break;
             };
-            // A later revocation of the same user has a place of its own behind.
-            let since = known.generations.get(&user);
-            if since.is_some_and(|since| is_old(since.learned_ms)) {
-                known.generations.remove(&user);
+            match known.generations.get(&user).copied() {
+                // Revoked again since: behind all who are here, and so never forgotten too soon.
+                Some(Since { learned_ms, .. }) if !is_old(learned_ms) => {
+                    known.learned.push_back((learned_ms, user));
+                }
+                _ => drop(known.generations.remove(&user)),
             }
         }
     }
@@ -199,6 +203,11 @@ mod tests {
 
     #[test]
     fn the_highest_generation_counts_and_only_for_its_user() {
+        let revocations = Revocations::default();
+        for generation in (1..1_000).chain([2, 3, 1]) {
+            revocations.learn(&user("bob"), generation);
+        }
+        assert_eq!(revocations.known.read().unwrap().learned.len(), 1);
         let revocations = Revocations::default();
         for generation in [2, 3, 1] {
             revocations.learn(&user("ann"), generation);

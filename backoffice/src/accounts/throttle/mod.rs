@@ -1,10 +1,12 @@
-//! How often something may be tried: per account, per account from one address, and per address. Kept in MySQL, so that it holds over all
+//! How often something may be tried: per account, per account from one place, and per place. Kept in MySQL, so that it holds over all
 //! back-offices and their restarts.
 //!
 //! An attempt is counted before it is looked at, so that many at once are not more than a few; one that succeeds is taken back. Past the free ones each
 //! waits twice as long as the one before. A stranger who fails on purpose cannot keep somebody from his account for long: from any one place the wait
-//! grows to [`PAIR`]'s cap, for the account as a whole only to [`ACCOUNT`]'s.
+//! grows to [`PAIR`]'s cap, for the account as a whole only to [`ACCOUNT`]'s; and who comes from a place that the account is used from
+//! ([`known`]) is not counted among strangers at all.
 
+pub(crate) mod known;
 mod store;
 
 use std::net::IpAddr;
@@ -12,18 +14,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
+use doorbuster_core::ids::UserId;
 use sha2::{Digest as _, Sha256};
 use sqlx::mysql::MySqlPool;
 
 use super::email::Email;
 use crate::error::ApiError;
 use crate::limits::{
-    THROTTLE_ACCOUNT_FREE, THROTTLE_ACCOUNT_WAIT_MAX, THROTTLE_ADDRESS_FREE,
-    THROTTLE_ADDRESS_REFILL, THROTTLE_MAIL_FREE, THROTTLE_PAIR_FREE, THROTTLE_PERSON_REFILL,
+    THROTTLE_ACCOUNT_FREE, THROTTLE_ACCOUNT_WAIT_MAX, THROTTLE_MAIL_FREE, THROTTLE_PAIR_FREE,
+    THROTTLE_PERSON_REFILL, THROTTLE_PLACE_FREE, THROTTLE_PLACE_REFILL, THROTTLE_SIGN_INS_FREE,
     THROTTLE_WAIT_MAX,
 };
+use crate::mail::Kind;
 
-pub(crate) use store::sweep;
+pub(crate) use store::{sweep, sweep_known};
 
 /// What a kind of attempt may cost.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +47,7 @@ const PAIR: Rule = Rule {
     refill: THROTTLE_PERSON_REFILL,
     wait_max: THROTTLE_WAIT_MAX,
 };
-/// Guesses at one account from anywhere.
+/// Guesses at one account from anywhere but the places that are known.
 const ACCOUNT: Rule = Rule {
     kind: "account",
     free: THROTTLE_ACCOUNT_FREE,
@@ -51,13 +55,20 @@ const ACCOUNT: Rule = Rule {
     wait_max: THROTTLE_ACCOUNT_WAIT_MAX,
 };
 /// Anything from one place.
-const ADDRESS: Rule = Rule {
-    kind: "address",
-    free: THROTTLE_ADDRESS_FREE,
-    refill: THROTTLE_ADDRESS_REFILL,
+const PLACE: Rule = Rule {
+    kind: "place",
+    free: THROTTLE_PLACE_FREE,
+    refill: THROTTLE_PLACE_REFILL,
     wait_max: THROTTLE_WAIT_MAX,
 };
-/// Mails to one mailbox.
+/// Sign-ins of one user that succeeded: each may end in a revocation, which every engine keeps for a day.
+const SIGN_INS: Rule = Rule {
+    kind: "sign_ins",
+    free: THROTTLE_SIGN_INS_FREE,
+    refill: THROTTLE_PERSON_REFILL,
+    wait_max: THROTTLE_WAIT_MAX,
+};
+/// Mails of one kind to one mailbox.
 const MAIL: Rule = Rule {
     kind: "mail",
     free: THROTTLE_MAIL_FREE,
@@ -79,31 +90,42 @@ impl Subject {
     }
 }
 
-/// What an attempt to sign in as `email` from `address` counts for.
-pub(crate) fn sign_in(email: &Email, address: IpAddr) -> Vec<Subject> {
-    let place = place(address);
-    vec![
-        Subject::new(PAIR, &format!("{}|{place}", email.as_str())),
-        Subject::new(ACCOUNT, email.as_str()),
-        Subject::new(ADDRESS, &place),
-    ]
+/// What a password that is tried on the account of `email` from `ip` counts for, beside what any request does.
+pub(crate) fn guess(email: &Email, ip: IpAddr, is_known: bool) -> Vec<Subject> {
+    let mut subjects = vec![Subject::new(
+        PAIR,
+        &format!("{}|{}", email.as_str(), place(ip)),
+    )];
+    if !is_known {
+        subjects.push(Subject::new(ACCOUNT, email.as_str()));
+    }
+    subjects
 }
 
-/// What a request from `address` counts for that makes us work or write.
-pub(crate) fn request(address: IpAddr) -> Vec<Subject> {
-    vec![Subject::new(ADDRESS, &place(address))]
+/// What a request from `ip` counts for that makes us work or write.
+pub(crate) fn request(ip: IpAddr) -> Vec<Subject> {
+    vec![Subject::new(PLACE, &place(ip))]
 }
 
-/// What a mail to `email` counts for.
-pub(crate) fn mail(email: &Email) -> Vec<Subject> {
-    vec![Subject::new(MAIL, email.as_str())]
+/// What a sign-in of this user counts for.
+pub(crate) fn sign_in(user: &UserId) -> Vec<Subject> {
+    vec![Subject::new(SIGN_INS, user.as_str())]
+}
+
+/// What a mail of this kind to `email` counts for; `known` is a place that the account is used from, which strangers can use up nothing of.
+pub(crate) fn mail(kind: Kind, email: &Email, known: Option<IpAddr>) -> Vec<Subject> {
+    let place = known.map(place).unwrap_or_default();
+    vec![Subject::new(
+        MAIL,
+        &format!("{}|{}|{place}", kind.word(), email.as_str()),
+    )]
 }
 
 /// A household has a /64 of IPv6, and all of it is one place.
-fn place(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}", address.to_bits() >> 64),
+fn place(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("{:x}", ip.to_bits() >> 64),
     }
 }
 
@@ -140,7 +162,7 @@ pub(crate) async fn admit(books: &MySqlPool, mut subjects: Vec<Subject>) -> Resu
 pub(crate) async fn forgive(books: &MySqlPool, subjects: &[Subject]) -> sqlx::Result<()> {
     for subject in subjects {
         match subject.rule.kind {
-            "address" => store::take_back_one(books, &subject.hash).await?,
+            "place" => store::take_back_one(books, &subject.hash).await?,
             _ => store::forget(books, &subject.hash).await?,
         }
     }
@@ -177,6 +199,8 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -218,7 +242,7 @@ mod tests {
             assert_eq!(place(listened.parse().unwrap()), "1.2.3.4");
         }
         let [one, two, other] = ["2001:db8:0:1::1", "2001:db8:0:1:ffff::", "2001:db8:0:2::1"]
-            .map(|address| place(address.parse().unwrap()));
+            .map(|ip| place(ip.parse().unwrap()));
         assert_eq!(one, two);
         assert_ne!(one, other);
     }
@@ -226,9 +250,15 @@ mod tests {
     #[test]
     fn subjects_of_different_kinds_are_different_and_name_nobody() {
         let email = Email::parse("ann@shop.example").unwrap();
-        let subjects = sign_in(&email, "1.2.3.4".parse().unwrap());
-        assert_ne!(subjects[0].hash, subjects[1].hash);
-        assert_ne!(mail(&email)[0].hash, subjects[1].hash);
+        let ip = "1.2.3.4".parse().unwrap();
+        let mut subjects = guess(&email, ip, false);
+        for kind in [Kind::ConfirmEmail, Kind::ResetPassword] {
+            subjects.extend(mail(kind, &email, None));
+            subjects.extend(mail(kind, &email, Some(ip)));
+        }
+        let hashes: HashSet<[u8; 32]> = subjects.iter().map(|subject| subject.hash).collect();
+        assert_eq!(hashes.len(), 6);
+        assert_eq!(guess(&email, ip, true).len(), 1);
         assert!(!format!("{subjects:?}").contains("ann"));
     }
 }

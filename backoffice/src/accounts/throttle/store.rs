@@ -2,11 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
+use doorbuster_core::ids::UserId;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{query, query_as};
+use sqlx::{MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::Row;
-use crate::limits::{SWEEP_ROWS_MAX, THROTTLE_FORGOTTEN};
+use crate::accounts::keys::Hash;
+use crate::limits::{
+    KNOWN_PLACES_KEPT, KNOWN_PLACES_PER_USER_MAX, SWEEP_ROWS_MAX, THROTTLE_FORGOTTEN,
+};
 
 /// The row, there from now on, and locked until the transaction ends.
 pub(super) async fn lock(
@@ -72,6 +76,62 @@ pub(crate) async fn sweep(books: &MySqlPool) -> sqlx::Result<u64> {
     let past = clock::now() - THROTTLE_FORGOTTEN;
     query("-- sweep\ndelete from throttles where failed_at < ? order by failed_at limit ?")
         .bind(past.naive_utc())
+        .bind(SWEEP_ROWS_MAX)
+        .execute(books)
+        .await
+        .map(|done| done.rows_affected())
+}
+
+/// Whether one of these is a place that its account is used from.
+pub(super) async fn is_known(books: &MySqlPool, hashes: &[Hash]) -> sqlx::Result<bool> {
+    let mut statement: QueryBuilder<MySql> =
+        QueryBuilder::new("-- is_known\nselect count(*) from known_places where seen_at >= ");
+    statement.push_bind((clock::now() - KNOWN_PLACES_KEPT).naive_utc());
+    statement.push(" and place_hash in (");
+    let mut list = statement.separated(", ");
+    for hash in hashes {
+        list.push_bind(&hash[..]);
+    }
+    statement.push(")");
+    let count: i64 = statement.build_query_scalar().fetch_one(books).await?;
+    Ok(count > 0)
+}
+
+/// The user's account is used from this place; past the most that are kept, the one seen longest ago goes.
+pub(super) async fn remember(
+    tx: &mut MySqlConnection,
+    user: &UserId,
+    hash: &Hash,
+) -> sqlx::Result<()> {
+    query(
+        "-- remember\ninsert into known_places (place_hash, user_id, seen_at) values (?, ?, ?)
+        on duplicate key update user_id = values(user_id), seen_at = values(seen_at)",
+    )
+    .bind(&hash[..])
+    .bind(user.as_str())
+    .bind(clock::now().naive_utc())
+    .execute(&mut *tx)
+    .await?;
+    let surplus: Vec<Vec<u8>> = query_scalar(
+        "-- remember\nselect place_hash from known_places where user_id = ? order by seen_at desc, place_hash limit 100 offset ?",
+    )
+    .bind(user.as_str())
+    .bind(KNOWN_PLACES_PER_USER_MAX)
+    .fetch_all(&mut *tx)
+    .await?;
+    for place in surplus {
+        query("-- remember\ndelete from known_places where place_hash = ?")
+            .bind(place)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Forgets places that nobody came from for long; how many.
+pub(crate) async fn sweep_known(books: &MySqlPool) -> sqlx::Result<u64> {
+    query("-- sweep_known\ndelete from known_places where seen_at < ? order by seen_at limit ?")
+        .bind((clock::now() - KNOWN_PLACES_KEPT).naive_utc())
         .bind(SWEEP_ROWS_MAX)
         .execute(books)
         .await

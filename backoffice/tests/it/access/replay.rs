@@ -89,7 +89,7 @@ fn about_oneself(key: &str, path: &str, a: &Buyer) -> Option<Request> {
     Some(match key {
         "POST /v1/sign-ups" => with(path, json!({"email": email, "name": "N"}), (202, 202)),
         "POST /v1/password-resets" => with(path, json!({"email": email}), (202, 202)),
-        "POST /v1/sessions/log-out-everywhere" => plain(path, (204, 204)),
+        "POST /v1/sessions/log-out-everywhere" => plain(path, (200, 200)),
         "GET /v1/me"
         | "GET /v1/me/sessions"
         | "GET /v1/me/addresses"
