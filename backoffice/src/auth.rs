@@ -21,6 +21,10 @@ pub enum Access {
     Bearer,
     /// Operators and admins.
     Staff,
+    /// Finance and admins: what moves money.
+    Finance,
+    /// Everybody who works here: operators, finance and admins.
+    Office,
     /// Admins alone.
     Admin,
 }
@@ -31,6 +35,8 @@ impl Access {
         match self {
             Access::Public | Access::Bearer => true,
             Access::Staff => matches!(role, Role::Operator | Role::Admin),
+            Access::Finance => matches!(role, Role::Finance | Role::Admin),
+            Access::Office => matches!(role, Role::Operator | Role::Finance | Role::Admin),
             Access::Admin => role == Role::Admin,
         }
     }
@@ -82,6 +88,8 @@ async fn authorize(
     } else {
         let admitted = match access {
             Access::Admin => "admin",
+            Access::Finance => "finance or admin",
+            Access::Office => "operator, finance or admin",
             _ => "operator or admin",
         };
         Err(ApiError::Forbidden(admitted))
@@ -111,6 +119,12 @@ mod tests {
         let admins = [Role::Buyer, Role::Operator, Role::Finance, Role::Admin]
             .map(|role| Access::Admin.admits(role));
         assert_eq!(admins, [false, false, false, true]);
+        let money = [Role::Buyer, Role::Operator, Role::Finance, Role::Admin]
+            .map(|role| (Access::Finance.admits(role), Access::Office.admits(role)));
+        assert_eq!(
+            money,
+            [(false, false), (false, true), (true, true), (true, true)]
+        );
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub(crate) enum ApiError {
     NotActive,
     #[error("what the mail tells of is over; it is sent no more")]
     MailExpired,
+    #[error("there are not as many points")]
+    InsufficientPoints,
     #[error("you have as many addresses as you may; remove one first")]
     TooManyAddresses,
     #[error("it has not been opened yet: POST …/open first")]
@@ -187,6 +189,7 @@ impl ApiError {
             Self::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
             Self::NotActive => (StatusCode::CONFLICT, "not_active"),
             Self::MailExpired => (StatusCode::CONFLICT, "mail_expired"),
+            Self::InsufficientPoints => (StatusCode::CONFLICT, "insufficient_points"),
             Self::TooManyAddresses => (StatusCode::CONFLICT, "too_many_addresses"),
             Self::NotOpen => (StatusCode::CONFLICT, "not_open"),
             Self::Closed => (StatusCode::CONFLICT, "closed"),

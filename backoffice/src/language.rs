@@ -71,6 +71,7 @@ pub(crate) fn korean_title(code: &str) -> Option<&'static str> {
         "unknown_address" => "없는 배송지입니다",
         "method_not_allowed" => "지원하지 않는 방식입니다",
         "request_timeout" => "요청 전송이 너무 오래 걸렸습니다",
+        "insufficient_points" => "포인트가 부족합니다",
         "too_many_addresses" => "배송지를 더 추가할 수 없습니다",
         "body_too_large" => "요청 본문이 너무 큽니다",
         "unsupported_media_type" => "요청 본문은 JSON이어야 합니다",

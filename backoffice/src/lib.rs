@@ -39,6 +39,7 @@ mod draws;
 mod health;
 mod me;
 pub mod pages;
+mod points;
 mod sales;
 mod shop;
 
@@ -57,6 +58,7 @@ mod mail;
 mod revocations;
 
 pub mod audit_log;
+mod derived;
 mod live;
 mod projection;
 mod raw;

@@ -89,6 +89,14 @@ pub const UNITS_MAX: u32 = doorbuster_core::limits::UNITS_MAX;
 /// Price of a unit, in minor units: an order of every unit there is still fits a signed 64-bit sum.
 pub const AMOUNT_MAX: i64 = 9_000_000_000;
 
+/// Points that one adjustment gives or takes; ten thousand of them still fit a balance.
+pub const POINTS_MAX: i64 = 1_000_000_000_000;
+/// Between two looks of one back-office at whether balances of points are the sums of their entries, and accounts that it takes at a time.
+pub const POINTS_CHECK_EVERY: Duration = Duration::from_secs(3600);
+pub const POINTS_CHECK_ROWS: u32 = 500;
+/// Categories that a coupon is for.
+pub const COUPON_CATEGORIES_MAX: usize = 20;
+
 /// Reservations on one page of a buyer's own.
 pub const PAGE_ROWS_MAX: u32 = 100;
 /// The same, where the client does not say.

@@ -21,6 +21,7 @@ const SIGN_INS: &str = "doorbuster_backoffice_sign_ins_total";
 const REFRESH_REUSES: &str = "doorbuster_backoffice_refresh_reuses_total";
 const MAILS: &str = "doorbuster_backoffice_mails_total";
 const MAILS_KEPT: &str = "doorbuster_backoffice_mails";
+const POINTS_DIFFERING: &str = "doorbuster_backoffice_points_accounts_differing";
 const CACHE_READS: &str = "doorbuster_backoffice_cache_reads_total";
 const PAYMENTS: &str = "doorbuster_backoffice_payments_total";
 const PAYMENT_CALL_SECONDS: &str = "doorbuster_backoffice_payment_call_seconds";
@@ -59,6 +60,10 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_counter!(MAILS, "Tries to send a mail, by outcome.");
     describe_gauge!(MAILS_KEPT, "Mails not sent, by state.");
+    describe_gauge!(
+        POINTS_DIFFERING,
+        "Accounts of points whose balance is not the sum of their entries; anything but 0 is an alarm."
+    );
     describe_counter!(
         CACHE_READS,
         "Answers to shoppers by what they are and where they came from: near (this process), far (Redis), books (MySQL)."
@@ -156,6 +161,11 @@ pub(crate) fn mail(outcome: &'static str) {
 pub(crate) fn mails(waiting: i64, dead: i64) {
     gauge!(MAILS_KEPT, "state" => "waiting").set(waiting as f64);
     gauge!(MAILS_KEPT, "state" => "dead").set(dead as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of accounts")]
+pub(crate) fn points_differing(accounts: usize) {
+    gauge!(POINTS_DIFFERING).set(accounts as f64);
 }
 
 pub(crate) fn cache_read(kind: &'static str, from: &'static str) {

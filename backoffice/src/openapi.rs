@@ -10,7 +10,7 @@ use crate::catalog::openapi::CatalogApi;
 use crate::mail::dead;
 use crate::{
     addresses, audit_log, coupons, dead_letters, draws, email_changes, health, me, passwords,
-    payments, profile, sales, sessions, sign_ups, users,
+    payments, points, profile, sales, sessions, sign_ups, users,
 };
 
 #[derive(OpenApi)]
@@ -26,6 +26,7 @@ use crate::{
         dead_letters::list, dead_letters::retry, dead_letters::discard,
         draws::show, draws::entries,
         me::reservations,
+        points::mine, points::read, points::adjust,
         payments::page::provider, payments::webhooks::take,
         users::list, users::read, users::log_out, users::deactivate, users::reactivate, users::role, users::erase,
         dead::list, dead::retry,
@@ -46,6 +47,7 @@ use crate::{
         (name = "audit log", description = "Roles operator and admin"),
         (name = "dead letters", description = "Roles operator and admin; discard: admin alone"),
         (name = "draws", description = "No token"),
+        (name = "points", description = "Roles operator, finance and admin; adjusting: finance and admin"),
         (name = "buyers", description = "Any valid token, about its own user"),
         (name = "payments", description = "The payment provider: roles operator and admin; its webhooks: no token, but its signature"),
         (name = "users", description = "Roles operator and admin; roles, erasure and whatever concerns staff: admin alone"),

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
     accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi,
-    pages, payments, sales,
+    pages, payments, points, sales,
 };
 
 /// One line of the table.
@@ -71,7 +71,7 @@ pub fn table() -> Vec<Route> {
 
 /// What staff does about sales, and what their buyers ask.
 fn of_sales() -> Vec<Route> {
-    use Access::{Admin, Bearer, Public, Staff};
+    use Access::{Admin, Bearer, Finance, Office, Public, Staff};
     let (read, write) = (Route::get, Route::post);
     vec![
         write("/admin/v1/sales", Staff, post(sales::create)),
@@ -122,6 +122,13 @@ fn of_sales() -> Vec<Route> {
         read("/v1/sales/{id}/draw", Public, get(draws::show)),
         read("/v1/sales/{id}/draw/entries", Public, get(draws::entries)),
         read("/v1/me/reservations", Bearer, get(me::reservations)),
+        read("/v1/me/points", Bearer, get(points::mine)),
+        read("/admin/v1/users/{id}/points", Office, get(points::read)),
+        write(
+            "/admin/v1/users/{id}/points/adjust",
+            Finance,
+            post(points::adjust),
+        ),
         read(
             "/admin/v1/payments/provider",
             Staff,

@@ -26,6 +26,7 @@ use crate::accounts::visit::Peer;
 use crate::accounts::{People, sweep};
 use crate::app::{self, App, Parts};
 use crate::config::{self, ConfigError, Serve};
+use crate::coupons::redeem;
 use crate::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, TASKS_DRAIN_TIMEOUT,
 };
@@ -33,7 +34,7 @@ use crate::mail::sender::Sender;
 use crate::payments::Payments;
 use crate::payments::webhooks::inbox;
 use crate::shop::{cache, fast, popular};
-use crate::{metrics, revocations, route, sales};
+use crate::{metrics, points, revocations, route, sales};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
 ///
@@ -81,6 +82,8 @@ pub async fn serve(config: &Serve) -> Result<()> {
     tasks.spawn(revocations::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(sweep::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(points::job::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(redeem::expire(app.clone(), stop_tasks.clone()));
     if let Some(sender) = sender {
         tasks.spawn(sender.run(app.clone(), stop_tasks.clone()));
     }

@@ -16,7 +16,7 @@ use super::store;
 use crate::limits::AUDIT_ROWS;
 
 /// Tables that only grow.
-pub(super) const APPEND_ONLY: [&str; 2] = ["audit_log", "audit_links"];
+pub(super) const APPEND_ONLY: [&str; 3] = ["audit_log", "audit_links", "points_entries"];
 /// Table of the migration library, which the programs only read.
 pub(super) const READ_ONLY: [&str; 1] = ["_sqlx_migrations"];
 

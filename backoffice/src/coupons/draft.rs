@@ -7,6 +7,7 @@ use doorbuster_core::money::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::policy::{Policy, PolicyBody};
 use crate::error::ApiError;
 use crate::limits::UNITS_MAX;
 use crate::sales::draft::{PriceDraft, validate_price};
@@ -32,6 +33,9 @@ pub(crate) struct CouponDraft {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub discount: DiscountDraft,
+    /// What it asks of an order; absent: nothing
+    #[serde(default)]
+    pub policy: PolicyBody,
 }
 
 /// What it takes off a price.
@@ -56,6 +60,7 @@ pub(crate) struct Coupon {
     pub(crate) starts_at: DateTime<Utc>,
     pub(crate) ends_at: DateTime<Utc>,
     pub(crate) discount: Discount,
+    pub(crate) policy: Policy,
 }
 
 /// What it takes off a price, as the books and Redis keep it.
@@ -87,6 +92,7 @@ impl CouponDraft {
             clock::now(),
         );
         let discount = validate_discount(&mut problems, &self.discount);
+        let policy = self.policy.validate(&mut problems, discount.as_ref());
         problems.none()?;
         let coupon = || {
             let (starts_at, ends_at) = window?;
@@ -97,6 +103,7 @@ impl CouponDraft {
                 starts_at,
                 ends_at,
                 discount: discount?,
+                policy: policy?,
             })
         };
         Ok(coupon().expect("a field is missing only together with a problem"))

@@ -1,6 +1,8 @@
 //! The operations of staff on first-come coupons, which live in Redis like a sale of one sku. Handlers only parse, call and answer.
 
 pub(crate) mod draft;
+pub(crate) mod policy;
+pub(crate) mod redeem;
 pub(crate) mod store;
 pub(crate) mod view;
 
@@ -11,14 +13,18 @@ use doorbuster_core::gate::open::OpenSku;
 use doorbuster_core::gate::switch::Verb;
 use doorbuster_core::ids::{CouponId, LiveId, SkuId};
 use serde_json::json;
+use sqlx::mysql::MySqlConnection;
 
 use crate::app::App;
 use crate::audit_log::{self, Change};
+use crate::catalog::categories;
 use crate::error::{ApiError, Problem, created};
 use crate::extract::{Caller, CouponPath, StrictJson};
 use crate::live;
 use crate::live::publish::Launch;
+use crate::validate::Problems;
 use draft::CouponDraft;
+use policy::Policy;
 use store::StoredCoupon;
 use view::CouponView;
 
@@ -37,9 +43,10 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let coupon = draft.validate()?;
     let mut tx = app.books.begin().await?;
+    check_categories(&mut tx, &coupon.policy).await?;
     store::insert(&mut tx, &coupon).await?;
     let subject = LiveId::Coupon(coupon.id.clone()).tag();
-    let after = json!({"state": "draft", "quantity": coupon.quantity, "discount": coupon.discount});
+    let after = json!({"state": "draft", "quantity": coupon.quantity, "discount": coupon.discount, "policy": coupon.policy});
     audit_log::in_transaction(
         &mut tx,
         &caller,
@@ -117,6 +124,25 @@ fn launch(stored: &StoredCoupon) -> Result<Launch, ApiError> {
         config: config.to_string(),
         skus,
     })
+}
+
+/// # Errors
+/// [`ApiError::InvalidFields`] with every one that there is not.
+async fn check_categories(tx: &mut MySqlConnection, policy: &Policy) -> Result<(), ApiError> {
+    if policy.categories.is_empty() {
+        return Ok(());
+    }
+    let tree = categories::store::tree(tx).await?;
+    let mut problems = Problems::default();
+    for (i, id) in policy.categories.iter().enumerate() {
+        if tree.subtree(id).is_empty() {
+            problems.add(
+                format!("/policy/categories/{i}"),
+                "there is no such category",
+            );
+        }
+    }
+    problems.none()
 }
 
 async fn show(app: &App, id: &CouponId) -> Result<CouponView, ApiError> {

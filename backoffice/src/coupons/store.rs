@@ -8,6 +8,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, query, query_as};
 
 use super::draft::{Coupon, Discount};
+use super::policy::Policy;
 use crate::error::ApiError;
 use crate::live::{Subject, Window};
 
@@ -52,13 +53,28 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, coupon: &Coupon) -> Result<
     .bind(coupon.ends_at.naive_utc())
     .bind(discount)
     .bind(clock::now().naive_utc())
-    .execute(tx)
+    .execute(&mut *tx)
     .await;
     match inserted {
         // The primary key is the table's only unique index.
-        Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Err(ApiError::CouponExists),
-        other => Ok(other.map(drop)?),
+        Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
+            return Err(ApiError::CouponExists);
+        }
+        other => other?,
+    };
+    let policy = &coupon.policy;
+    if *policy == Policy::default() {
+        return Ok(());
     }
+    query(
+        "-- insert\ninsert into coupon_policies (coupon_id, policy, redeem_until) values (?, ?, ?)",
+    )
+    .bind(coupon.id.as_str())
+    .bind(serde_json::to_string(policy).map_err(|e| ApiError::Internal(e.into()))?)
+    .bind(policy.redeem_until.map(|at| at.naive_utc()))
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 #[derive(FromRow)]
@@ -68,6 +84,7 @@ struct CouponRow {
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     discount: String,
+    policy: Option<String>,
     created_at: DateTime<Utc>,
     published_at: Option<DateTime<Utc>>,
 }
@@ -76,8 +93,9 @@ struct CouponRow {
 /// [`ApiError::UnknownCoupon`] where there is none.
 pub(crate) async fn find(books: &MySqlPool, id: &CouponId) -> Result<StoredCoupon, ApiError> {
     let row: Option<CouponRow> = query_as(
-        "-- find\nselect quantity, limit_per_user, starts_at, ends_at, cast(discount as char) as discount, created_at, published_at
-        from coupons where coupon_id = ?",
+        "-- find\nselect c.quantity, c.limit_per_user, c.starts_at, c.ends_at, cast(c.discount as char) as discount, c.created_at, c.published_at,
+            cast(p.policy as char) as policy
+        from coupons c left join coupon_policies p on p.coupon_id = c.coupon_id where c.coupon_id = ?",
     )
     .bind(id.as_str())
     .fetch_optional(books)
@@ -85,6 +103,11 @@ pub(crate) async fn find(books: &MySqlPool, id: &CouponId) -> Result<StoredCoupo
     let row = row.ok_or(ApiError::UnknownCoupon)?;
     let discount: Discount =
         serde_json::from_str(&row.discount).map_err(|e| ApiError::Internal(e.into()))?;
+    let policy = row.policy.as_deref().map(serde_json::from_str);
+    let policy = policy
+        .transpose()
+        .map_err(|e| ApiError::Internal(e.into()))?
+        .unwrap_or_default();
     let CouponRow {
         quantity,
         limit_per_user,
@@ -101,6 +124,7 @@ pub(crate) async fn find(books: &MySqlPool, id: &CouponId) -> Result<StoredCoupo
         starts_at,
         ends_at,
         discount,
+        policy,
     };
     Ok(StoredCoupon {
         coupon,

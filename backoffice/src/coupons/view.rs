@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::draft::Discount;
+use super::policy::Policy;
 use super::store::StoredCoupon;
 use crate::app::App;
 use crate::error::ApiError;
@@ -29,6 +30,8 @@ pub(crate) struct CouponView {
     #[schema(format = DateTime, example = "2030-01-31T00:00:00.000Z")]
     pub ends_at: String,
     pub discount: Discount,
+    /// What it asks of an order
+    pub policy: Policy,
     #[schema(format = DateTime)]
     pub created_at: String,
     #[schema(format = DateTime)]
@@ -65,6 +68,7 @@ pub(crate) async fn coupon_view(app: &App, stored: &StoredCoupon) -> Result<Coup
         starts_at: written(coupon.starts_at),
         ends_at: written(coupon.ends_at),
         discount: coupon.discount.clone(),
+        policy: coupon.policy.clone(),
         created_at: written(stored.created_at),
         published_at: stored.published_at.map(written),
         server_time: clock::rfc3339(look.server_time_ms),

@@ -131,3 +131,24 @@ async fn coupons_that_cannot_be_kept_are_refused() {
         (409, "coupon_exists")
     );
 }
+
+#[tokio::test]
+async fn a_policy_is_kept_and_one_that_cannot_be_is_told_field_by_field() {
+    let desk = Desk::shared().await;
+    let id = name("policy");
+    let mut draft = coupon(&id);
+    draft["discount"] = json!({"kind": "percent", "percent": 20});
+    draft["policy"] = json!({"cap": {"amount": 3000, "currency": "KRW"}, "minimum": {"amount": 10000, "currency": "KRW"},
+        "redeem_until": "2999-01-01T00:00:00Z"});
+    let kept = desk.put("/admin/v1/coupons", &draft).await.ok(201);
+    assert_eq!(
+        kept["policy"],
+        json!({"cap": {"amount": 3000, "currency": "KRW"}, "minimum": {"amount": 10000, "currency": "KRW"}, "categories": [],
+            "redeem_from": null, "redeem_until": "2999-01-01T00:00:00Z"})
+    );
+    draft["id"] = json!(name("policy"));
+    draft["policy"] = json!({"categories": ["nowhere"]});
+    let answer = desk.put("/admin/v1/coupons", &draft).await;
+    assert_eq!(answer.refusal(), (400, "invalid_request"));
+    assert_eq!(answer.json["errors"][0]["pointer"], "/policy/categories/0");
+}

@@ -31,6 +31,7 @@ mod own_sessions;
 mod pages;
 mod passwords;
 mod payments;
+mod points;
 mod products;
 mod publish;
 mod rebuild;

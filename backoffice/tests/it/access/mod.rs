@@ -7,7 +7,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use doorbuster_backoffice::auth::Access::{self, Admin, Bearer, Public, Staff};
+use doorbuster_backoffice::auth::Access::{self, Admin, Bearer, Finance, Office, Public, Staff};
 use serde_json::Value;
 
 use crate::http::Call;
@@ -101,6 +101,9 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Bearer, "PUT /v1/me/addresses/{id}"),
     (Bearer, "DELETE /v1/me/addresses/{id}"),
     (Bearer, "GET /v1/me/reservations"),
+    (Bearer, "GET /v1/me/points"),
+    (Office, "GET /admin/v1/users/{id}/points"),
+    (Finance, "POST /admin/v1/users/{id}/points/adjust"),
     (Public, "GET /account/confirm"),
     (Public, "POST /account/confirm"),
     (Public, "GET /account/email"),
