@@ -11,7 +11,10 @@ SETUP := loadtest/stage/install-servers.sh
 LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
 
 # An engine with crash points and planted bugs, beside the one that is shipped.
-DRILL_ENGINE := $(CARGO) build --release -p doorbuster-engine --features crash-points,planted-bugs --bin doorbuster-engine-drill
+# Of the whole workspace, as tests are: dependencies have the same features then, and are built once for both.
+PACKAGES := --release --workspace --exclude doorbuster-benches
+DRILL_FEATURES := doorbuster-engine/crash-points,doorbuster-engine/planted-bugs
+DRILL_ENGINE := $(CARGO) build $(PACKAGES) --features $(DRILL_FEATURES) --bin doorbuster-engine-drill
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench drill drill-long drill-programs build setup fmt lint
@@ -25,11 +28,11 @@ demo: setup build ## install what is missing, build, start private servers, sell
 test: ## install what is missing, then format, lints and all tests; leaves nothing behind
 	$(SETUP) fmt clippy
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy -p doorbuster-engine --features crash-points,planted-bugs --bins -- -D warnings
-	$(CARGO) test --release --workspace --no-run
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release --workspace --features $(DRILL_FEATURES) --bins -- -D warnings
+	$(CARGO) test $(PACKAGES) --no-run
 	$(DRILL_ENGINE)
-	$(CARGO) test --release --workspace
+	$(CARGO) test $(PACKAGES)
 
 bench: setup build ## the parts (times, then instructions if valgrind is there), the goals, and the other ways to sell; half an hour
 	$(CARGO) bench --workspace --bench path
@@ -46,7 +49,7 @@ drill-programs: build ## build what drills need beside the three programs: an en
 	$(DRILL_ENGINE)
 
 build: ## build the three programs into target/release
-	$(CARGO) build --release --bins
+	$(CARGO) build $(PACKAGES) --bins
 
 setup: ## install redis-server and mariadb-server where they are missing
 	$(SETUP)
@@ -56,4 +59,4 @@ fmt: ## format all Rust code
 
 lint: ## what `make test` checks before it compiles the tests
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
