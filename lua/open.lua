@@ -4,15 +4,15 @@
 Whether it may be opened at all (never published, or published and surely never sold) is for the books to say; see publish in the back-office.
 
 KEYS    1 sale  2 stock  3 users  4 records  5 journal
-ARGV    1 call  2 epoch  3 caller_ms  4 opens_ms  5 closes_ms  6 hold_ms  7 config  then per sku: sku stock limit
+ARGV    1 call  2 epoch  3 caller_ms  4 opens_ms  5 closes_ms  6 hold_ms  7 payment_ms  8 config  then per sku: sku stock limit
 RETURNS opened <call> <seq> | already <call> <epoch> | recovering <call> <why>
 WRITES  sale, stock, journal      (only on opened)
 REPLAY  a second open -> already, no write
 COST    O(skus)
 ]]
 local sale_key, stock_key, users_key, records_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local call, epoch, caller_ms, opens_ms, closes_ms, hold_ms, config = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-if #ARGV < 10 then return redis.error_reply('BADARG skus') end
+local call, epoch, caller_ms, opens_ms, closes_ms, hold_ms, payment_ms, config = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+if #ARGV < 11 then return redis.error_reply('BADARG skus') end
 
 -- read
 local there = redis.call('HGET', sale_key, 'epoch')
@@ -26,7 +26,7 @@ if not now then return { 'recovering', call, 'clock' } end
 
 -- write
 local stock, opened = {}, {}
-for i = 8, #ARGV, 3 do
+for i = 9, #ARGV, 3 do
   local sku, units, limit = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   for field, value in pairs({ stocked = units, left = units, held = 0, sold = 0, limit = limit, restocked = 0 }) do
     stock[#stock + 1] = sku .. '/' .. field
@@ -39,6 +39,6 @@ local bytes = #event + 16
 for i = 1, #stock, 1000 do redis.call('HSET', stock_key, unpack(stock, i, math.min(i + 999, #stock))) end
 redis.call('XADD', journal_key, '*', 'e', epoch, 's', 1, 'n', 1, 't', now, 'b', bytes, 'O', event)
 redis.call('HSET', sale_key, 'schema', SCHEMA, 'epoch', epoch, 'run_id', '', 'state', 'open', 'opens_ms', opens_ms,
-  'closes_ms', closes_ms, 'hold_ms', hold_ms, 'seq', 1, 'flushed_seq', 0, 'bytes', bytes, 'flushed_bytes', 0,
+  'closes_ms', closes_ms, 'hold_ms', hold_ms, 'payment_ms', payment_ms, 'seq', 1, 'flushed_seq', 0, 'bytes', bytes, 'flushed_bytes', 0,
   'last_now_ms', now, 'config', config)
 return { 'opened', call, 1 }

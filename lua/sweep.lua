@@ -1,26 +1,32 @@
 #!lua flags=allow-oom
---[[ sweep: end the holds whose deadline has passed, from the head of the order list, and put their units back on sale.
+--[[ sweep: end the holds whose deadline has passed, from the head of the order list and of those being paid, and put their units back on sale.
 
 Holds of one sale share one duration and Redis time never goes back, so they end in the order in which they began. Heads that ended
-otherwise are dropped; the first hold that is not yet due stops the sweep. In the reply, oldest_ms is the deadline of the first hold
-that this call ended, 0 if none, and no hold is due before next_ms.
+otherwise, or are being paid, are dropped; the first hold that is not yet due stops the sweep of the list. A payment has a deadline of its
+own, by which those being paid are sorted. Of both together at most batch_max are looked at, and of neither so many that the other has to
+wait. In the reply, oldest_ms is the earliest deadline of what this call ended, 0 if nothing, and no hold is due before next_ms.
 
-KEYS    1 sale  2 stock  3 users  4 records  5 order  6 journal
+KEYS    1 sale  2 stock  3 users  4 records  5 order  6 paying  7 journal
 ARGV    1 call  2 epoch  3 caller_ms  4 batch_max  5 notices
 RETURNS swept <call> <now_ms> <seq> <released> <oldest_ms> <next_ms> {id record}.. | unknown_sale <call> | unknown_schema <call> <schema>
         | recovering <call> <why>
-WRITES  sale, stock, users, records, order, journal; publishes restock notices     (only if some head ended)
+WRITES  sale, stock, users, records, order, paying, journal; publishes restock notices     (only if some head ended)
 REPLAY  again -> swept 0
-COST    O(batch_max)
+COST    O(batch_max + log of those being paid)
 ]]
-local sale_key, stock_key, users_key, records_key, order_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local sale_key, stock_key, users_key, records_key, order_key, paying_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local call, epoch, caller_ms, batch_max, notices = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 -- read
 local h, word, why = fence(sale_key, epoch, caller_ms)
 if not h then return { word, call, why } end
-local ids = redis.call('LRANGE', order_key, 0, batch_max - 1)
-if #ids == 0 then return { 'swept', call, h.now, h.seq, 0, 0, h.now + h.hold_ms, {} } end
+local payment_ms = tonumber(redis.call('HGET', sale_key, 'payment_ms') or h.hold_ms)
+local paying_max = math.floor(batch_max / 2)
+local now_ms = string.format('%d', h.now)
+local unpaid = redis.call('ZRANGE', paying_key, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, paying_max)
+local next_paying = redis.call('ZRANGE', paying_key, '(' .. now_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+local order_max = batch_max - #unpaid
+local ids = redis.call('LRANGE', order_key, 0, order_max - 1)
 
 local due, popped, oldest_ms, next_ms = {}, 0, 0, h.now
 local stock_fields, user_fields, known = {}, {}, {}
@@ -30,7 +36,19 @@ local function want(fields, field)
     fields[#fields + 1] = field
   end
 end
-for i, record in ipairs(redis.call('HMGET', records_key, unpack(ids))) do
+local function end_hold(id, record, deadline_ms, user, lines)
+  if oldest_ms == 0 or deadline_ms < oldest_ms then oldest_ms = deadline_ms end
+  local hold = { id = id, record = 'e' .. record:sub(2), user = user, lines = {} }
+  want(user_fields, user)
+  for sku, quantity in lines:gmatch('([%w_-]+)=(%d+)') do
+    hold.lines[#hold.lines + 1] = { sku = sku, quantity = tonumber(quantity), field = user .. '/' .. sku }
+    want(user_fields, user .. '/' .. sku)
+    want(stock_fields, '/' .. sku)
+  end
+  due[#due + 1] = hold
+end
+local listed = #ids > 0 and redis.call('HMGET', records_key, unpack(ids)) or {}
+for i, record in ipairs(listed) do
   if not record then return { 'recovering', call, 'records' } end
   local status, deadline_ms, user, lines = record:match('^(%a)%d+|(%d+)|([%w_-]+)|([%w_=,-]*)|')
   if not status then return { 'recovering', call, 'record' } end
@@ -40,19 +58,24 @@ for i, record in ipairs(redis.call('HMGET', records_key, unpack(ids))) do
       next_ms = deadline_ms
       break
     end
-    if oldest_ms == 0 then oldest_ms = deadline_ms end
-    local hold = { id = ids[i], record = 'e' .. record:sub(2), user = user, lines = {} }
-    want(user_fields, user)
-    for sku, quantity in lines:gmatch('([%w_-]+)=(%d+)') do
-      hold.lines[#hold.lines + 1] = { sku = sku, quantity = tonumber(quantity), field = user .. '/' .. sku }
-      want(user_fields, user .. '/' .. sku)
-      want(stock_fields, '/' .. sku)
-    end
-    due[#due + 1] = hold
+    end_hold(ids[i], record, deadline_ms, user, lines)
   end
   popped = i
 end
-if popped == #ids and #ids < batch_max then next_ms = h.now + h.hold_ms end
+if popped == #ids and #ids < order_max then next_ms = h.now + h.hold_ms end
+local charged = #unpaid > 0 and redis.call('HMGET', records_key, unpack(unpaid)) or {}
+for i, record in ipairs(charged) do
+  if not record then return { 'recovering', call, 'records' } end
+  local status, deadline_ms, user, lines = record:match('^(%a)%d+|(%d+)|([%w_-]+)|([%w_=,-]*)|')
+  if status ~= 'p' or tonumber(deadline_ms) > h.now then return { 'recovering', call, 'record' } end
+  end_hold(unpaid[i], record, tonumber(deadline_ms), user, lines)
+end
+if #unpaid == paying_max then
+  next_ms = h.now
+else
+  -- A payment that begins from now on is due no sooner than payment_ms from now.
+  next_ms = math.min(next_ms, tonumber(next_paying[2] or h.now + payment_ms), h.now + payment_ms)
+end
 
 -- refuse: nothing to write, or counters that do not hold what would be given back
 local stock, users = {}, {}
@@ -82,6 +105,7 @@ end
 
 -- write
 if popped > 0 then redis.call('LTRIM', order_key, popped, -1) end
+if #unpaid > 0 then redis.call('ZREM', paying_key, unpack(unpaid)) end
 if #due > 0 then
   for sku, s in pairs(stock) do
     redis.call('HSET', stock_key, sku .. '/left', s.left, sku .. '/held', s.held)

@@ -121,6 +121,7 @@ fn launch(stored: &StoredCoupon) -> Result<Launch, ApiError> {
     Ok(Launch {
         subject: stored.subject(),
         hold_ms: HOLD_MS,
+        payment_ms: HOLD_MS,
         config: config.to_string(),
         skus,
     })

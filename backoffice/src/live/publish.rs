@@ -25,6 +25,7 @@ use crate::shop::cache;
 pub(crate) struct Launch {
     pub(crate) subject: Subject,
     pub(crate) hold_ms: u64,
+    pub(crate) payment_ms: u64,
     /// JSON for those who show the sale.
     pub(crate) config: String,
     pub(crate) skus: Vec<OpenSku>,
@@ -120,6 +121,7 @@ async fn put_into_redis(app: &App, launch: &Launch) -> Result<bool, ApiError> {
         opens_ms,
         closes_ms,
         hold_ms: launch.hold_ms,
+        payment_ms: launch.payment_ms,
         config: &launch.config,
         skus: &launch.skus,
     };

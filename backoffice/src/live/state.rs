@@ -70,6 +70,7 @@ mod tests {
             opens_ms: 0,
             closes_ms: 0,
             hold_ms: 0,
+            payment_ms: 0,
             seq: 1,
             flushed_seq: 1,
             bytes: 0,

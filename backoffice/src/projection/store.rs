@@ -79,10 +79,13 @@ pub(crate) async fn describe(
     let (id, user) = match event {
         Event::Reservation { id, record } => (Some(*id), Some(record.user.as_str())),
         Event::Claimed { id, claim } => (Some(*id), Some(claim.user.as_str())),
+        Event::Reacquired { id, record } => (Some(*id), Some(record.user.as_str())),
+        Event::Returned(returned) => (Some(returned.id), Some(returned.user.as_str())),
         _ => (None, None),
     };
     let (sku, by) = match event {
         Event::Adjusted { sku, by } => (Some(sku.as_str()), Some(*by)),
+        Event::Returned(returned) => (Some(returned.sku.as_str()), Some(returned.stocked_by())),
         _ => (None, None),
     };
     query(

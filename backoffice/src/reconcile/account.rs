@@ -65,6 +65,15 @@ impl Account {
                 .lines
                 .iter()
                 .for_each(|line| self.turn(record.status, line)),
+            Event::Reacquired { record, .. } => record
+                .lines
+                .iter()
+                .for_each(|line| self.turn(Status::Held, line)),
+            Event::Returned(returned) => {
+                let units = self.sku(returned.sku.as_str());
+                units.stocked += returned.stocked_by();
+                units.sold -= i64::from(returned.quantity);
+            }
             Event::Claimed { .. } => {
                 if let Some(coupon) = self.coupon.clone() {
                     self.sku(&coupon).sold += 1;
@@ -84,7 +93,8 @@ impl Account {
         let (units, quantity) = (self.sku(line.sku.as_str()), i64::from(line.quantity));
         match status {
             Status::Held => units.held += quantity,
-            Status::Paying => {}
+            // What was sold has come back before, each sku by an event of its own.
+            Status::Paying | Status::Released(Reason::Refunded) => {}
             Status::Paid => {
                 units.held -= quantity;
                 units.sold += quantity;
@@ -92,7 +102,6 @@ impl Account {
             Status::Released(Reason::Expired | Reason::Cancelled | Reason::PaymentFailed) => {
                 units.held -= quantity
             }
-            Status::Released(Reason::Refunded) => units.sold -= quantity,
         }
     }
 
@@ -116,6 +125,7 @@ impl Account {
 mod tests {
     use doorbuster_core::ids::{BodyHash, CouponId, ReservationId, SaleId, SkuId, UserId};
     use doorbuster_core::record::{Claim, Record};
+    use doorbuster_core::returns::{Return, ReturnTo};
 
     use super::*;
 
@@ -164,10 +174,37 @@ mod tests {
         assert_eq!(after(&turned(Status::Held)), (7, 2, 0));
         assert_eq!(after(&turned(Status::Paying)), (7, 2, 0));
         assert_eq!(after(&turned(Status::Paid)), (7, 0, 2));
-        assert_eq!(
-            after(&turned(Status::Released(Reason::Refunded))),
-            (7, 0, 0)
-        );
+        let back = |to, sku: &str, quantity| {
+            Event::Returned(Box::new(Return {
+                id: ReservationId::from_bytes([0; 16]),
+                began: 2,
+                user: UserId::parse("ann").unwrap(),
+                sku: SkuId::parse(sku).unwrap(),
+                quantity,
+                total: quantity,
+                to,
+                key: "k".into(),
+            }))
+        };
+        assert_eq!(after(&back(ReturnTo::Shelf, "a", 1)), (7, 0, 1));
+        assert_eq!(after(&back(ReturnTo::WriteOff, "a", 1)), (6, 0, 0));
+        assert_eq!(after(&back(ReturnTo::Shelf, "b", 1)), (6, 0, 0));
+        let refunded = turned(Status::Released(Reason::Refunded));
+        assert_eq!(after(&refunded), (6, 0, 0));
+        let Event::Reservation { id, record } = turned(Status::Released(Reason::Expired)) else {
+            panic!()
+        };
+        let record = Box::new(record);
+        assert_eq!(after(&Event::Reacquired { id, record }), (6, 2, 0));
+        assert_eq!(after(&turned(Status::Paid)), (6, 0, 2));
+        for to in [ReturnTo::Shelf, ReturnTo::Shelf] {
+            after(&back(to, "a", 1));
+        }
+        assert_eq!(after(&back(ReturnTo::Shelf, "b", 1)), (6, 0, 0));
+        after(&Event::Adjusted {
+            sku: SkuId::parse("a").unwrap(),
+            by: 1,
+        });
         for reason in [Reason::Expired, Reason::Cancelled, Reason::PaymentFailed] {
             after(&turned(Status::Held));
             assert_eq!(after(&turned(Status::Released(reason))), (7, 0, 0));

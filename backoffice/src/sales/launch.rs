@@ -35,9 +35,11 @@ pub(crate) fn launch(stored: &StoredSale) -> Launch {
         })
         .collect();
     let hold_ms = u64::from(stored.sale.hold_seconds) * 1_000;
+    let payment_ms = u64::from(stored.sale.payment_seconds) * 1_000;
     Launch {
         subject: stored.subject(),
         hold_ms,
+        payment_ms,
         config: listing(stored).to_json(),
         skus,
     }

@@ -6,9 +6,10 @@
 use crate::draw::Drawn;
 use crate::ids::{ReservationId, SkuId};
 use crate::record::{Claim, Line, Record, Status};
+use crate::returns::{Return, ReturnTo};
 
 /// Bytes of the field of an event that concerns a reservation or claim.
-const ID_BYTES: usize = 16;
+pub(crate) const ID_BYTES: usize = 16;
 
 /// A stream id, `<ms>-<n>`, as the server gave it; compared as text only for equality.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,6 +72,13 @@ pub enum Event {
         sku: SkuId,
         by: i64,
     },
+    /// A reservation that had ended, as it was then, has its units again; it is paid by the next event.
+    Reacquired {
+        id: ReservationId,
+        record: Box<Record>,
+    },
+    /// Units of a paid reservation came back.
+    Returned(Box<Return>),
     /// A reservation came to be or changed its state.
     Reservation {
         id: ReservationId,
@@ -163,6 +171,18 @@ impl RawEvent {
     }
 
     fn decode_state(&self, letter: u8) -> Option<Event> {
+        if let Some(to) = ReturnTo::from_letter(letter) {
+            let returned = Return::parse(to, &self.value)?;
+            return Some(Event::Returned(Box::new(returned)));
+        }
+        if letter == b'Q' {
+            let (id, record) = self.value.split_first_chunk::<ID_BYTES>()?;
+            let record = Record::parse(record).ok().filter(|r| !r.status.is_live())?;
+            return Some(Event::Reacquired {
+                id: ReservationId::from_bytes(*id),
+                record: Box::new(record),
+            });
+        }
         let text = std::str::from_utf8(&self.value).ok()?;
         Some(match letter {
             b'O' => Event::Opened(parse_opened(text)?),
@@ -242,6 +262,8 @@ impl Event {
             Event::Drawn(_) => "drawn",
             Event::Lost => "lost",
             Event::Adjusted { .. } => "adjusted",
+            Event::Reacquired { .. } => "reacquired",
+            Event::Returned(returned) => returned.to.as_str(),
             Event::Reservation { record, .. } => match record.status {
                 Status::Released(reason) => reason.as_str(),
                 status => status.as_str(),
@@ -328,6 +350,25 @@ mod tests {
         let ended = [b"e", &value[1..]].concat();
         assert_eq!(held(1, &ended).decode().unwrap().kind(), "expired");
         assert!(held(1, b"O").decode().is_err());
+    }
+
+    #[test]
+    fn what_is_reacquired_had_ended() {
+        let value = |letter: u8| {
+            let record = [&[letter], b"1|2|ann|a=1|".as_slice(), &[0; 16]].concat();
+            [[b'|'; ID_BYTES].as_slice(), &record].concat()
+        };
+        let event = |value: Vec<u8>| RawEvent {
+            seq: 7,
+            field: b"Q".to_vec(),
+            value,
+        };
+        let reacquired = event(value(b'e'));
+        assert_eq!(reacquired.decode().unwrap().kind(), "reacquired");
+        assert_eq!(RawEvent::from_raw(7, &reacquired.raw()), Ok(reacquired));
+        for bad in [value(b'h'), value(b's'), value(b'e')[..20].to_vec()] {
+            assert!(event(bad).decode().is_err());
+        }
     }
 
     #[test]

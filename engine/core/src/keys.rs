@@ -12,7 +12,9 @@ pub struct Keys {
     pub users: String,
     pub records: String,
     pub order: String,
+    pub paying: String,
     pub adjusts: String,
+    pub returns: String,
     pub journal: String,
     /// Of a sale with a line, as the seven after it: its head.
     pub line: String,
@@ -23,12 +25,14 @@ pub struct Keys {
     pub over: String,
     pub alive: String,
     pub moves: String,
-    /// Only while a rebuild is under way, as the four after it: which generation is being made.
+    /// Only while a rebuild is under way, as the six after it: which generation is being made.
     pub rebuild: String,
     pub next_users: String,
     pub next_records: String,
     pub next_order: String,
+    pub next_paying: String,
     pub next_adjusts: String,
+    pub next_returns: String,
 }
 
 impl Keys {
@@ -40,7 +44,9 @@ impl Keys {
             users: key("users"),
             records: key("records"),
             order: key("order"),
+            paying: key("paying"),
             adjusts: key("adjusts"),
+            returns: key("returns"),
             journal: key("journal"),
             line: key("line"),
             places: key("places"),
@@ -54,7 +60,9 @@ impl Keys {
             next_users: key("next_users"),
             next_records: key("next_records"),
             next_order: key("next_order"),
+            next_paying: key("next_paying"),
             next_adjusts: key("next_adjusts"),
+            next_returns: key("next_returns"),
         }
     }
 
@@ -91,7 +99,9 @@ mod tests {
                 keys.users,
                 keys.records,
                 keys.order,
+                keys.paying,
                 keys.adjusts,
+                keys.returns,
                 keys.journal,
                 keys.line,
                 keys.places,
@@ -105,7 +115,9 @@ mod tests {
                 keys.next_users,
                 keys.next_records,
                 keys.next_order,
+                keys.next_paying,
                 keys.next_adjusts,
+                keys.next_returns,
             ],
             [
                 "sale",
@@ -113,7 +125,9 @@ mod tests {
                 "users",
                 "records",
                 "order",
+                "paying",
                 "adjusts",
+                "returns",
                 "journal",
                 "line",
                 "places",
@@ -127,7 +141,9 @@ mod tests {
                 "next_users",
                 "next_records",
                 "next_order",
-                "next_adjusts"
+                "next_paying",
+                "next_adjusts",
+                "next_returns"
             ]
             .map(|name| format!("{{sale:drop-1}}:{name}")),
         );

@@ -1,6 +1,6 @@
 //! The vocabulary that engine, back-office and harness share: what a sale is, and how Redis is asked about it.
 //!
-//! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`journal`], [`handover`], [`hex`]), what
+//! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`returns`], [`journal`], [`handover`], [`hex`]), what
 //! bounds them ([`limits`], [`clock`]), what is on offer ([`listing`]), how a line moves ([`line`]) and who is first ([`draw`]), who is asking ([`address`], [`claims`], [`revocations`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
 //! ([`keys`], [`gate`]); [`planted`] is for drills alone.
 
@@ -10,6 +10,7 @@ pub mod ids;
 pub mod journal;
 pub mod money;
 pub mod record;
+pub mod returns;
 
 pub mod clock;
 pub mod limits;

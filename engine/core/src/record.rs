@@ -1,7 +1,7 @@
 //! A reservation's record, as Redis keeps it and as the journal carries it: one text, written by the scripts, read here.
 //!
 //! `<letter><seq>|<deadline_ms>|<user>|<sku>=<quantity>,…|<16 raw bytes of body hash>`, and of a coupon's claim
-//! `k<seq>|<claimed_ms>|<user>`. The letter is the state; nothing else in a record ever changes.
+//! `k<seq>|<claimed_ms>|<user>`. The letter is the state. It changes, and with the begin of a payment the deadline, once; nothing else does.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ impl Status {
         }
     }
 
-    /// Whether its units count against the user's limit and are off the shelf.
+    /// Whether its units count against the user's limit and are off the shelf, but for what has come back of a paid one.
     pub fn is_live(self) -> bool {
         !matches!(self, Status::Released(_))
     }

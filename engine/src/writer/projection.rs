@@ -107,7 +107,9 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
             | Event::Closed
             | Event::Rebuilt
             | Event::Lost
-            | Event::Adjusted { .. } => {}
+            | Event::Adjusted { .. }
+            | Event::Reacquired { .. }
+            | Event::Returned(_) => {}
             Event::Drawn(drawn) => projection.drawn.push((numbered, drawn)),
         }
     }

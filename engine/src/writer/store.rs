@@ -212,6 +212,15 @@ fn columns<'a>(numbered: &'a Numbered<'_>) -> Columns<'a> {
             (Some(id.as_bytes()), Some(claim.user.as_str()), None, None)
         }
         Ok(Event::Adjusted { sku, by }) => (None, None, Some(sku.as_str()), Some(*by)),
+        Ok(Event::Reacquired { id, record }) => {
+            (Some(id.as_bytes()), Some(record.user.as_str()), None, None)
+        }
+        Ok(Event::Returned(returned)) => (
+            Some(returned.id.as_bytes()),
+            Some(returned.user.as_str()),
+            Some(returned.sku.as_str()),
+            Some(returned.stocked_by()),
+        ),
         Ok(
             Event::Opened(_)
             | Event::Paused

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use doorbuster_core::ids::{ReservationId, SkuId, UserId};
 use doorbuster_core::journal::Event;
-use doorbuster_core::record::{Line, Reason, Status};
+use doorbuster_core::record::{Line, Reason, Record, Status};
+use doorbuster_core::returns::{Return, ReturnTo};
 
 use super::facts::{Books, Holding, JournalRow};
 use super::{Verdict, Wrong};
@@ -23,6 +24,8 @@ pub struct Ledger {
     pub sweep_lag_ms_max: Option<u64>,
     pub expired: u64,
     pub cancelled: u64,
+    /// Units of paid reservations that have come back.
+    pub returned: HashMap<(ReservationId, SkuId), u32>,
     counted: HashMap<(UserId, SkuId), u64>,
 }
 
@@ -112,6 +115,8 @@ impl Ledger {
             | Event::Rebuilt
             | Event::Lost
             | Event::Drawn(_) => {}
+            Event::Reacquired { id, record } => self.reacquire(row, *id, record, verdict),
+            Event::Returned(returned) => self.bring_back(row, returned, verdict),
             Event::Reservation { id, record } => {
                 self.put(row, *id, record.clone().into(), books, verdict)
             }
@@ -136,6 +141,57 @@ impl Ledger {
         course.move_by(row, by);
     }
 
+    /// What had ended has its units again; the limit is not asked.
+    fn reacquire(
+        &mut self,
+        row: &JournalRow,
+        id: ReservationId,
+        record: &Record,
+        verdict: &mut Verdict,
+    ) {
+        let ended = Holding::from(record.clone());
+        if self.holdings.get(&id) != Some(&ended) {
+            verdict.note(Wrong::Duplicated, || {
+                format!(
+                    "event {}: {id} is reacquired, but was not {ended:?}",
+                    row.seq
+                )
+            });
+        }
+        for line in &ended.lines {
+            let course = self.skus.entry(line.sku.clone()).or_default();
+            course.move_by(row, -i64::from(line.quantity));
+            let whose = (ended.user.clone(), line.sku.clone());
+            *self.counted.entry(whose).or_default() += u64::from(line.quantity);
+        }
+        let status = Status::Paying;
+        self.holdings.insert(id, Holding { status, ..ended });
+    }
+
+    fn bring_back(&mut self, row: &JournalRow, returned: &Return, verdict: &mut Verdict) {
+        let holding = self.holdings.get(&returned.id);
+        let bought = holding
+            .filter(|holding| holding.status == Status::Paid && holding.seq == returned.began)
+            .and_then(|holding| holding.lines.iter().find(|line| line.sku == returned.sku))
+            .map_or(0, |line| line.quantity);
+        let at = (returned.id, returned.sku.clone());
+        let total = self.returned.entry(at).or_default();
+        *total += returned.quantity;
+        if *total != returned.total || *total > bought {
+            verdict.note(Wrong::Duplicated, || {
+                format!("event {}: {returned:?} of {bought} bought", row.seq)
+            });
+        }
+        let course = self.skus.entry(returned.sku.clone()).or_default();
+        course.stocked += returned.stocked_by();
+        if returned.to == ReturnTo::Shelf {
+            course.move_by(row, returned.quantity.into());
+        }
+        let whose = (returned.user.clone(), returned.sku.clone());
+        let counted = self.counted.entry(whose).or_default();
+        *counted = counted.saturating_sub(returned.quantity.into());
+    }
+
     fn put(
         &mut self,
         row: &JournalRow,
@@ -156,6 +212,8 @@ impl Ledger {
                 .lines
                 .iter()
                 .for_each(|line| self.take(row, &new.user, line, books)),
+            // Its units have come back before, each sku by an event of its own.
+            (true, false) if new.status == Status::Released(Reason::Refunded) => {}
             (true, false) => new
                 .lines
                 .iter()

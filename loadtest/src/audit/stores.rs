@@ -133,7 +133,14 @@ fn counters(live: &LiveState, books: &Books, ledger: &Ledger, verdict: &mut Verd
         units(matching.flat_map(|holding| &holding.lines))
     };
     let held = of(|status| matches!(status, Status::Held | Status::Paying));
-    let sold = of(|status| status == Status::Paid);
+    let mut sold = of(|status| status == Status::Paid);
+    for ((id, sku), units) in &ledger.returned {
+        let holding = live.holdings.get(id);
+        if holding.is_some_and(|holding| holding.status == Status::Paid) {
+            let sold = sold.entry(sku.clone()).or_default();
+            *sold = sold.saturating_sub(u64::from(*units));
+        }
+    }
     let count = |units: &BTreeMap<SkuId, u64>, sku| units.get(sku).copied().unwrap_or(0);
     for (sku, stock) in &live.stock {
         verdict.compare(

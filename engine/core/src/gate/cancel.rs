@@ -1,8 +1,7 @@
 //! Ends one hold at its buyer's wish.
 
-use super::reply::Reply;
 use super::script::Script;
-use super::{Fenced, Gate, GateError, remembered};
+use super::{Fenced, Gate, GateError, turned};
 use crate::ids::{LiveId, ReservationId, UserId};
 use crate::limits::NOTICES_CHANNEL;
 use crate::record::Record;
@@ -10,7 +9,7 @@ use crate::record::Record;
 pub static SCRIPT: Script = Script::new(
     "cancel",
     include_str!("../../../../lua/cancel.lua"),
-    &["sale", "stock", "users", "records", "journal"],
+    &["sale", "stock", "users", "records", "paying", "journal"],
     &["call", "epoch", "caller_ms", "id", "user", "notices"],
     &[
         "cancelled",
@@ -64,27 +63,16 @@ impl Gate {
         let word = reply.word().to_string();
         match word.as_str() {
             "cancelled" | "ended" => {
-                let (now_ms, seq) = (reply.number()?, reply.number()?);
-                self.saw(live, epoch, seq);
-                let record = record(&mut reply)?;
-                if reply.number()? == 1 {
-                    self.remember(live, || remembered::one(epoch, now_ms, seq, id, &record));
-                }
+                let (seq, record) = self.turned(live, epoch, id, &mut reply)?;
                 if word == "cancelled" {
                     Ok(Cancelled::Cancelled { seq, record })
                 } else {
                     Ok(Cancelled::Ended { seq, record })
                 }
             }
-            "in_flight" => Ok(Cancelled::InFlight(record(&mut reply)?)),
+            "in_flight" => Ok(Cancelled::InFlight(turned::record(&mut reply)?)),
             "unknown_reservation" => Ok(Cancelled::UnknownReservation),
             _ => Err(reply.unknown_word()),
         }
     }
-}
-
-fn record(reply: &mut Reply) -> Result<Box<Record>, GateError> {
-    Record::parse(&reply.bytes()?)
-        .map(Box::new)
-        .map_err(|e| reply.broken(e.0))
 }

@@ -13,7 +13,9 @@ pub static SCRIPT: Script = Script::new(
         "next_users",
         "next_records",
         "next_order",
+        "next_paying",
         "next_adjusts",
+        "next_returns",
     ],
     &["call", "epoch", "part", "length"],
     &["loaded", "overtaken"],
@@ -30,8 +32,12 @@ pub enum Load<'a> {
         ids: &'a [ReservationId],
         length: u64,
     },
+    /// Deadlines and ids of those being paid.
+    Paying(&'a [(u64, ReservationId)]),
     /// Key of an adjustment, and its result.
     Adjusts(&'a [(String, String)]),
+    /// Fields of `returns`, and their values.
+    Returns(&'a [(Vec<u8>, String)]),
 }
 
 /// What `load` found.
@@ -57,7 +63,9 @@ impl Gate {
             Load::Users(rows) => ("users", 0, rows.len()),
             Load::Records(rows) => ("records", 0, rows.len()),
             Load::Order { ids, length } => ("order", *length, ids.len()),
+            Load::Paying(rows) => ("paying", 0, rows.len()),
             Load::Adjusts(rows) => ("adjusts", 0, rows.len()),
+            Load::Returns(rows) => ("returns", 0, rows.len()),
         };
         debug_assert!((1..=LOAD_ROWS_MAX).contains(&rows));
         args.push(part);
@@ -72,9 +80,17 @@ impl Gate {
                 args.push(record);
             }),
             Load::Order { ids, .. } => ids.iter().for_each(|id| args.push(id.as_bytes())),
+            Load::Paying(rows) => rows.iter().for_each(|(deadline_ms, id)| {
+                args.push(deadline_ms.to_string());
+                args.push(id.as_bytes());
+            }),
             Load::Adjusts(rows) => rows.iter().for_each(|(key, result)| {
                 args.push(key);
                 args.push(result);
+            }),
+            Load::Returns(rows) => rows.iter().for_each(|(field, value)| {
+                args.push(field);
+                args.push(value);
             }),
         }
         let mut reply = self.run(&SCRIPT, live, args).await?;

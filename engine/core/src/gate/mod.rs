@@ -31,6 +31,13 @@ pub mod find;
 pub mod reserve;
 pub mod sweep;
 
+pub mod begin_payment;
+pub mod release;
+pub mod restock;
+pub mod settle;
+mod turned;
+pub mod write_off;
+
 pub mod advance;
 pub mod join;
 pub mod standing;
@@ -72,7 +79,7 @@ use sightings::Sightings;
 use unflushed::Unflushed;
 
 /// Every script, for the contract test and for `lua/README.md`.
-pub static SCRIPTS: [&Script; 21] = [
+pub static SCRIPTS: [&Script; 26] = [
     &open::SCRIPT,
     &vouch::SCRIPT,
     &withdraw::SCRIPT,
@@ -81,6 +88,11 @@ pub static SCRIPTS: [&Script; 21] = [
     &reserve::SCRIPT,
     &claim::SCRIPT,
     &cancel::SCRIPT,
+    &begin_payment::SCRIPT,
+    &settle::SCRIPT,
+    &release::SCRIPT,
+    &restock::SCRIPT,
+    &write_off::SCRIPT,
     &sweep::SCRIPT,
     &find::SCRIPT,
     &join::SCRIPT,

@@ -15,6 +15,7 @@ pub static SCRIPT: Script = Script::new(
         "opens_ms",
         "closes_ms",
         "hold_ms",
+        "payment_ms",
         "config",
     ],
     &["opened", "already", "recovering"],
@@ -28,6 +29,8 @@ pub struct Open<'a> {
     pub closes_ms: u64,
     /// How long a hold lasts.
     pub hold_ms: u64,
+    /// How long a payment may take; a hold that is being paid lasts as long.
+    pub payment_ms: u64,
     /// JSON for those who show the sale; scripts do not read it.
     pub config: &'a str,
     pub skus: &'a [OpenSku],
@@ -58,7 +61,7 @@ impl Gate {
     /// [`GateError`]; repeating is safe.
     pub async fn open(&self, live: &LiveId, open: &Open<'_>) -> Result<Opened, GateError> {
         let mut args = self.args(open.epoch);
-        for number in [open.opens_ms, open.closes_ms, open.hold_ms] {
+        for number in [open.opens_ms, open.closes_ms, open.hold_ms, open.payment_ms] {
             args.push(number.to_string());
         }
         args.push(open.config);

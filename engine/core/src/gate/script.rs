@@ -89,7 +89,9 @@ impl Script {
                 "users" => keys.users.clone(),
                 "records" => keys.records.clone(),
                 "order" => keys.order.clone(),
+                "paying" => keys.paying.clone(),
                 "adjusts" => keys.adjusts.clone(),
+                "returns" => keys.returns.clone(),
                 "journal" => keys.journal.clone(),
                 "line" => keys.line.clone(),
                 "places" => keys.places.clone(),
@@ -103,7 +105,9 @@ impl Script {
                 "next_users" => keys.next_users.clone(),
                 "next_records" => keys.next_records.clone(),
                 "next_order" => keys.next_order.clone(),
+                "next_paying" => keys.next_paying.clone(),
                 "next_adjusts" => keys.next_adjusts.clone(),
+                "next_returns" => keys.next_returns.clone(),
                 other => unreachable!("{} names a key that no sale has: {other}", self.name),
             })
             .collect()

@@ -56,6 +56,7 @@ pub struct Snapshot {
     pub opens_ms: u64,
     pub closes_ms: u64,
     pub hold_ms: u64,
+    pub payment_ms: u64,
     pub seq: u64,
     pub flushed_seq: u64,
     pub bytes: u64,
@@ -129,6 +130,12 @@ fn decode(reply: &mut Reply) -> Result<Snapshot, GateError> {
         opens_ms: number("opens_ms")?,
         closes_ms: number("closes_ms")?,
         hold_ms: number("hold_ms")?,
+        // A sale opened by an earlier version has none.
+        payment_ms: if sale.contains_key("payment_ms") {
+            number("payment_ms")?
+        } else {
+            number("hold_ms")?
+        },
         seq: number("seq")?,
         flushed_seq: number("flushed_seq")?,
         bytes: number("bytes")?,

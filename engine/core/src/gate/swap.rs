@@ -15,13 +15,17 @@ pub static SCRIPT: Script = Script::new(
         "users",
         "records",
         "order",
+        "paying",
         "adjusts",
+        "returns",
         "journal",
         "rebuild",
         "next_users",
         "next_records",
         "next_order",
+        "next_paying",
         "next_adjusts",
+        "next_returns",
     ],
     &[
         "call",
@@ -32,6 +36,7 @@ pub static SCRIPT: Script = Script::new(
         "opens_ms",
         "closes_ms",
         "hold_ms",
+        "payment_ms",
         "config",
         "books_seq",
         "last_now_ms",
@@ -40,7 +45,9 @@ pub static SCRIPT: Script = Script::new(
         "users_count",
         "records_count",
         "order_count",
+        "paying_count",
         "adjusts_count",
+        "returns_count",
     ],
     &["swapped", "already", "overtaken", "recovering"],
 );
@@ -56,6 +63,7 @@ pub struct Swap<'a> {
     pub opens_ms: u64,
     pub closes_ms: u64,
     pub hold_ms: u64,
+    pub payment_ms: u64,
     pub config: &'a str,
     /// Where the books stand.
     pub seq: u64,
@@ -73,7 +81,9 @@ pub struct Counts {
     pub users: u64,
     pub records: u64,
     pub order: u64,
+    pub paying: u64,
     pub adjusts: u64,
+    pub returns: u64,
 }
 
 /// One sku.
@@ -113,7 +123,7 @@ impl Gate {
             State::Paused => "paused",
             State::Closed => "closed",
         });
-        for number in [swap.opens_ms, swap.closes_ms, swap.hold_ms] {
+        for number in [swap.opens_ms, swap.closes_ms, swap.hold_ms, swap.payment_ms] {
             args.push(number.to_string());
         }
         args.push(swap.config);
@@ -125,9 +135,11 @@ impl Gate {
             users,
             records,
             order,
+            paying,
             adjusts,
+            returns,
         } = swap.counts;
-        for number in [users, records, order, adjusts] {
+        for number in [users, records, order, paying, adjusts, returns] {
             args.push(number.to_string());
         }
         for SwapSku { sku, stock, kept } in swap.skus {

@@ -8,7 +8,9 @@ use crate::limits::{NOTICES_CHANNEL, SWEEP_HOLDS_MAX};
 pub static SCRIPT: Script = Script::new(
     "sweep",
     include_str!("../../../../lua/sweep.lua"),
-    &["sale", "stock", "users", "records", "order", "journal"],
+    &[
+        "sale", "stock", "users", "records", "order", "paying", "journal",
+    ],
     &["call", "epoch", "caller_ms", "batch_max", "notices"],
     &["swept", "unknown_sale", "unknown_schema", "recovering"],
 );
@@ -26,7 +28,7 @@ pub struct Sweep {
     pub now_ms: u64,
     /// Holds ended.
     pub released: u64,
-    /// Deadline of the first of them; 0 if none.
+    /// The earliest of their deadlines; 0 if none.
     pub oldest_ms: u64,
     /// No hold is due before then; at or before `now_ms` where more are due at once.
     pub next_ms: u64,

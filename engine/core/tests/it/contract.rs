@@ -76,7 +76,9 @@ fn the_readme_maps_every_key() {
         keys.users,
         keys.records,
         keys.order,
+        keys.paying,
         keys.adjusts,
+        keys.returns,
         keys.journal,
         keys.line,
         keys.places,
@@ -90,7 +92,9 @@ fn the_readme_maps_every_key() {
         keys.next_users,
         keys.next_records,
         keys.next_order,
+        keys.next_paying,
         keys.next_adjusts,
+        keys.next_returns,
     ] {
         let name = key.strip_prefix("{sale:x}").unwrap();
         assert_eq!(

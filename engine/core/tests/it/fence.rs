@@ -3,10 +3,14 @@
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::adjust::{Adjust, Adjusted};
+use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::cancel::Cancelled;
 use doorbuster_core::gate::decided::Batch;
 use doorbuster_core::gate::find::Found;
+use doorbuster_core::gate::release::Released;
+use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::gate::script::Script;
+use doorbuster_core::gate::settle::Settled;
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::sweep::Swept;
 use doorbuster_core::gate::switch::{Switched, Verb};
@@ -73,6 +77,31 @@ async fn refusals(scene: &Scene, epoch: u32) -> Vec<(&'static str, Option<Fenced
             cancel,
             gate.cancel(live, epoch, id, &user("ann")),
             Cancelled::Fenced
+        ),
+        refusal!(
+            begin_payment,
+            gate.begin_payment(live, epoch, id, &user("ann")),
+            BegunPayment::Fenced
+        ),
+        refusal!(
+            settle,
+            gate.settle(live, epoch, id, &user("ann"), true),
+            Settled::Fenced
+        ),
+        refusal!(
+            release,
+            gate.release(live, epoch, id, &user("ann")),
+            Released::Fenced
+        ),
+        refusal!(
+            restock,
+            gate.restock(live, epoch, id, &user("ann"), "k", &[(sku.clone(), 1)]),
+            Returned::Fenced
+        ),
+        refusal!(
+            write_off,
+            gate.write_off(live, epoch, id, &user("ann"), "k", &[(sku.clone(), 1)]),
+            Returned::Fenced
         ),
         refusal!(sweep, gate.sweep(live, epoch), Swept::Fenced),
         refusal!(find, gate.find(live, epoch, id), Found::Fenced),
@@ -160,12 +189,12 @@ async fn a_sale_that_nobody_vouched_for_decides_nothing() {
         scene.set("sale", "run_id", run_id).await;
         let before = scene.state().await;
         let refusals = refusals(&scene, EPOCH).await;
-        for (script, refusal) in &refusals[..7] {
+        for (script, refusal) in &refusals[..12] {
             assert_eq!(refusal, &Some(recovering("run_id")), "{script}");
         }
         // Bookkeeping that sells nothing goes on: these two look for an entry that is not there, and a look is a look.
         assert_eq!(
-            refusals[7..],
+            refusals[12..],
             [
                 ("trim", Some(recovering("journal"))),
                 ("vouch", Some(recovering("journal"))),
@@ -191,7 +220,7 @@ async fn told_the_time(scene: &Scene, caller_ms: u64) -> Vec<(&'static str, Vec<
     let (sku, body) = (scene.coupon_id().as_str().as_bytes(), [7; 16]);
     let lines = [sku, b"=1"].concat();
     let caller_ms = caller_ms.to_string();
-    let tails: [(&Script, Vec<&[u8]>); 7] = [
+    let tails: [(&Script, Vec<&[u8]>); 12] = [
         (&gate::find::SCRIPT, vec![held]),
         (&gate::sweep::SCRIPT, vec![b"100", b"test"]),
         (
@@ -207,6 +236,14 @@ async fn told_the_time(scene: &Scene, caller_ms: u64) -> Vec<(&'static str, Vec<
             &gate::adjust::SCRIPT,
             vec![b"key", sku, b"1", b"99", b"test"],
         ),
+        (&gate::begin_payment::SCRIPT, vec![held, b"ann", b"test"]),
+        (&gate::settle::SCRIPT, vec![held, b"ann", b"1", b"test"]),
+        (&gate::release::SCRIPT, vec![held, b"ann", b"test"]),
+        (
+            &gate::restock::SCRIPT,
+            vec![held, b"ann", b"a", &lines, b"test"],
+        ),
+        (&gate::write_off::SCRIPT, vec![held, b"ann", b"b", &lines]),
         (&gate::switch::SCRIPT, vec![b"pause"]),
     ];
     let mut replies = Vec::new();
@@ -272,6 +309,11 @@ fn assert_told(replies: Vec<(&'static str, Vec<String>)>) {
             ("claim", "decided"),
             ("cancel", "ended"),
             ("adjust", "adjusted"),
+            ("begin_payment", "ended"),
+            ("settle", "paid"),
+            ("release", "paid"),
+            ("restock", "done"),
+            ("write_off", "not_paid"),
             ("switch", "switched"),
         ]
     );

@@ -28,8 +28,8 @@ use crate::state::{Fields, State, text};
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 pub(crate) const EPOCH: u32 = 1;
-const KEYS: [&str; 7] = [
-    "sale", "stock", "users", "records", "order", "adjusts", "journal",
+const KEYS: [&str; 9] = [
+    "sale", "stock", "users", "records", "order", "paying", "adjusts", "returns", "journal",
 ];
 
 /// The Redis that all tests share; the stage's guardian ends it with this process.
@@ -105,6 +105,7 @@ impl Scene {
             opens_ms,
             closes_ms,
             hold_ms: HOUR_MS,
+            payment_ms: HOUR_MS,
             config: "{}",
             skus: &skus,
         };
@@ -299,10 +300,12 @@ impl Scene {
         let queue = async |command, args: Vec<String>| -> () {
             pipeline.custom(custom(command), args).await.unwrap()
         };
-        for name in ["sale", "stock", "users", "records", "adjusts"] {
+        for name in ["sale", "stock", "users", "records", "adjusts", "returns"] {
             queue("HGETALL", vec![self.key(name)]).await;
         }
         queue("LRANGE", vec![self.key("order"), "0".into(), "-1".into()]).await;
+        let paying = vec![self.key("paying"), "0".into(), "-1".into()];
+        queue("ZRANGE", [paying, vec!["WITHSCORES".into()]].concat()).await;
         queue("XRANGE", vec![self.key("journal"), "-".into(), "+".into()]).await;
         queue("KEYS", vec![self.key("*")]).await;
         for name in KEYS {
@@ -310,17 +313,20 @@ impl Scene {
         }
         let mut replies = pipeline.all::<Vec<Value>>().await.unwrap().into_iter();
         let mut next = || replies.next().unwrap();
-        let [sale, stock, users, records, adjusts] = std::array::from_fn(|_| fields(next()));
+        let [sale, stock, users, records, adjusts, returns] =
+            std::array::from_fn(|_| fields(next()));
         State {
             sale,
             stock,
             users,
             records,
             adjusts,
+            returns,
             order: array(next())
                 .into_iter()
                 .map(|id| text(value_bytes(id)))
                 .collect(),
+            paying: fields(next()),
             journal: array(next())
                 .into_iter()
                 .map(|entry| pairs(array(entry).remove(1)))

@@ -31,6 +31,8 @@ async fn loaded_fills_each_part_and_leaves_the_sale_as_it_is() {
         Load::Records(&records),
         order,
         Load::Adjusts(&adjusts),
+        Load::Paying(&[(77, id)]),
+        Load::Returns(&[(b"x".to_vec(), "tee=1".to_string())]),
     ] {
         assert_eq!(load(&scene, part).await, Loaded::Loaded);
     }
@@ -53,6 +55,14 @@ async fn loaded_fills_each_part_and_leaves_the_sale_as_it_is() {
     assert_eq!(
         array(raw(&scene, "LRANGE", "next_order", &["0", "-1"]).await).len(),
         1
+    );
+    assert_eq!(
+        raw(&scene, "ZRANGEBYSCORE", "next_paying", &["77", "77"]).await,
+        Value::Array(vec![Value::Bytes(id.as_bytes().to_vec().into())])
+    );
+    assert_eq!(
+        raw(&scene, "HGET", "next_returns", &["x"]).await,
+        Value::from("tee=1")
     );
     let mut after = scene.state().await;
     after.strangers = before.strangers.clone();

@@ -9,6 +9,7 @@
 mod harness;
 mod in_line;
 mod notices;
+mod paying;
 mod rebuilt;
 mod state;
 
@@ -16,6 +17,7 @@ mod contract;
 mod lua_text;
 
 mod adjust;
+mod begin_payment;
 mod cancel;
 mod claim;
 mod draw;
@@ -24,9 +26,12 @@ mod find;
 mod honour;
 mod load;
 mod open;
+mod release;
 mod reserve;
 mod reserve_refusals;
+mod restock;
 mod revoke;
+mod settle;
 mod snapshot;
 mod stake;
 mod swap;
@@ -36,6 +41,7 @@ mod trim;
 mod unflushed;
 mod vouch;
 mod withdraw;
+mod write_off;
 
 mod advance;
 mod join;
@@ -48,6 +54,8 @@ mod server_refusals;
 mod wire;
 
 mod model;
+mod model_paying;
 mod reference;
+mod reference_paying;
 mod render;
 mod replay;

@@ -22,7 +22,7 @@ use crate::state::State;
 
 /// Sales and coupons played, each of its own seed.
 const GAMES: u64 = 6;
-const STEPS: u64 = 3_000;
+const STEPS: u64 = 4_500;
 const SKUS: [(&str, u32, u32); 4] = [("tee", 12, 3), ("cap", 6, 0), ("mug", 1, 1), ("pin", 0, 2)];
 const USERS: [&str; 5] = ["ann", "bob", "cat", "dan", "eve"];
 
@@ -67,10 +67,10 @@ async fn random_moves_leave_redis_and_the_reference_alike() {
     }
 }
 
-struct Game {
-    scene: Scene,
-    rng: StdRng,
-    reference: Reference,
+pub(crate) struct Game {
+    pub(crate) scene: Scene,
+    pub(crate) rng: StdRng,
+    pub(crate) reference: Reference,
     replay: Replay,
     /// Where the books stand.
     flushed: u64,
@@ -91,6 +91,7 @@ impl Game {
         let reference = Reference {
             seq: 1,
             hold_ms: HOUR_MS,
+            payment_ms: HOUR_MS,
             shelves: opened
                 .iter()
                 .map(|(name, stock, limit)| (sku(name), shelf(*stock, *limit)))
@@ -111,14 +112,20 @@ impl Game {
     async fn step(&mut self) {
         let is_sale = matches!(self.scene.live, LiveId::Sale(_));
         match self.rng.random_range(0..100) {
-            0..50 if is_sale => self.reserve().await,
+            0..33 if is_sale => self.reserve().await,
+            33..50 if is_sale => self.pay().await,
             0..70 if !is_sale => self.claim().await,
             50..65 => self.cancel().await,
             65..75 => self.sweep().await,
             75..85 => self.adjust().await,
             85..93 => self.switch().await,
             93..96 => self.trim().await,
-            // A hold of 0 ms is due at once, so that what is overdue does not depend on how fast this test runs.
+            // A hold, or a payment, of 0 ms is due at once, so that what is overdue does not depend on how fast this test runs.
+            98.. => {
+                self.reference.payment_ms = HOUR_MS - self.reference.payment_ms;
+                let payment_ms = self.reference.payment_ms.to_string();
+                self.scene.set("sale", "payment_ms", payment_ms).await;
+            }
             _ => {
                 self.reference.hold_ms = if self.reference.hold_ms == 0 {
                     HOUR_MS
@@ -137,7 +144,7 @@ impl Game {
         from.choose(&mut self.rng).unwrap()
     }
 
-    fn key(&mut self, count: u32) -> String {
+    pub(crate) fn key(&mut self, count: u32) -> String {
         format!("k{}", self.rng.random_range(0..count))
     }
 

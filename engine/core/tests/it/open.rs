@@ -43,6 +43,7 @@ async fn opened_writes_head_stock_and_one_journal_entry() {
                 ("opens_ms", opens),
                 ("closes_ms", closes),
                 ("hold_ms", "3600000"),
+                ("payment_ms", "3600000"),
                 ("seq", "1"),
                 ("flushed_seq", "0"),
                 ("bytes", "27"),
@@ -141,8 +142,8 @@ async fn recovering_leftovers_of_a_lost_sale_are_not_opened_over() {
 #[tokio::test]
 async fn recovering_clock_where_the_caller_lives_at_another_time() {
     let scene = unopened().await;
-    let args: [&[u8]; 10] = [
-        b"7", b"1", b"1000", b"1", b"2", b"3", b"{}", b"tee", b"5", b"0",
+    let args: [&[u8]; 11] = [
+        b"7", b"1", b"1000", b"1", b"2", b"3", b"4", b"{}", b"tee", b"5", b"0",
     ];
     assert_eq!(
         scene.call(&gate::open::SCRIPT, &args).await.unwrap(),
@@ -154,7 +155,7 @@ async fn recovering_clock_where_the_caller_lives_at_another_time() {
 #[tokio::test]
 async fn a_sale_of_nothing_is_a_callers_mistake() {
     let scene = unopened().await;
-    let args: [&[u8]; 7] = [b"7", b"1", b"1000", b"1", b"2", b"3", b"{}"];
+    let args: [&[u8]; 8] = [b"7", b"1", b"1000", b"1", b"2", b"3", b"4", b"{}"];
     assert!(
         scene
             .call(&gate::open::SCRIPT, &args)

@@ -57,6 +57,7 @@ pub(crate) async fn swap(
         opens_ms: 1,
         closes_ms: 4_000_000_000_000,
         hold_ms: HOUR_MS,
+        payment_ms: HOUR_MS / 2,
         config: "{}",
         seq: 7,
         last_now_ms: 1,

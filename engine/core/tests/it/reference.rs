@@ -7,10 +7,9 @@ use doorbuster_core::gate::adjust::Adjusted;
 use doorbuster_core::gate::cancel::Cancelled;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
 use doorbuster_core::gate::reserve::{Reserve, Reserved};
-use doorbuster_core::gate::sweep::Sweep;
 use doorbuster_core::gate::switch::{Switched, Verb};
 use doorbuster_core::ids::{ReservationId, SkuId, UserId};
-use doorbuster_core::limits::{ENDED_PER_USER_MAX, SWEEP_HOLDS_MAX};
+use doorbuster_core::limits::ENDED_PER_USER_MAX;
 use doorbuster_core::record::{Claim, Line, Reason, Record, Status};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +27,7 @@ pub(crate) struct Reference {
     pub(crate) verb: Option<Verb>,
     pub(crate) seq: u64,
     pub(crate) hold_ms: u64,
+    pub(crate) payment_ms: u64,
     pub(crate) shelves: BTreeMap<SkuId, Shelf>,
     pub(crate) counts: BTreeMap<(UserId, SkuId), u64>,
     pub(crate) ended: BTreeMap<UserId, u64>,
@@ -35,10 +35,14 @@ pub(crate) struct Reference {
     pub(crate) claims: BTreeMap<ReservationId, Claim>,
     pub(crate) order: Vec<ReservationId>,
     pub(crate) adjusts: BTreeMap<String, (u64, u64, SkuId, i64)>,
+    /// Units of each sku of a paid reservation that have come back.
+    pub(crate) returns: BTreeMap<(ReservationId, SkuId), u32>,
+    /// Returns by letter and key, and the event that ended each.
+    pub(crate) returned: BTreeMap<(ReservationId, char, String), u64>,
 }
 
 impl Reference {
-    fn next_seq(&mut self) -> u64 {
+    pub(crate) fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq
     }
@@ -181,7 +185,11 @@ impl Reference {
         let Some(record) = self.records.get(&id).filter(|record| record.user == *user) else {
             return Cancelled::UnknownReservation;
         };
-        if record.status != Status::Held {
+        let is_paying = record.status == Status::Paying;
+        if is_paying && record.deadline_ms > now_ms {
+            return Cancelled::InFlight(Box::new(record.clone()));
+        }
+        if record.status != Status::Held && !is_paying {
             return Cancelled::Ended {
                 seq: self.seq,
                 record: Box::new(record.clone()),
@@ -205,7 +213,7 @@ impl Reference {
     }
 
     /// Ends these holds in one call; the last one's record.
-    fn end(&mut self, ids: &[ReservationId], reason: Reason) -> Record {
+    pub(crate) fn end(&mut self, ids: &[ReservationId], reason: Reason) -> Record {
         let last_seq = self.seq + ids.len() as u64;
         let empty: Vec<SkuId> = self
             .shelves
@@ -233,37 +241,6 @@ impl Reference {
         self.counts.retain(|_, count| *count > 0);
         self.seq = last_seq;
         self.records[ids.last().unwrap()].clone()
-    }
-
-    pub(crate) fn sweep(&mut self, now_ms: u64) -> Sweep {
-        let looked_at: Vec<ReservationId> =
-            self.order.iter().take(SWEEP_HOLDS_MAX).copied().collect();
-        let ends_here = |id: &ReservationId| {
-            self.records[id].status == Status::Held && self.records[id].deadline_ms > now_ms
-        };
-        let stop = looked_at.iter().position(ends_here);
-        let taken = &looked_at[..stop.unwrap_or(looked_at.len())];
-        let due: Vec<ReservationId> = taken
-            .iter()
-            .filter(|id| self.records[id].status == Status::Held)
-            .copied()
-            .collect();
-        let next_ms = match stop {
-            Some(stop) => self.records[&looked_at[stop]].deadline_ms,
-            None if looked_at.len() == SWEEP_HOLDS_MAX => now_ms,
-            None => now_ms + self.hold_ms,
-        };
-        let oldest_ms = due.first().map_or(0, |id| self.records[id].deadline_ms);
-        self.order.drain(..taken.len());
-        if !due.is_empty() {
-            self.end(&due, Reason::Expired);
-        }
-        Sweep {
-            now_ms,
-            released: due.len() as u64,
-            oldest_ms,
-            next_ms,
-        }
     }
 
     pub(crate) fn adjust(&mut self, key: &str, sku: &SkuId, by: i64) -> Adjusted {

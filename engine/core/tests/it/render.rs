@@ -1,7 +1,7 @@
 //! The reference in the text form of Redis, written from the key map of `lua/README.md`. Used by `model`.
 
 use doorbuster_core::gate::reserve::Reserve;
-use doorbuster_core::record::{Reason, Status};
+use doorbuster_core::record::{Line, Reason, Status};
 
 use crate::reference::{Reference, Shelf};
 use crate::state::{Fields, State, id_text, record_of, text};
@@ -21,7 +21,10 @@ pub(crate) fn render(reference: &Reference) -> State {
             Status::Held => 'h',
             Status::Released(Reason::Cancelled) => 'c',
             Status::Released(Reason::Expired) => 'e',
-            other => panic!("no move leads to {other:?}"),
+            Status::Paying => 'p',
+            Status::Paid => 's',
+            Status::Released(Reason::PaymentFailed) => 'f',
+            Status::Released(Reason::Refunded) => 'r',
         };
         let ask = Reserve {
             id: *id,
@@ -44,6 +47,22 @@ pub(crate) fn render(reference: &Reference) -> State {
         .adjusts
         .iter()
         .map(|(key, (seq, left, sku, by))| (key.clone(), format!("{seq}|{left}|{sku}|{by}")));
+    let paying = reference.records.iter().filter_map(|(id, record)| {
+        let is_paying = record.status == Status::Paying;
+        is_paying.then(|| (id_text(*id), record.deadline_ms.to_string()))
+    });
+    let totals = reference.records.iter().filter_map(|(id, record)| {
+        let total = |line: &Line| {
+            let units = reference.returns.get(&(*id, line.sku.clone()))?;
+            Some(format!("{}={units}", line.sku))
+        };
+        let totals: Vec<String> = record.lines.iter().filter_map(total).collect();
+        (!totals.is_empty()).then(|| (id_text(*id), totals.join(",")))
+    });
+    let done = reference.returned.iter().map(|((id, letter, key), seq)| {
+        let field = [id.as_bytes(), format!("{letter}{key}").as_bytes()].concat();
+        (text(field), seq.to_string())
+    });
     State {
         stock: reference
             .shelves
@@ -53,6 +72,8 @@ pub(crate) fn render(reference: &Reference) -> State {
         users: counts.chain(ended).collect(),
         records: records.chain(claims).collect(),
         order: reference.order.iter().map(|id| id_text(*id)).collect(),
+        paying: paying.collect(),
+        returns: totals.chain(done).collect(),
         adjusts: adjusts.collect(),
         ..State::default()
     }

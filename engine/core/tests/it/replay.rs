@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use doorbuster_core::gate::switch::Verb;
 use doorbuster_core::ids::{ReservationId, SkuId};
 use doorbuster_core::journal::{Entry, Event, StreamId};
-use doorbuster_core::record::{Claim, Record, Status};
+use doorbuster_core::record::{Claim, Reason, Record, Status};
+use doorbuster_core::returns::{Return, ReturnTo};
 
 use crate::reference::{Reference, Shelf};
 
@@ -20,6 +21,9 @@ pub(crate) struct Replay {
     shelves: BTreeMap<SkuId, Shelf>,
     records: BTreeMap<ReservationId, Record>,
     claims: BTreeMap<ReservationId, Claim>,
+    returns: BTreeMap<(ReservationId, SkuId), u32>,
+    /// The event before said so of this one.
+    reacquired: Option<ReservationId>,
 }
 
 impl Replay {
@@ -32,6 +36,8 @@ impl Replay {
             shelves: BTreeMap::new(),
             records: BTreeMap::new(),
             claims: BTreeMap::new(),
+            returns: BTreeMap::new(),
+            reacquired: None,
         }
     }
 
@@ -83,6 +89,16 @@ impl Replay {
                 shelf.left = shelf.left.checked_add_signed(by).unwrap();
             }
             Event::Reservation { id, record } => self.reservation(id, record),
+            Event::Reacquired { id, record } => {
+                assert_eq!(self.records[&id], *record);
+                for line in &record.lines {
+                    let shelf = self.shelves.get_mut(&line.sku).unwrap();
+                    let units = u64::from(line.quantity);
+                    (shelf.left, shelf.held) = (shelf.left - units, shelf.held + units);
+                }
+                self.reacquired = Some(id);
+            }
+            Event::Returned(returned) => self.returned(&returned),
             Event::Claimed { id, claim } => {
                 assert_eq!(self.shelves.len(), 1, "a coupon is one sku");
                 let shelf = self.shelves.values_mut().next().unwrap();
@@ -103,13 +119,43 @@ impl Replay {
                 (None, Status::Held) => {
                     (shelf.left, shelf.held) = (shelf.left - units, shelf.held + units)
                 }
-                (Some(Status::Held), Status::Released(_)) => {
+                (Some(Status::Held | Status::Paying), Status::Released(_)) => {
                     (shelf.left, shelf.held) = (shelf.left + units, shelf.held - units)
+                }
+                (Some(Status::Held), Status::Paying) => {}
+                (Some(Status::Paying | Status::Released(_)), Status::Paid) => {
+                    let is_again = was != Some(Status::Paying);
+                    assert_eq!(self.reacquired == Some(id), is_again);
+                    (shelf.held, shelf.sold) = (shelf.held - units, shelf.sold + units)
+                }
+                // Its units have come back one by one, each told by an event of its own.
+                (Some(Status::Paid), Status::Released(Reason::Refunded)) => {
+                    assert_eq!(self.returns[&(id, line.sku.clone())], line.quantity);
                 }
                 (was, now) => panic!("{was:?} became {now:?}"),
             }
         }
+        self.reacquired = None;
         self.records.insert(id, record);
+    }
+
+    fn returned(&mut self, returned: &Return) {
+        let record = &self.records[&returned.id];
+        assert_eq!(
+            (record.status, record.seq, &record.user),
+            (Status::Paid, returned.began, &returned.user)
+        );
+        let at = (returned.id, returned.sku.clone());
+        let total = self.returns.entry(at).or_default();
+        *total += returned.quantity;
+        assert_eq!(*total, returned.total);
+        let units = u64::from(returned.quantity);
+        let shelf = self.shelves.get_mut(&returned.sku).unwrap();
+        shelf.sold -= units;
+        match returned.to {
+            ReturnTo::Shelf => shelf.left += units,
+            ReturnTo::WriteOff => shelf.stocked -= units,
+        }
     }
 
     /// The journal alone tells what the reference knows.
@@ -120,6 +166,7 @@ impl Replay {
         );
         assert_eq!(self.records, reference.records);
         assert_eq!(self.claims, reference.claims);
+        assert_eq!(self.returns, reference.returns);
         let counters = |shelf: &Shelf| [shelf.stocked, shelf.left, shelf.held, shelf.sold];
         let told: Vec<_> = self
             .shelves

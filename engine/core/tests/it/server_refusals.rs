@@ -5,6 +5,8 @@ use doorbuster_core::gate::adjust::{Adjust, Adjusted};
 use doorbuster_core::gate::cancel::Cancelled;
 use doorbuster_core::gate::find::Found;
 use doorbuster_core::gate::reserve::Reserved;
+use doorbuster_core::gate::restock::Returned;
+use doorbuster_core::gate::settle::Settled;
 use doorbuster_core::gate::snapshot::Snapped;
 use doorbuster_core::gate::sweep::{Sweep, Swept};
 use doorbuster_core::gate::switch::{Switched, Verb};
@@ -14,6 +16,7 @@ use doorbuster_core::journal::StreamId;
 use doorbuster_stage::{Stage, StageOptions};
 
 use crate::harness::{EPOCH, Scene, random_sale, sku, user};
+use crate::paying;
 
 /// A sale on a server of its own, with one hold of ann's and one of bob's that is overdue.
 async fn on_its_own_server() -> (Stage, Scene) {
@@ -76,14 +79,34 @@ async fn give_back(scene: &Scene) {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_memory_full_nothing_is_sold_and_all_that_gives_back_goes_on() {
     let (_stage, scene) = on_its_own_server().await;
+    let dan = scene.ask("dan", "k", &[("tee", 1)]);
+    scene.set("sale", "hold_ms", "60000").await;
+    scene.reserve_one(&dan).await;
+    paying::begin(&scene, &dan).await;
     let set_memory = |bytes| scene.raw("CONFIG", vec!["SET", "maxmemory", bytes]);
     set_memory("1").await.unwrap();
     let before = scene.state().await;
     let cat = scene.ask("cat", "k", &[("tee", 1)]);
     refused(scene.try_reserve(&[&cat]).await, "OOM");
     refused(add_one(&scene).await, "OOM");
+    let (gate, live, dan) = (&scene.gate, &scene.live, scene.id("dan", "k"));
+    let begun = gate
+        .begin_payment(live, EPOCH, scene.id("ann", "k"), &user("ann"))
+        .await;
+    refused(begun, "OOM");
     assert_eq!(scene.state().await, before);
 
+    // What was paid for is sold, and what comes back is taken.
+    let settled = gate.settle(live, EPOCH, dan, &user("dan"), true).await;
+    assert!(matches!(settled, Ok(Settled::Paid { .. })), "{settled:?}");
+    let lines = [(sku("tee"), 1)];
+    let restocked = gate
+        .restock(live, EPOCH, dan, &user("dan"), "k", &lines)
+        .await;
+    assert!(
+        matches!(restocked, Ok(Returned::Done { .. })),
+        "{restocked:?}"
+    );
     give_back(&scene).await;
     assert_eq!(scene.state().await.units("tee/left"), 5);
 

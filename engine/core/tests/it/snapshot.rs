@@ -59,6 +59,7 @@ async fn snapshot_shows_every_counter() {
         opens_ms: before.number("opens_ms"),
         closes_ms: before.number("closes_ms"),
         hold_ms: HOUR_MS,
+        payment_ms: HOUR_MS,
         seq: 5,
         flushed_seq: 0,
         bytes: before.number("bytes"),

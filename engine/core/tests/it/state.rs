@@ -18,7 +18,10 @@ pub(crate) struct State {
     pub(crate) users: Fields,
     pub(crate) records: Fields,
     pub(crate) order: Vec<String>,
+    /// Id and deadline.
+    pub(crate) paying: Fields,
     pub(crate) adjusts: Fields,
+    pub(crate) returns: Fields,
     pub(crate) journal: Vec<Vec<(String, String)>>,
     /// Keys under the sale's tag that no script should have made.
     pub(crate) strangers: Vec<String>,

@@ -37,6 +37,8 @@ async fn swapped_is_the_whole_sale() {
         Load::Records(&records),
         order,
         Load::Adjusts(&adjusts),
+        Load::Paying(&[(4_000_000_000_001, bob.id)]),
+        Load::Returns(&[(b"x".to_vec(), "tee=1".to_string())]),
     ] {
         assert_eq!(load(&scene, part).await, Loaded::Loaded);
     }
@@ -44,7 +46,9 @@ async fn swapped_is_the_whole_sale() {
         users: 1,
         records: 1,
         order: 1,
+        paying: 1,
         adjusts: 1,
+        returns: 1,
     };
     let shelves = [("tee", 5, 2, 3, 0)];
     let swapped = swap(&scene, &run_id, counts, &shelves).await;
@@ -70,6 +74,10 @@ async fn swapped_is_the_whole_sale() {
     assert_eq!(state.users, [("ann/tee".into(), "2".into())].into());
     assert_eq!(state.records, [(id_text(ann.id), text(&record))].into());
     assert_eq!(state.order, [id_text(ann.id)]);
+    let deadline = "4000000000001".to_string();
+    assert_eq!(state.paying, [(id_text(bob.id), deadline)].into());
+    assert_eq!(state.returns, [("x".into(), "tee=1".into())].into());
+    assert_eq!(state.sale["payment_ms"], "1800000");
     assert_eq!(state.adjusts, [("key".into(), "2|3|tee|1".into())].into());
     let entries = scene
         .gate
@@ -166,14 +174,23 @@ async fn refusals_write_nothing() {
     let before = scene.state().await;
     let fenced = |why: &str| Swapped::Fenced(Fenced::Recovering(why.into()));
     assert_eq!(swap(&scene, "a", none(), &shelves).await, fenced("run_id"));
-    let half = Counts {
-        records: 1,
-        ..none()
-    };
-    assert_eq!(
-        swap(&scene, &run_id, half, &shelves).await,
-        fenced("records")
-    );
+    for half in [
+        Counts {
+            records: 1,
+            ..none()
+        },
+        Counts {
+            paying: 1,
+            ..none()
+        },
+        Counts {
+            returns: 1,
+            ..none()
+        },
+    ] {
+        let swapped = swap(&scene, &run_id, half, &shelves).await;
+        assert_eq!(swapped, fenced("records"));
+    }
     assert_eq!(scene.state().await, before);
 
     scene.gate.stake(&scene.live, NEXT + 1).await.unwrap();
@@ -201,8 +218,8 @@ async fn recovering_where_the_counts_break_the_conservation_law_or_the_clock_lea
         let now = doorbuster_core::clock::now_ms().to_string();
         let caller_ms = if caller_ms == "now" { &now } else { caller_ms };
         let args = [
-            "1", "2", caller_ms, &run_id, "open", "1", "2", "3", "{}", "7", "1", "e", "1", "0",
-            "0", "0", "0", "tee", "5", left, "0", "0", "0", "0",
+            "1", "2", caller_ms, &run_id, "open", "1", "2", "3", "4", "{}", "7", "1", "e", "1",
+            "0", "0", "0", "0", "0", "0", "tee", "5", left, "0", "0", "0", "0",
         ];
         let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
         assert_eq!(

@@ -7,6 +7,8 @@ use doorbuster_core::limits::SWEEP_HOLDS_MAX;
 
 use crate::harness::{EPOCH, HOUR_MS, Scene};
 use crate::notices::Notices;
+use crate::paying;
+use crate::state::id_text;
 
 /// User, lines, and how many ms after now the hold is due.
 type Ask<'a> = (&'a str, &'a [(&'a str, u32)], i64);
@@ -270,4 +272,109 @@ async fn refused(scene: &Scene, why: &str) {
         Swept::Fenced(Fenced::Recovering(why.into()))
     );
     assert_eq!(scene.state().await, before);
+}
+
+/// A sale whose time stands still with payments that are due so many ms after now.
+async fn with_payments(due_in_ms: &[i64]) -> (Scene, u64, Vec<Reserve>) {
+    let scene = Scene::selling(&[("tee", 1_000, 0)]).await;
+    let now_ms = scene.stop_time().await;
+    let mut asks = Vec::new();
+    for (i, due_in_ms) in due_in_ms.iter().enumerate() {
+        let ask = scene.ask(&format!("u-{i}"), "k", &[("tee", 1)]);
+        scene.reserve_one(&ask).await;
+        paying::begin(&scene, &ask).await;
+        let deadline_ms = now_ms.checked_add_signed(*due_in_ms).unwrap();
+        paying::set_payment_deadline(&scene, ask.id, deadline_ms).await;
+        asks.push(ask);
+    }
+    (scene, now_ms, asks)
+}
+
+#[tokio::test]
+async fn swept_ends_payments_by_their_own_deadlines_and_drops_them_from_the_order() {
+    let (scene, now_ms, asks) = with_payments(&[5, -7, -9, 0, 1]).await;
+    let hold = scene.ask("zoe", "k", &[("tee", 1)]);
+    scene.reserve_one(&hold).await;
+    scene.set_deadline(hold.id, now_ms - 8).await;
+    let mut expected = scene.state().await;
+    let mut due = Vec::new();
+    for ask in [&hold, &asks[2], &asks[1], &asks[3]] {
+        due.push((ask, scene.record(ask.id).await));
+    }
+    let swept = Sweep {
+        now_ms,
+        released: 4,
+        oldest_ms: now_ms - 9,
+        next_ms: now_ms + 1,
+    };
+    assert_eq!(sweep(&scene).await, Swept::Swept(swept));
+    expected.ended(now_ms, 'e', &due);
+    expected.order.clear();
+    for (ask, _) in &due[1..] {
+        expected.paying.remove(&id_text(ask.id));
+    }
+    let after = scene.state().await;
+    assert_eq!(after, expected);
+    assert_eq!(after.paying.len(), 2);
+}
+
+#[tokio::test]
+async fn swept_takes_of_payments_and_of_holds_so_that_neither_waits_for_the_other() {
+    let half = SWEEP_HOLDS_MAX / 2;
+    let (scene, now_ms, _) = with_payments(&vec![-1; SWEEP_HOLDS_MAX]).await;
+    sweep(&scene).await;
+    scene.set("sale", "hold_ms", "0").await;
+    for i in 0..SWEEP_HOLDS_MAX {
+        scene
+            .reserve_one(&scene.ask(&format!("h-{i}"), "k", &[("tee", 1)]))
+            .await;
+    }
+    let both = Sweep {
+        now_ms,
+        released: SWEEP_HOLDS_MAX as u64,
+        oldest_ms: now_ms - 1,
+        next_ms: now_ms,
+    };
+    // The first sweep ended half of the payments and dropped what the order had of them.
+    let state = scene.state().await;
+    assert_eq!(
+        (state.paying.len(), state.order.len()),
+        (half, half + SWEEP_HOLDS_MAX)
+    );
+    let Swept::Swept(swept) = sweep(&scene).await else {
+        panic!("fenced")
+    };
+    let dropped = half as u64;
+    assert_eq!(
+        (swept.released, swept.oldest_ms),
+        (both.released - dropped, both.oldest_ms)
+    );
+    assert!(scene.state().await.paying.is_empty());
+    while scene.state().await.units("tee/held") > 0 {
+        sweep(&scene).await;
+    }
+    assert_eq!(scene.state().await.units("tee/left"), 1_000);
+}
+
+#[tokio::test]
+async fn swept_says_that_a_payment_may_begin_and_be_due_before_any_hold() {
+    let (scene, now_ms, _) = with_payments(&[]).await;
+    scene.set("sale", "payment_ms", "7").await;
+    let Swept::Swept(swept) = sweep(&scene).await else {
+        panic!("fenced")
+    };
+    assert_eq!(swept.next_ms, now_ms + 7);
+}
+
+#[tokio::test]
+async fn recovering_where_a_payment_is_none() {
+    let (scene, now_ms, asks) = with_payments(&[-1]).await;
+    scene.set_deadline(asks[0].id, now_ms + 1).await;
+    refused(&scene, "record").await;
+    let held = [b"h", &scene.record(asks[0].id).await[1..]].concat();
+    scene.set("records", asks[0].id.as_bytes(), held).await;
+    scene.set_deadline(asks[0].id, now_ms - 1).await;
+    refused(&scene, "record").await;
+    scene.unset("records", asks[0].id.as_bytes()).await;
+    refused(&scene, "records").await;
 }

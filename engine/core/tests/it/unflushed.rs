@@ -5,6 +5,7 @@ use doorbuster_core::ids::IdempotencyKey;
 use doorbuster_core::journal::{Entry, RawEvent, StreamId};
 
 use crate::harness::{EPOCH, Scene, sku};
+use crate::paying::{begin, release, settle};
 
 fn events(entries: &[Entry]) -> Vec<(u32, u64, &RawEvent)> {
     let all = entries.iter().flat_map(|entry| {
@@ -72,6 +73,33 @@ async fn holds_ends_and_sweeps_are_remembered_as_the_journal_has_them() {
         .gate
         .forget_flushed(&scene.live, EPOCH, journal.last().unwrap().last_seq());
     assert!(scene.gate.settled_unflushed(&scene.live).await.is_empty());
+}
+
+#[tokio::test]
+async fn payments_and_returns_are_remembered_as_the_journal_has_them() {
+    let scene = Scene::selling(&[("tee", 50, 0), ("cap", 5, 0)]).await;
+    scene.gate.remember_unflushed();
+    let ann = scene.ask("ann", "k", &[("cap", 1), ("tee", 2)]);
+    let bob = scene.ask("bob", "k", &[("tee", 1)]);
+    scene.reserve(&[&ann, &bob]).await;
+    for _ in 0..2 {
+        begin(&scene, &ann).await;
+        settle(&scene, &ann, true).await;
+        release(&scene, &bob).await;
+        settle(&scene, &bob, true).await;
+    }
+    let (gate, live) = (&scene.gate, &scene.live);
+    for lines in [vec![(sku("tee"), 2)], vec![(sku("cap"), 1)]] {
+        let restocked = gate.restock(live, EPOCH, ann.id, &ann.user, lines[0].0.as_str(), &lines);
+        restocked.await.unwrap();
+    }
+    let lines = [(sku("tee"), 1)];
+    let written_off = gate.write_off(live, EPOCH, bob.id, &bob.user, "k", &lines);
+    written_off.await.unwrap();
+    let journal = gate.journal(live, &StreamId::start(), 99).await.unwrap();
+    let remembered = gate.settled_unflushed(live).await;
+    assert_eq!(events(&remembered), events(&journal)[1..]);
+    assert_eq!(events(&remembered).len(), 12);
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ pub(super) async fn own_events(
 ) -> Result<Vec<(RawEvent, Event)>, sqlx::Error> {
     let sql = "-- own_events
         select seq, raw from journal
-        where sale_id = ? and kind in ('opened', 'paused', 'resumed', 'closed', 'adjusted') order by seq";
+        where sale_id = ? and kind in ('opened', 'paused', 'resumed', 'closed', 'adjusted', 'restocked', 'written_off') order by seq";
     let rows: Vec<(u64, Vec<u8>)> = sqlx::query_as(sql)
         .bind(sale_id)
         .fetch_all(&mut **tx)
@@ -87,6 +87,9 @@ pub(super) fn stocked(events: &[(RawEvent, Event)]) -> HashMap<SkuId, i64> {
                 *stocked.entry(line.sku.clone()).or_default() += i64::from(line.quantity);
             }),
             Event::Adjusted { sku, by } => *stocked.entry(sku.clone()).or_default() += by,
+            Event::Returned(returned) => {
+                *stocked.entry(returned.sku.clone()).or_default() += returned.stocked_by();
+            }
             _ => {}
         }
     }
@@ -134,6 +137,7 @@ pub(super) struct Offer {
     pub(super) opens_ms: u64,
     pub(super) closes_ms: u64,
     pub(super) hold_ms: u64,
+    pub(super) payment_ms: u64,
     pub(super) config: String,
     /// Per user, of each sku; 0: none.
     pub(super) limits: HashMap<SkuId, u64>,
@@ -196,6 +200,7 @@ async fn sale_offer(tx: &mut Tx<'_>, id: &str) -> Result<Offer, sqlx::Error> {
         opens_ms: clock::to_ms(sale.opens_at),
         closes_ms: clock::to_ms(sale.closes_at),
         hold_ms: u64::from(sale.hold_seconds) * 1_000,
+        payment_ms: u64::from(sale.payment_seconds) * 1_000,
         config: listing.to_json(),
         limits: limits.collect(),
     })
@@ -238,6 +243,7 @@ async fn coupon_offer(tx: &mut Tx<'_>, id: &str) -> Result<Offer, sqlx::Error> {
         closes_ms: clock::to_ms(coupon.ends_at),
         // Claims never end; the scripts want a number.
         hold_ms: 1,
+        payment_ms: 1,
         config: config.to_string(),
         limits: sku
             .map(|sku| (sku, coupon.limit_per_user.into()))

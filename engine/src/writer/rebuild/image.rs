@@ -95,6 +95,7 @@ pub(super) async fn load(
         opens_ms: offer.opens_ms,
         closes_ms: offer.closes_ms,
         hold_ms: offer.hold_ms,
+        payment_ms: offer.payment_ms,
         config: &offer.config,
         seq: settled.seq,
         last_now_ms,

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use doorbuster_core::ids::{ReservationId, SkuId};
 use doorbuster_core::journal::{Entry, Event, RawEvent, StreamId};
-use doorbuster_core::record::{Line, Record};
+use doorbuster_core::record::{Line, Reason, Record, Status};
+use doorbuster_core::returns::ReturnTo;
 
 use super::report::NotHonoured;
 
@@ -54,12 +55,12 @@ pub(super) fn replay(before: Before, mut knowns: Knowns, proven: u64) -> Replaye
     } = before;
     knowns.retain(|number, _| *number > seq);
     let last = knowns.keys().next_back().copied().unwrap_or(0).max(proven);
-    let (mut replayed, mut begun) = (Replayed::default(), HashSet::new());
+    let (mut replayed, mut seen) = (Replayed::default(), Seen::default());
     for number in seq + 1..=last {
         let known = knowns.remove(&number);
         at_ms = known.as_ref().map_or(at_ms, |known| known.at_ms);
         let event = match known.map(|known| known.event) {
-            Some(event) if fits(&event, seq, &mut begun, &mut left) => {
+            Some(event) if fits(&event, seq, &mut seen, &mut left) => {
                 replayed.taken += u64::from(event.field != b"N");
                 event
             }
@@ -75,15 +76,28 @@ pub(super) fn replay(before: Before, mut knowns: Knowns, proven: u64) -> Replaye
 }
 
 /// Whether the event can be taken; if so its effect is in `begun` and `left`.
-fn fits(
-    event: &RawEvent,
-    books_seq: u64,
-    begun: &mut HashSet<u64>,
-    left: &mut HashMap<SkuId, i64>,
-) -> bool {
+fn fits(event: &RawEvent, books_seq: u64, seen: &mut Seen, left: &mut HashMap<SkuId, i64>) -> bool {
     match event.decode() {
         Ok(Event::Reservation { record, .. }) => {
-            reservation(event.seq, &record, books_seq, begun, left)
+            reservation(event.seq, &record, books_seq, seen, left)
+        }
+        Ok(Event::Reacquired { record, .. }) => {
+            let fits = seen.has(record.seq, books_seq) && has_all(&record, left);
+            if fits {
+                move_by(&record, -1, left);
+            } else {
+                seen.without_units.insert(record.seq);
+            }
+            fits
+        }
+        Ok(Event::Returned(returned)) => {
+            let fits = seen.has(returned.began, books_seq);
+            if let (true, ReturnTo::Shelf, Some(units)) =
+                (fits, returned.to, left.get_mut(&returned.sku))
+            {
+                *units += i64::from(returned.quantity);
+            }
+            fits
         }
         // A coupon is one sku.
         Ok(Event::Claimed { claim, .. }) => match left.values_mut().next() {
@@ -107,37 +121,61 @@ fn fits(
     }
 }
 
+/// What has been told of reservations so far, by the numbers of the events that began them.
+#[derive(Debug, Default)]
+struct Seen {
+    begun: HashSet<u64>,
+    /// Paid for after their end, but there is no unit for them any more.
+    without_units: HashSet<u64>,
+}
+
+impl Seen {
+    fn has(&self, began: u64, books_seq: u64) -> bool {
+        began <= books_seq || self.begun.contains(&began)
+    }
+}
+
 fn reservation(
     number: u64,
     record: &Record,
     books_seq: u64,
-    begun: &mut HashSet<u64>,
+    seen: &mut Seen,
     left: &mut HashMap<SkuId, i64>,
 ) -> bool {
-    let begins = record.seq == number;
-    if begins {
-        let has = |line: &Line| {
-            left.get(&line.sku)
-                .is_some_and(|units| *units >= line.quantity.into())
-        };
-        if !record.status.is_live() || !record.lines.iter().all(has) {
+    if record.seq == number {
+        if !record.status.is_live() || !has_all(record, left) {
             return false;
         }
-        begun.insert(number);
-    } else if record.seq > books_seq && !begun.contains(&record.seq) {
+        seen.begun.insert(number);
+        move_by(record, -1, left);
+        return true;
+    }
+    if !seen.has(record.seq, books_seq) || seen.without_units.contains(&record.seq) {
         return false;
     }
-    let by = match (begins, record.status.is_live()) {
-        (true, _) => -1,
-        (false, false) => 1,
-        (false, true) => 0,
+    match record.status {
+        Status::Held | Status::Paying | Status::Paid => {}
+        // Its units have come back before, each sku by an event of its own.
+        Status::Released(Reason::Refunded) => {}
+        Status::Released(_) => move_by(record, 1, left),
+    }
+    true
+}
+
+fn has_all(record: &Record, left: &HashMap<SkuId, i64>) -> bool {
+    let has = |line: &Line| {
+        left.get(&line.sku)
+            .is_some_and(|units| *units >= line.quantity.into())
     };
+    record.lines.iter().all(has)
+}
+
+fn move_by(record: &Record, by: i64, left: &mut HashMap<SkuId, i64>) {
     for line in &record.lines {
         if let Some(units) = left.get_mut(&line.sku) {
             *units += by * i64::from(line.quantity);
         }
     }
-    true
 }
 
 fn not_honoured(event: RawEvent) -> NotHonoured {
