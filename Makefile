@@ -11,10 +11,13 @@ SETUP := loadtest/stage/install-servers.sh
 LOADTEST := $(or $(CARGO_TARGET_DIR),target)/release/doorbuster-loadtest
 
 # An engine with crash points and planted bugs, beside the one that is shipped.
-# Of the whole workspace, as tests are: dependencies have the same features then, and are built once for both.
+# Of the whole workspace, as tests are: dependencies have the same features then, and are built once for all.
 PACKAGES := --release --workspace --exclude doorbuster-benches
-DRILL_FEATURES := doorbuster-engine/crash-points,doorbuster-engine/planted-bugs
-DRILL_ENGINE := $(CARGO) build $(PACKAGES) --features $(DRILL_FEATURES) --bin doorbuster-engine-drill
+DRILL_ENGINE_FEATURES := --features doorbuster-engine/crash-points,doorbuster-engine/planted-bugs
+DRILL_ENGINE := $(CARGO) build $(PACKAGES) $(DRILL_ENGINE_FEATURES) --bin doorbuster-engine-drill
+# And a back-office with crash points. Each is a build of its own, so that features of one do not reach the other.
+DRILL_BACKOFFICE_FEATURES := --features doorbuster-backoffice/crash-points
+DRILL_BACKOFFICE := $(CARGO) build $(PACKAGES) $(DRILL_BACKOFFICE_FEATURES) --bin doorbuster-backoffice-drill
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench drill drill-long drill-programs build setup fmt lint
@@ -29,9 +32,10 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(SETUP) fmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --release --workspace --features $(DRILL_FEATURES) --bins -- -D warnings
+	$(CARGO) clippy --release --workspace $(DRILL_ENGINE_FEATURES) $(DRILL_BACKOFFICE_FEATURES) --bins -- -D warnings
 	$(CARGO) test $(PACKAGES) --no-run
 	$(DRILL_ENGINE)
+	$(DRILL_BACKOFFICE)
 	$(CARGO) test $(PACKAGES)
 
 bench: setup build ## the parts (times, then instructions if valgrind is there), the goals, and the other ways to sell; half an hour
@@ -45,8 +49,9 @@ drill: setup drill-programs ## break real processes under load, one fault after 
 drill-long: setup drill-programs ## as many kills, power cuts and acknowledgements as RELIABILITY.md tells of; forty minutes
 	$(LOADTEST) drill --documented --json $(ARGS)
 
-drill-programs: build ## build what drills need beside the three programs: an engine with crash points and planted bugs
+drill-programs: build ## build what drills need beside the three programs: an engine and a back-office with crash points, and planted bugs
 	$(DRILL_ENGINE)
+	$(DRILL_BACKOFFICE)
 
 build: ## build the three programs into target/release
 	$(CARGO) build $(PACKAGES) --bins

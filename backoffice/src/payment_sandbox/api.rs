@@ -14,7 +14,7 @@ use super::Sandbox;
 use super::error::Refused;
 use super::fate::{Fate, HookFate};
 use super::limits::{PAGE_ROWS_MAX, SILENCE, TEXT_CHARS_MAX};
-use super::till::{Charged, Refunded};
+use super::till::{Charged, Done, Refunded};
 use super::wire::{
     ChargeRequest, ChargeView, ChargesPage, Event, RefundRequest, RefundView, Status,
 };
@@ -80,7 +80,8 @@ pub(crate) async fn refund(
 ) -> Result<Json<RefundView>, Refused> {
     let (key, request) = (key(&headers)?, parsed(body)?);
     match sandbox.till.refund(key, &request).await {
-        Refunded::Done { refund, of, is_new } => {
+        Refunded::Done(done) => {
+            let Done { refund, of, is_new } = *done;
             if is_new {
                 let event = Event {
                     id: format!("ev_refunded_{}", refund.key.simple()),

@@ -8,6 +8,7 @@
 mod api;
 pub mod config;
 mod control;
+mod decision;
 mod error;
 mod fate;
 mod hooks;

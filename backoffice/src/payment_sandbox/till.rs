@@ -7,11 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use doorbuster_core::clock;
-use doorbuster_core::hex::to_hex;
-use doorbuster_core::money::{Currency, Money};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::decision::{decided, fingerprint, view};
 use super::fate::Fate;
 use super::journal::{Journal, Line, Undecided};
 use super::wire::{ChargeRequest, ChargeView, RefundRequest, RefundView, Status};
@@ -51,16 +49,18 @@ pub(crate) enum Charged {
 }
 
 pub(crate) enum Refunded {
-    Done {
-        refund: RefundView,
-        of: ChargeView,
-        is_new: bool,
-    },
+    Done(Box<Done>),
     Mismatch,
     UnknownCharge,
     NotCaptured,
     /// More than what was captured and has not gone back yet, or of another currency.
     TooMuch,
+}
+
+pub(crate) struct Done {
+    pub(crate) refund: RefundView,
+    pub(crate) of: ChargeView,
+    pub(crate) is_new: bool,
 }
 
 /// How many of what.
@@ -168,11 +168,11 @@ impl Till {
                     };
                     let of = books.add(&line);
                     let refund = of.refunds[of.refunds.len() - 1].clone();
-                    let done = Refunded::Done {
+                    let done = Refunded::Done(Box::new(Done {
                         refund,
                         of,
                         is_new: true,
-                    };
+                    }));
                     (done, place.write(&line))
                 }
                 Err(refused) => (refused, place.wait()),
@@ -279,11 +279,11 @@ impl Books {
             if refund.charge != request.charge || refund.amount != request.amount {
                 return Err(Refunded::Mismatch);
             }
-            return Err(Refunded::Done {
+            return Err(Refunded::Done(Box::new(Done {
                 refund: refund.clone(),
                 of: of.clone(),
                 is_new: false,
-            });
+            })));
         }
         let id = request.charge.strip_prefix("ch_");
         let key = id.and_then(|id| Uuid::try_parse(id).ok());
@@ -351,61 +351,4 @@ impl Books {
         }
         Ok(())
     }
-}
-
-fn view(key: Uuid, order: &str, status: Status) -> ChargeView {
-    ChargeView {
-        id: format!("ch_{}", key.simple()),
-        key,
-        order: order.to_owned(),
-        status,
-        captured: None,
-        reason: None,
-        at: clock::now(),
-        refunds: Vec::new(),
-    }
-}
-
-/// A new charge, as its fate wants it.
-fn decided(key: Uuid, request: &ChargeRequest, fingerprint: String, fate: Fate) -> Line {
-    let mut charge = view(key, &request.order, Status::Captured);
-    let mut undecided = None;
-    let asked = request.amount;
-    match fate {
-        Fate::Decline(reason) => {
-            charge.status = Status::Declined;
-            charge.reason = Some(reason.to_owned());
-        }
-        Fate::Pending { wait, declined } => {
-            charge.status = Status::Pending;
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            undecided = Some(Undecided {
-                due_ms: clock::now_ms().saturating_add(wait_ms),
-                amount: asked,
-                declined,
-            });
-        }
-        Fate::WrongAmount => {
-            charge.captured = Some(Money {
-                amount: asked.amount - 1,
-                ..asked
-            });
-        }
-        Fate::WrongCurrency => {
-            let currency = Currency::parse("XTS").unwrap_or(asked.currency);
-            charge.captured = Some(Money { currency, ..asked });
-        }
-        _ => charge.captured = Some(asked),
-    }
-    Line::Charge {
-        charge,
-        request: Some(fingerprint),
-        undecided,
-    }
-}
-
-/// Of a request: the same for the same one, and nothing of its token can be read in it.
-fn fingerprint(request: &ChargeRequest) -> String {
-    let json = serde_json::to_vec(request).expect("a request is strings and a number");
-    to_hex(&Sha256::digest(json))
 }

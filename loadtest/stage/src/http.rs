@@ -1,5 +1,5 @@
-//! The smallest HTTP/1.1 client that can ask a program whether it lives: one GET, one status.
-//! Called by `probe` only; whoever tests HTTP itself brings a real client.
+//! The smallest HTTP/1.1 client that can ask a program whether it lives, and tell a sandbox to be away: one request, one status.
+//! Called by `probe` and `stage` only; whoever tests HTTP itself brings a real client.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -19,10 +19,20 @@ pub(crate) fn connect(port: u16) -> Result<TcpStream> {
 
 /// The status of `GET path`.
 pub(crate) fn get_status(port: u16, path: &str) -> Result<u16> {
+    exchange(port, &format!("GET {path}"), "")
+}
+
+/// The status of `POST path` with a body of JSON.
+pub(crate) fn post_status(port: u16, path: &str, body: &str) -> Result<u16> {
+    exchange(port, &format!("POST {path}"), body)
+}
+
+fn exchange(port: u16, what: &str, body: &str) -> Result<u16> {
     let mut stream = connect(port)?;
+    let length = body.len();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        "{what} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )?;
     let mut answer = Vec::new();
     stream

@@ -1,4 +1,4 @@
-//! Private servers for tests, demos and drills (Linux): Redis, MariaDB, an SMTP server, engines and back-offices on free ports of
+//! Private servers for tests, demos and drills (Linux): Redis, MariaDB, an SMTP server, a payment sandbox, engines and back-offices on free ports of
 //! 127.0.0.1 in one temporary directory, broken on request and stopped by pid.
 //! Called by every integration test and by doorbuster-loadtest. Guarantees that nothing stays behind: neither process
 //! nor directory, whether the owner returns, panics, is interrupted or is killed with SIGKILL.
@@ -45,6 +45,6 @@ pub use deadline::eventually;
 pub use guest::Program;
 pub use hop::{Hop, Passing};
 pub use job::Finished;
-pub use options::{Servers, StageOptions};
+pub use options::{SandboxOptions, Servers, StageOptions};
 pub use server::Server;
 pub use stage::Stage;

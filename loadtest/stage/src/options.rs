@@ -11,6 +11,15 @@ pub enum Servers {
     RedisAndMariadb,
 }
 
+/// How the payment sandbox behaves: `doorbuster-backoffice payment-sandbox --help`.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxOptions {
+    /// Its `--script`.
+    pub script: String,
+    /// How long each request takes there.
+    pub latency_ms: u64,
+}
+
 /// What to start, and with which settings.
 #[derive(Clone, Debug)]
 pub struct StageOptions {
@@ -26,6 +35,8 @@ pub struct StageOptions {
     pub replica: bool,
     /// Whether back-offices have an SMTP server to send mails with.
     pub mail: bool,
+    /// The payment sandbox, where back-offices have one to charge at.
+    pub sandbox: Option<SandboxOptions>,
     /// `--role` of every engine: all, front or writer.
     pub engine_role: String,
     /// Further variables of every engine; they win over the stage's own.
@@ -60,6 +71,7 @@ impl StageOptions {
             ack_level: "fsync".to_owned(),
             replica: false,
             mail: false,
+            sandbox: None,
             engine_role: "all".to_owned(),
             engine_env: Vec::new(),
             backoffice_env: Vec::new(),
@@ -101,6 +113,13 @@ impl StageOptions {
     #[must_use]
     pub fn with_mail(mut self) -> Self {
         self.mail = true;
+        self
+    }
+
+    /// The same with a payment sandbox, and back-offices that charge there.
+    #[must_use]
+    pub fn with_sandbox(mut self, sandbox: SandboxOptions) -> Self {
+        self.sandbox = Some(sandbox);
         self
     }
 

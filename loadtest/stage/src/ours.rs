@@ -10,7 +10,7 @@ use crate::books::{PROGRAMS_HOST, PROGRAMS_USER};
 use crate::guardian::Ground;
 use crate::job::{Finished, Job};
 use crate::limits::{JOB_BOUND, PROGRAM_START_BOUND};
-use crate::options::StageOptions;
+use crate::options::{SandboxOptions, StageOptions};
 use crate::ports::free_port;
 use crate::probe::Probe;
 use crate::programs::own_program;
@@ -35,6 +35,8 @@ pub(crate) struct Ours {
 pub(crate) struct Ports {
     first_engine: u16,
     backoffices: Vec<u16>,
+    /// Of the payment sandbox, if there is one: back-offices charge there, and it tells the first of them.
+    sandbox: Option<u16>,
 }
 
 impl Ports {
@@ -44,6 +46,7 @@ impl Ports {
             backoffices: (0..options.backoffices)
                 .map(|_| free_port())
                 .collect::<Result<_>>()?,
+            sandbox: options.sandbox.as_ref().map(|_| free_port()).transpose()?,
         })
     }
 
@@ -72,7 +75,7 @@ pub(crate) fn check_programs(options: &StageOptions) -> Result<()> {
     if options.engines > 0 {
         own_program(ENGINE)?;
     }
-    if options.engines + options.backoffices > 0 {
+    if options.engines + options.backoffices > 0 || options.sandbox.is_some() {
         own_program(BACKOFFICE)?;
     }
     Ok(())
@@ -101,6 +104,11 @@ impl Ours {
         serving_env.push(("CORS_ORIGINS".into(), ports.origins().into()));
         let engine = format!("http://127.0.0.1:{}", ports.first_engine);
         serving_env.push(("ENGINE_PUBLIC_URL".into(), engine.into()));
+        if let Some(port) = ports.sandbox {
+            let url = format!("http://127.0.0.1:{port}");
+            serving_env.push(("PAYMENT_PROVIDER_URL".into(), url.into()));
+            serving_env.push(webhook_secret(around));
+        }
         Self {
             dir: ground.dir().to_owned(),
             common_env,
@@ -154,6 +162,27 @@ impl Ours {
         })
     }
 
+    /// On the port that back-offices were told. Its books are in the stage's directory.
+    pub(crate) fn start_sandbox(&self, sandbox: &SandboxOptions) -> Result<Server> {
+        let port = self.ports.sandbox.context("the stage has no sandbox")?;
+        let mut env = self.serving_env.clone();
+        env.push(("PAYMENT_SANDBOX_LISTEN".into(), listen(port)));
+        let latency = sandbox.latency_ms.to_string();
+        env.push(("PAYMENT_SANDBOX_LATENCY_MS".into(), latency.into()));
+        let script = sandbox.script.clone();
+        env.push(("PAYMENT_SANDBOX_SCRIPT".into(), script.into()));
+        if let Some(port) = self.ports.backoffices.first() {
+            let url = format!("http://127.0.0.1:{port}/v1/webhooks/payments");
+            env.push(("PAYMENT_WEBHOOK_URL".into(), url.into()));
+        }
+        Server::start_on(Recipe {
+            name: "payment-sandbox".to_owned(),
+            program: own_program(BACKOFFICE)?,
+            args: vec!["payment-sandbox".into()],
+            ..self.recipe(env, port)
+        })
+    }
+
     pub(crate) fn run_backoffice(&self, args: &[&str]) -> Result<Finished> {
         let job = Job {
             program: own_program(BACKOFFICE)?,
@@ -193,6 +222,12 @@ impl Ours {
             start_bound: PROGRAM_START_BOUND,
         }
     }
+}
+
+/// What sandbox and back-offices of a stage share: a secret as random as the stage's other one, and not the same.
+fn webhook_secret(around: &Surroundings<'_>) -> (OsString, OsString) {
+    let secret = format!("webhooks-{}", around.token_secret);
+    ("PAYMENT_WEBHOOK_SECRET".into(), secret.into())
 }
 
 fn listen(port: u16) -> OsString {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ScopedJoinHandle};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::guardian::Ground;
 use crate::guest::Program;
@@ -17,7 +17,7 @@ use crate::ours::{Ours, Ports, Surroundings, check_programs};
 use crate::programs::{DatabaseProgram, SearchPath};
 use crate::random::random_hex;
 use crate::server::Server;
-use crate::{books, config, live, mail};
+use crate::{books, config, http, live, mail};
 
 /// The database of a whole stage.
 const DATABASE: &str = "doorbuster";
@@ -31,6 +31,7 @@ pub struct Stage {
     ours: Ours,
     engines: Mutex<Troupe>,
     backoffices: Troupe,
+    sandbox: Option<Server>,
     token_secret: String,
     mariadb: Option<Server>,
     replica: Option<Server>,
@@ -79,11 +80,16 @@ impl Stage {
         };
         let ports = Ports::choose(options)?;
         let ours = Ours::new(&ground, &around, options, ports);
+        let sandbox = options.sandbox.as_ref();
+        let sandbox = sandbox
+            .map(|sandbox| ours.start_sandbox(sandbox))
+            .transpose()?;
         let (engines, backoffices) = start_programs(&ours, options)?;
         Ok(Self {
             ours,
             engines: Mutex::new(engines),
             backoffices,
+            sandbox,
             token_secret,
             mariadb,
             replica,
@@ -116,6 +122,27 @@ impl Stage {
         self.mail
             .as_ref()
             .expect("the options of this stage ask for no SMTP server")
+    }
+
+    /// The payment sandbox.
+    ///
+    /// # Panics
+    /// On a stage that has none.
+    pub fn sandbox(&self) -> &Server {
+        self.sandbox
+            .as_ref()
+            .expect("the options of this stage ask for no payment sandbox")
+    }
+
+    /// What the sandbox tells its customers from now on: `refuse`, `hang`, or `off` for the truth.
+    pub fn set_outage(&self, mode: &str) -> Result<()> {
+        let body = format!(r#"{{"mode":"{mode}"}}"#);
+        let status = http::post_status(self.sandbox().port(), "/control/outage", &body)?;
+        ensure!(
+            status == 200,
+            "the sandbox answers {status} to an outage of {mode}"
+        );
+        Ok(())
     }
 
     /// Every mail that has arrived, in the order of arrival: headers and body as they came over the wire.
@@ -215,6 +242,7 @@ impl Stage {
             .chain(&self.mariadb)
             .chain(&self.replica)
             .chain(&self.mail)
+            .chain(&self.sandbox)
             .chain([&self.redis])
         {
             eprintln!("---- end of the log of {}", server.name());
