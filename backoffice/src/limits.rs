@@ -104,6 +104,8 @@ pub const PAGE_ROWS_DEFAULT: u32 = 20;
 
 /// Rows of the audit log that a check, or `migrate`, takes at a time.
 pub const AUDIT_ROWS: u32 = 500;
+/// Roles of one account that are followed, those of roles included; one that has more is not judged.
+pub const ROLES_MAX: usize = 50;
 
 /// Entries of a draw in one answer: some 60 bytes each.
 pub const DRAW_ENTRIES_MAX: u32 = 20_000;

@@ -200,7 +200,7 @@ async fn cut(
 
 /// A row that was put into the log past its chain.
 async fn unlinked(tx: &mut MySqlConnection) -> Result<Option<Broken>> {
-    let rows = store::unlinked(tx, 1).await?;
+    let rows = store::unlinked(tx, 0, 1).await?;
     Ok(rows.first().map(|row| Broken {
         position: None,
         id: Some(row.id),

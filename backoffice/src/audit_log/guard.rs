@@ -12,8 +12,9 @@ use sqlx::Connection as _;
 use sqlx::mysql::MySqlConnection;
 
 use super::guard_store;
+use super::rights::{self, Grant};
 use super::store;
-use crate::limits::AUDIT_ROWS;
+use crate::limits::{AUDIT_ROWS, ROLES_MAX};
 
 /// Tables that only grow.
 pub(super) const APPEND_ONLY: [&str; 3] = ["audit_log", "audit_links", "points_entries"];
@@ -56,19 +57,23 @@ impl fmt::Display for Account {
 
 /// Links every row that has no link yet, in the order of ids: those from before there was a chain, or of an older back-office.
 pub(crate) async fn link_older_rows(connection: &mut MySqlConnection) -> Result<u64> {
-    let mut linked = 0;
+    let (mut linked, mut after) = (0, 0);
     loop {
+        // Looked for before the head is locked: whoever writes a row now links it too, and nobody else links older ones.
+        let rows = store::unlinked(&mut *connection, after, AUDIT_ROWS).await?;
+        let Some(last) = rows.last() else {
+            return Ok(linked);
+        };
+        after = last.id;
         let mut tx = connection.begin().await?;
         let mut head = store::lock_head(&mut tx).await?;
-        let rows = store::unlinked(&mut *tx, AUDIT_ROWS).await?;
-        if rows.is_empty() {
-            return Ok(linked);
-        }
+        let mut links = Vec::with_capacity(rows.len());
         for row in &rows {
             let link = head.link(row);
-            store::append_link(&mut tx, &link).await?;
             head = link.head();
+            links.push(link);
         }
+        store::append_links(&mut tx, &links).await?;
         store::move_head(&mut tx, &head).await?;
         tx.commit().await?;
         linked += rows.len() as u64;
@@ -118,13 +123,54 @@ pub(crate) async fn grant(connection: &mut MySqlConnection, account: &Account) -
             .await
             .with_context(|| format!("granting {rights} on {table} to {account}; the account must exist, and this one must be allowed to grant"))?;
     }
-    let wide = guard_store::wide_rights(connection, account).await?;
-    if let Some(right) = wide.first() {
-        bail!(
-            "{account} may {right} on the whole database or server, so it could alter the audit log: revoke that, then run this again"
-        );
+    check_rights(connection, account).await
+}
+
+/// # Errors
+/// Where the account has a right, by whatever way, with which it could alter the log, or one that cannot be judged.
+async fn check_rights(connection: &mut MySqlConnection, account: &Account) -> Result<()> {
+    let database = guard_store::database(connection).await?;
+    let Account { user, host } = account;
+    let mut holders = vec![format!("'{user}'@'{host}'")];
+    holders.extend(guard_store::roles_of_all(connection).await?);
+    let mut next = 0;
+    while let Some(holder) = holders.get(next).cloned() {
+        next += 1;
+        for line in guard_store::grants(connection, &holder).await? {
+            let whose = if next == 1 {
+                account.to_string()
+            } else {
+                format!("{account}, by the role {holder},")
+            };
+            match rights::read(&line, &database, &APPEND_ONLY) {
+                Grant::Harmless => {}
+                Grant::Harmful(right) => bail!(
+                    "{whose} may {right} where the audit log is, so it could alter it: revoke that, then run this again"
+                ),
+                Grant::Roles(roles)
+                    if holders.len() + roles.len() <= ROLES_MAX && roles.iter().all(is_quoted) =>
+                {
+                    let new = roles.into_iter().filter(|role| !holders.contains(role));
+                    let new: Vec<String> = new.collect();
+                    holders.extend(new);
+                }
+                // What the line says is not repeated: it may hold a password's hash.
+                Grant::Roles(_) | Grant::Unreadable => bail!(
+                    "{whose} has rights that cannot be judged: give it none but those that this command gives, then run this again"
+                ),
+            }
+        }
     }
     Ok(())
+}
+
+/// Names in backticks alone, as servers print them, go back into a statement.
+fn is_quoted(role: &String) -> bool {
+    let mut names = role.split('@');
+    names.all(|name| {
+        let inner = name.strip_prefix('`').and_then(|n| n.strip_suffix('`'));
+        inner.is_some_and(|inner| !inner.contains(['`', '\\']))
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use anyhow::{Result, ensure};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor as _, query_scalar};
 
@@ -59,20 +60,39 @@ pub(super) async fn grant(
         .map(drop)
 }
 
-/// Rights on the database or the server with which a table could be altered.
-pub(super) async fn wide_rights(
+pub(super) async fn database(connection: &mut MySqlConnection) -> sqlx::Result<String> {
+    query_scalar("-- database\nselect cast(database() as char)")
+        .fetch_one(connection)
+        .await
+}
+
+/// What the server says of an account or a role, line by line. The name is quoted.
+pub(super) async fn grants(
     connection: &mut MySqlConnection,
-    account: &Account,
+    holder: &str,
 ) -> sqlx::Result<Vec<String>> {
-    let grantee = format!("'{}'@'{}'", account.user, account.host);
-    query_scalar(
-        "-- wide_rights\nselect cast(privilege_type as char) as wide from information_schema.user_privileges
-        where grantee = ? and privilege_type in ('UPDATE', 'DELETE', 'DROP', 'ALTER', 'TRIGGER', 'SUPER')
-        union select cast(privilege_type as char) from information_schema.schema_privileges
-        where grantee = ? and table_schema = database() and privilege_type in ('UPDATE', 'DELETE', 'DROP', 'ALTER', 'TRIGGER')",
-    )
-    .bind(&grantee)
-    .bind(&grantee)
-    .fetch_all(connection)
-    .await
+    let statement = format!("show grants for {holder}");
+    query_scalar(AssertSqlSafe(statement))
+        .fetch_all(connection)
+        .await
+}
+
+/// Whose rights everybody has: those of PUBLIC on MariaDB from 10.11 on, of mandatory roles on MySQL.
+pub(super) async fn roles_of_all(connection: &mut MySqlConnection) -> Result<Vec<String>> {
+    let version: String = query_scalar("-- roles_of_all\nselect cast(version() as char)")
+        .fetch_one(&mut *connection)
+        .await?;
+    if version.contains("MariaDB") {
+        // An older one, and one where nobody has given PUBLIC anything, know of no such grant.
+        let has_public = connection.execute("show grants for public").await.is_ok();
+        return Ok(Vec::from_iter(has_public.then(|| "public".to_owned())));
+    }
+    let roles: String = query_scalar("-- roles_of_all\nselect cast(@@mandatory_roles as char)")
+        .fetch_one(connection)
+        .await?;
+    ensure!(
+        roles.trim().is_empty(),
+        "mandatory_roles gives everybody rights that cannot be judged: empty it, then run this again"
+    );
+    Ok(Vec::new())
 }

@@ -9,6 +9,7 @@ pub mod check;
 pub mod guard;
 mod guard_store;
 pub(crate) mod page;
+mod rights;
 pub(crate) mod store;
 
 use doorbuster_core::clock;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::chain::{Head, Link, Row};
 
@@ -63,6 +63,20 @@ pub(crate) async fn append_link(tx: &mut MySqlConnection, link: &Link) -> sqlx::
         .map(drop)
 }
 
+/// Several at once, so that the head is not locked for long.
+pub(crate) async fn append_links(tx: &mut MySqlConnection, links: &[Link]) -> sqlx::Result<()> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- append_links\ninsert into audit_links (position, id, previous, hash) ",
+    );
+    statement.push_values(links, |mut row, link| {
+        row.push_bind(link.position)
+            .push_bind(link.id)
+            .push_bind(&link.previous[..])
+            .push_bind(&link.hash[..]);
+    });
+    statement.build().execute(tx).await.map(drop)
+}
+
 pub(crate) async fn move_head(tx: &mut MySqlConnection, head: &Head) -> sqlx::Result<()> {
     query("-- move_head\nupdate audit_head set position = ?, hash = ? where one = 1")
         .bind(head.position)
@@ -104,16 +118,18 @@ impl LogRow {
     }
 }
 
-/// Rows that no link has, in the order of their ids.
+/// Rows behind this id that no link has, in the order of their ids.
 pub(crate) async fn unlinked(
     books: impl MySqlExecutor<'_>,
+    after: u64,
     rows_max: u32,
 ) -> sqlx::Result<Vec<Row>> {
     let rows: Vec<LogRow> = query_as(
         "-- unlinked\nselect a.id, a.at, a.actor, a.action, a.subject, a.request_id,
             cast(a.before_state as char) as `before`, cast(a.after_state as char) as `after`
-        from audit_log a left join audit_links l on l.id = a.id where l.id is null order by a.id limit ?",
+        from audit_log a left join audit_links l on l.id = a.id where l.id is null and a.id > ? order by a.id limit ?",
     )
+    .bind(after)
     .bind(rows_max)
     .fetch_all(books)
     .await?;

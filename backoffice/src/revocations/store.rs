@@ -48,13 +48,13 @@ pub(crate) async fn lock_since(
     .bind(user.as_str())
     .execute(&mut *tx)
     .await?;
-    query_scalar(
-        "-- lock_since\nselect if(raised_at >= ?, generation, 0) from revocations where user_id = ? for update",
+    let (generation, raised_at): (u64, DateTime<Utc>) = query_as(
+        "-- lock_since\nselect generation, raised_at from revocations where user_id = ? for update",
     )
-    .bind(since.naive_utc())
     .bind(user.as_str())
     .fetch_one(tx)
-    .await
+    .await?;
+    Ok(if raised_at >= since { generation } else { 0 })
 }
 
 /// Raises it; lower ones are revoked. Locks its row until the transaction ends.

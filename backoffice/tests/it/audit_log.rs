@@ -257,6 +257,41 @@ async fn an_account_that_could_alter_the_log_all_the_same_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("revoke"), "{text}");
+    let database = old.url.rsplit_once('/').unwrap().1.to_owned();
+    let pattern = database.replace('_', "%");
+    for (i, give) in [
+        format!("grant delete on `{database}`.audit_log to {{who}}"),
+        format!("grant update (actor) on `{database}`.audit_log to {{who}}"),
+        format!("grant drop on `{pattern}`.* to {{who}}"),
+        format!("grant all on `{}`.* to {{who}}", database.replace('_', "\\_")),
+        format!("create role if not exists inner_{{role}}; grant update on `{database}`.* to inner_{{role}}; create role if not exists {{role}}; grant inner_{{role}} to {{role}}; grant {{role}} to {{who}}"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let user = format!("wide{i}_{database}");
+        let who = format!("'{user}'@'localhost'");
+        let give = give
+            .replace("{who}", &who)
+            .replace("{role}", &format!("r_{database}"));
+        old.migrate();
+        old.sql(&format!("create user {who}; {give}")).await.unwrap();
+        let account = format!("{user}@localhost");
+        let output = run(&old.url, &["migrate", "--grant-to", &account]);
+        assert_eq!(output.status.code(), Some(2), "{give}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("revoke"), "{give}: {text}");
+        old.sql(&format!("drop user {who}")).await.unwrap();
+    }
+    let good = format!("good_{database}");
+    old.sql(&format!("create user '{good}'@'localhost'"))
+        .await
+        .unwrap();
+    let output = run(
+        &old.url,
+        &["migrate", "--grant-to", &format!("{good}@localhost")],
+    );
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     let missing = run(&old.url, &["migrate", "--grant-to", "nobody@localhost"]);
     let text = String::from_utf8(missing.stderr).unwrap();
     assert_eq!(missing.status.code(), Some(2));
