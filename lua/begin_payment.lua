@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ begin_payment: a payment for one hold begins: it lasts until now + payment_ms, once, and its buyer cannot cancel it meanwhile.
 
 Neither the window nor a pause stands against it: the units were set aside while the sale sold. A sale opened before there was a

@@ -2,8 +2,10 @@
 
 use doorbuster_core::gate::GateError;
 use doorbuster_core::gate::adjust::{Adjust, Adjusted};
+use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::cancel::Cancelled;
 use doorbuster_core::gate::find::Found;
+use doorbuster_core::gate::release::Released;
 use doorbuster_core::gate::reserve::Reserved;
 use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::gate::settle::Settled;
@@ -83,6 +85,8 @@ async fn with_memory_full_nothing_is_sold_and_all_that_gives_back_goes_on() {
     scene.set("sale", "hold_ms", "60000").await;
     scene.reserve_one(&dan).await;
     paying::begin(&scene, &dan).await;
+    let eve = scene.ask("eve", "k", &[("tee", 1)]);
+    scene.reserve_one(&eve).await;
     let set_memory = |bytes| scene.raw("CONFIG", vec!["SET", "maxmemory", bytes]);
     set_memory("1").await.unwrap();
     let before = scene.state().await;
@@ -90,13 +94,20 @@ async fn with_memory_full_nothing_is_sold_and_all_that_gives_back_goes_on() {
     refused(scene.try_reserve(&[&cat]).await, "OOM");
     refused(add_one(&scene).await, "OOM");
     let (gate, live, dan) = (&scene.gate, &scene.live, scene.id("dan", "k"));
-    let begun = gate
-        .begin_payment(live, EPOCH, scene.id("ann", "k"), &user("ann"))
-        .await;
-    refused(begun, "OOM");
     assert_eq!(scene.state().await, before);
 
-    // What was paid for is sold, and what comes back is taken.
+    // Who holds may pay, what was paid for is sold, and what comes back is taken.
+    let (eve, eves_id) = (user("eve"), scene.id("eve", "k"));
+    let begun = gate.begin_payment(live, EPOCH, eves_id, &eve).await;
+    assert!(
+        matches!(begun, Ok(BegunPayment::Paying { .. })),
+        "{begun:?}"
+    );
+    let released = gate.release(live, EPOCH, eves_id, &eve).await;
+    assert!(
+        matches!(released, Ok(Released::Released { .. })),
+        "{released:?}"
+    );
     let settled = gate.settle(live, EPOCH, dan, &user("dan"), true).await;
     assert!(matches!(settled, Ok(Settled::Paid { .. })), "{settled:?}");
     let lines = [(sku("tee"), 1)];
