@@ -66,12 +66,6 @@ impl Registry {
         if let Some(hot) = self.hot.load().as_ref().filter(|hot| hot.live == *live) {
             return Ok(Looked::Live(Arc::clone(hot)));
         }
-        // Boxed: no request carries the room for what few of them need.
-        Box::pin(self.look_further(live)).await
-    }
-
-    /// Of a sale that is not the hot one.
-    async fn look_further(&self, live: &LiveId) -> Result<Looked, Refusal> {
         if let Some(sale) = self.live.get(live).await {
             if self
                 .misses
@@ -82,6 +76,12 @@ impl Registry {
             }
             return Ok(Looked::Live(sale));
         }
+        // Boxed: no request carries the room for what few of them need.
+        Box::pin(self.look_further(live)).await
+    }
+
+    /// Of a sale that is not at hand.
+    async fn look_further(&self, live: &LiveId) -> Result<Looked, Refusal> {
         if let Some(booked) = self.absent.remembered(live).await {
             return Ok(Looked::Absent(booked));
         }
