@@ -76,7 +76,7 @@ pub enum Command {
     /// Serve the back-office API until SIGTERM
     #[command(after_help = SECRETS)]
     Serve(Serve),
-    /// Compare Redis with the books and print every difference; repair the books on request
+    /// Compare Redis with the books, and orders with money and the payment provider, and print every difference; repair on request
     Reconcile(Reconcile),
     /// Hold the audit log against its chain of hashes, and name the first row that was altered
     AuditCheck(AuditCheck),
@@ -134,6 +134,9 @@ pub struct Serve {
     pub pages: Pages,
     #[command(flatten)]
     pub payments: Payments,
+    /// Seconds between two comparisons of orders and money, by one back-office of all; 0: none
+    #[arg(long, env = "RECONCILE_SECONDS", default_value = "3600", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub reconcile_seconds: u64,
 }
 
 #[derive(Args)]
@@ -145,9 +148,11 @@ pub struct Reconcile {
     /// Only this sale, or coupon:<id>; otherwise every published one
     #[arg(long, value_parser = LiveId::from_book_id)]
     pub sale: Option<LiveId>,
-    /// Make reservations, lines and claims say what the journal says, and print each change; Redis is never written
+    /// Make reservations, lines and claims say what the journal says, and print each change; make stuck orders due; Redis is never written
     #[arg(long)]
     pub repair: bool,
+    #[command(flatten)]
+    pub payments: Payments,
     #[command(flatten)]
     pub output: Output,
 }

@@ -217,6 +217,17 @@ pub const REPAIRS_MAX: usize = 10_000;
 /// Journal entries that it reads from Redis at a time; each has up to 128 events.
 pub const RECONCILE_ENTRIES: usize = 200;
 
+/// Differences of one kind that a comparison of orders and money tells of; the first hundred say what is wrong.
+pub const MONEY_DIFFERENCES_MAX: u32 = 1_000;
+/// How long an order must have been at rest before it is held against what other processes book: writers lag some seconds.
+pub const MONEY_GRACE: Duration = Duration::from_secs(120);
+/// Pages of the provider's list: ten million charges.
+pub const MONEY_PAGES_MAX: u32 = 20_000;
+/// Runs whose reports are kept.
+pub const MONEY_RUNS_KEPT: u32 = 200;
+/// Between two looks whether a run is due.
+pub const MONEY_LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// Between two looks at how far a rebuild is.
 pub const REBUILD_POLL: Duration = Duration::from_millis(100);
 /// For a writer to take a request up: it looks twice a second. Past it the command starts one of its own.

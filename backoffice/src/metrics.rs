@@ -30,6 +30,7 @@ const BREAKER: &str = "doorbuster_backoffice_payment_breaker";
 const BREAKER_OPENED: &str = "doorbuster_backoffice_payment_breaker_opened_total";
 const WEBHOOKS: &str = "doorbuster_backoffice_webhooks_total";
 const WEBHOOKS_WAITING: &str = "doorbuster_backoffice_webhooks_waiting";
+const MONEY_DIFFERENCES: &str = "doorbuster_backoffice_money_differences";
 const TURNED_AWAY: &str = "doorbuster_backoffice_connections_turned_away_total";
 
 /// Upper bounds of the latency buckets, in seconds.
@@ -94,6 +95,10 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         "Webhooks in the inbox about which the provider has not been asked yet."
     );
     describe_counter!(BREAKER_OPENED, "How often it has opened.");
+    describe_gauge!(
+        MONEY_DIFFERENCES,
+        "What the last comparison of orders and money found, where this back-office made it; anything but 0 is an alarm."
+    );
     breaker(Stand::Closed);
     for name in [
         AUDIT_FAILURES,
@@ -178,6 +183,11 @@ pub(crate) fn payment(operation: &'static str, outcome: &'static str) {
 
 pub(crate) fn payment_call(operation: &'static str, took: Duration) {
     histogram!(PAYMENT_CALL_SECONDS, "operation" => operation).record(took.as_secs_f64());
+}
+
+/// Found by the last comparison of orders and money that this back-office made.
+pub(crate) fn money_differences(found: u64) {
+    gauge!(MONEY_DIFFERENCES).set(u32::try_from(found).unwrap_or(u32::MAX));
 }
 
 pub(crate) fn payment_difference() {

@@ -10,7 +10,7 @@ use crate::catalog::openapi::CatalogApi;
 use crate::mail::dead;
 use crate::{
     addresses, audit_log, coupons, dead_letters, draws, email_changes, health, me, passwords,
-    payments, points, profile, sales, sessions, sign_ups, users,
+    payments, points, profile, reconcile, sales, sessions, sign_ups, users,
 };
 
 #[derive(OpenApi)]
@@ -27,7 +27,7 @@ use crate::{
         draws::show, draws::entries,
         me::reservations,
         points::mine, points::read, points::adjust,
-        payments::page::provider, payments::webhooks::take,
+        payments::page::provider, reconcile::money::page::last, payments::webhooks::take,
         users::list, users::read, users::log_out, users::deactivate, users::reactivate, users::role, users::erase,
         dead::list, dead::retry,
         sign_ups::create, sign_ups::confirm,

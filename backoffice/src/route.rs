@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
     accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi,
-    pages, payments, points, sales,
+    pages, payments, points, reconcile, sales,
 };
 
 /// One line of the table.
@@ -133,6 +133,11 @@ fn of_sales() -> Vec<Route> {
             "/admin/v1/payments/provider",
             Staff,
             get(payments::page::provider),
+        ),
+        read(
+            "/admin/v1/reconciliation",
+            Office,
+            get(reconcile::money::page::last),
         ),
         write(
             "/v1/webhooks/payments",

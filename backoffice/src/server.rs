@@ -33,6 +33,7 @@ use crate::limits::{
 use crate::mail::sender::Sender;
 use crate::payments::Payments;
 use crate::payments::webhooks::inbox;
+use crate::reconcile::money;
 use crate::shop::{cache, fast, popular};
 use crate::{metrics, points, revocations, route, sales};
 
@@ -84,6 +85,8 @@ pub async fn serve(config: &Serve) -> Result<()> {
     tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(points::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(redeem::expire(app.clone(), stop_tasks.clone()));
+    let every = Duration::from_secs(config.reconcile_seconds);
+    tasks.spawn(money::job::run(app.clone(), every, stop_tasks.clone()));
     if let Some(sender) = sender {
         tasks.spawn(sender.run(app.clone(), stop_tasks.clone()));
     }

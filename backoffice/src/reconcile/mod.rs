@@ -8,6 +8,7 @@ mod account;
 mod compare;
 mod fact;
 mod live;
+pub(crate) mod money;
 mod print;
 mod repair;
 mod report;
@@ -28,6 +29,7 @@ pub use report::{Difference, Repair, Report, SaleReport};
 use crate::config::Reconcile;
 use crate::extract::{Caller, RequestId};
 use crate::limits::RECONCILE_CHUNK;
+use crate::payments::Payments;
 use crate::projection::draw_store;
 use crate::{app, config, raw};
 use account::Account;
@@ -57,8 +59,15 @@ pub async fn reconcile(request: &Reconcile) -> Result<Report> {
         }
         sales.push(report);
     }
+    let money = match &request.sale {
+        Some(_) => None,
+        None => {
+            let payments = Payments::new(&request.payments)?;
+            Some(money::reconcile(&books, &payments, request.repair).await?)
+        }
+    };
     books.close().await;
-    Ok(Report::new(sales))
+    Ok(Report::new(sales, money))
 }
 
 /// Who repairs, for the audit log.

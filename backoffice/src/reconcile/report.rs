@@ -7,6 +7,8 @@ use doorbuster_core::ids::ReservationId;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::money::MoneyReport;
+
 /// What differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,12 +112,18 @@ pub struct Report {
     /// How many rows were repaired.
     pub repaired: usize,
     pub sales: Vec<SaleReport>,
+    /// Orders and money; not where one sale was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub money: Option<MoneyReport>,
 }
 
 impl Report {
-    pub(super) fn new(sales: Vec<SaleReport>) -> Self {
+    pub(super) fn new(sales: Vec<SaleReport>, money: Option<MoneyReport>) -> Self {
+        let of_money = money.as_ref().map_or(0, |money| money.differences.len());
+        let of_sales: usize = sales.iter().map(|sale| sale.differences.len()).sum();
         Self {
-            differences: sales.iter().map(|sale| sale.differences.len()).sum(),
+            differences: of_sales + of_money,
+            money,
             repaired: sales.iter().map(|sale| sale.repairs.len()).sum(),
             sales,
         }
@@ -198,6 +206,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for sale in &self.sales {
             writeln!(f, "{sale}")?;
+        }
+        if let Some(money) = &self.money {
+            writeln!(f, "{money}")?;
         }
         write!(
             f,

@@ -27,6 +27,7 @@ mod lines;
 mod mails;
 mod me;
 mod migrate;
+mod money;
 mod own_sessions;
 mod pages;
 mod passwords;

@@ -79,6 +79,7 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Public, "GET /v1/sales/{id}/draw"),
     (Public, "GET /v1/sales/{id}/draw/entries"),
     (Staff, "GET /admin/v1/payments/provider"),
+    (Office, "GET /admin/v1/reconciliation"),
     (Public, "POST /v1/webhooks/payments"),
     (Public, "POST /v1/sign-ups"),
     (Public, "POST /v1/sign-ups/confirm"),

@@ -1,0 +1,57 @@
+//! Holds what is said of money and orders against each other: orders, their events, attempts, refunds, points, coupons, reservations, and the
+//! payment provider's own list.
+//!
+//! A tour. [`store`] has one question per way in which the books can contradict themselves, all asked in one transaction, of one instant; each
+//! answers with the orders that it finds. [`provider`] goes along the provider's list. [`view`] is the report, [`job`] makes one by itself
+//! now and then, and keeps it. What can be mended safely is an order that nobody would look at again: it is made due, and its saga does the rest.
+
+pub(crate) mod job;
+pub(crate) mod page;
+mod provider;
+pub(crate) mod store;
+mod view;
+
+use anyhow::Result;
+use doorbuster_core::clock;
+use sqlx::mysql::MySqlPool;
+
+pub use self::view::MoneyReport;
+use crate::limits::{MONEY_DIFFERENCES_MAX, MONEY_GRACE};
+use crate::payments::Payments;
+
+/// # Errors
+/// MySQL that does not answer; differences are no error, and neither is a provider that says nothing.
+pub(crate) async fn reconcile(
+    books: &MySqlPool,
+    payments: &Payments,
+    repair: bool,
+) -> Result<MoneyReport> {
+    let mut repaired = 0;
+    if repair {
+        repaired = store::hasten_stuck(books, clock::now() - MONEY_GRACE).await?;
+    }
+    // The provider first: what is at rest in the books afterwards was so, or has become so since.
+    let listed = provider::list(books, payments).await?;
+    let mut tx = books.begin().await?;
+    let counts = store::counts(&mut tx).await?;
+    let mut differences = Vec::new();
+    for question in store::QUESTIONS {
+        let found = store::ask(
+            &mut tx,
+            question,
+            clock::now() - MONEY_GRACE,
+            MONEY_DIFFERENCES_MAX,
+        );
+        differences.extend(found.await?);
+    }
+    tx.rollback().await?;
+    differences.extend(listed.differences);
+    Ok(MoneyReport {
+        orders: counts.orders,
+        parked: counts.parked,
+        charges: listed.charges,
+        provider: listed.outcome,
+        repaired,
+        differences,
+    })
+}
