@@ -176,7 +176,7 @@ async function loadMine(cursor) {
 function start() {
   $("tools").replaceChildren(languageSwitch());
   if (session.isSignedIn()) {
-    $("tools").prepend(el("span", { class: "who" }, session.name()), button("sign_out", async () => { await session.signOut(); location.reload(); }, { class: "small" }));
+    $("tools").prepend(el("span", { class: "who" }, session.name()), el("a", { href: "/orders" }, t("my_orders")), button("sign_out", async () => { await session.signOut(); location.reload(); }, { class: "small" }));
     main.replaceChildren(head, clock, notice, resultBox, lineBox, shop, mine);
     line.start();
     purchase.resume();

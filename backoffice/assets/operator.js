@@ -3,6 +3,7 @@ import { $, ask, button, call, el, languageSwitch, number, say, t, time } from "
 import * as session from "./session.js";
 import { draftScreen } from "./draft.js";
 import { liveScreen } from "./live.js";
+import { orderScreen, ordersScreen } from "./desk.js";
 
 const main = $("main");
 let leave = () => {};
@@ -24,19 +25,21 @@ export const trouble = (error) => el("p", { class: "note bad", role: "alert" }, 
 const SCREENS = [
   [/^#\/new$/, () => draftScreen()],
   [/^#\/sales\/([\w-]{1,64})$/, (id) => liveScreen(id)],
+  [/^#\/orders\/([0-9a-f-]{36})$/, (id) => orderScreen(id)],
+  [/^#\/orders$/, () => ordersScreen()],
   [/^#\/audit(?:\/(.+))?$/, (subject) => auditScreen(subject ? decodeURIComponent(subject) : "")],
   [/^/, () => listScreen()],
 ];
 
 function tools() {
   $("tools").replaceChildren(languageSwitch());
-  $("nav").hidden = !session.isStaff();
+  $("nav").hidden = !session.isOffice();
   if (!session.isSignedIn()) return;
   $("tools").prepend(el("span", { class: "who" }, `${session.name()} · ${t(`role_${session.role()}`)}`),
     button("sign_out", async () => { await session.signOut(); show(); }, { class: "small" }));
   const here = location.hash || "#/";
   const link = (to, word) => el("a", { href: to, "aria-current": here.startsWith(to) && (to !== "#/" || here === to) ? "page" : null }, t(word));
-  $("nav").replaceChildren(link("#/", "sales"), link("#/audit", "audit_log"));
+  $("nav").replaceChildren(...(session.isStaff() ? [link("#/", "sales"), link("#/orders", "orders"), link("#/audit", "audit_log")] : [link("#/orders", "orders")]));
   $("nav").setAttribute("aria-label", t("sections"));
 }
 
@@ -46,7 +49,9 @@ async function show() {
   leave = () => {};
   tools();
   if (!session.isSignedIn()) return main.replaceChildren(session.signInForm(show));
-  if (!session.isStaff()) return main.replaceChildren(el("h1", {}, t("sales")), el("p", { class: "note bad" }, t("not_staff")));
+  if (!session.isOffice()) return main.replaceChildren(el("h1", {}, t("sales")), el("p", { class: "note bad" }, t("not_staff")));
+  // Finance has orders, and nothing else here.
+  if (!session.isStaff() && !location.hash.startsWith("#/orders")) { history.replaceState(null, "", "#/orders"); tools(); }
   const [pattern, screen] = SCREENS.find(([pattern]) => pattern.test(location.hash));
   try {
     const made = await screen(pattern.exec(location.hash)[1]);

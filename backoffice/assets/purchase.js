@@ -2,6 +2,7 @@
 // the same key: after a network that blinked, a reload, a closed tab. The engine holds once, however often it hears of it.
 import { ask, button, call, el, number, put, remember, remembered, say, span, t } from "./page.js";
 import * as session from "./session.js";
+import { checkoutOf } from "./checkout.js";
 
 const PAUSE_MS = 500;
 const PAUSE_MS_MAX = 8_000;
@@ -86,6 +87,8 @@ export function purchaseOf({ sale, url, box, now, ticket, titleOf, onChange, onS
   };
   /** What is drawn of each, by key. */
   const drawn = new Map();
+  /** The way to pay for each, by reservation. */
+  const checkouts = new Map();
 
   function draw() {
     const helds = Object.values(read()).filter((purchase) => purchase.held);
@@ -102,19 +105,23 @@ export function purchaseOf({ sale, url, box, now, ticket, titleOf, onChange, onS
     const { key, held } = purchase;
     const left = (new Date(held.hold_expires_at).getTime() - now()) / 1000;
     const runs = held.status === "held" && left > 0;
+    if (held.status !== "released" && !checkouts.has(held.id)) checkouts.set(held.id, checkoutOf({ sale, held, onSignIn, onChange: () => onChange(true) }));
+    const checkout = checkouts.get(held.id);
+    const isOrdered = checkout?.isOrdered() ?? false;
     if (!drawn.has(key)) {
       drawn.set(key, el("div", { class: "note good" }));
       parts.helds.append(drawn.get(key));
     }
     const row = drawn.get(key);
-    if (row.dataset.id !== held.id + held.status) {
-      row.dataset.id = held.id + held.status;
+    if (row.dataset.id !== held.id + held.status + isOrdered) {
+      row.dataset.id = held.id + held.status + isOrdered;
       const what = held.items.map((i) => `${titleOf(i.sku)} × ${number(i.quantity)}`).join(", ");
       row.replaceChildren(el("strong", {}, held.status === "held" ? t("held_title") : t(held.reason ? `reason_${held.reason}` : `status_${held.status}`)),
-        el("p", {}, what), el("p", { "data-left": "" }), el("p", { class: "said mono" }, held.id),
-        el("p", { class: "row" }, held.status === "held" ? button("cancel_hold", () => cancel(purchase)) : "", button("done", () => { putAway(purchase); said = null; onChange(false); })));
+        el("p", {}, what), el("p", { "data-left": "" }), el("p", { class: "said mono" }, held.id), checkout?.box ?? "",
+        el("p", { class: "row" }, held.status === "held" && !isOrdered ? button("cancel_hold", () => cancel(purchase)) : "", button("done", () => { putAway(purchase); said = null; onChange(false); })));
     }
-    put(row.querySelector("[data-left]"), held.status !== "held" ? "" : runs ? t("held_for", { time: span(left) }) : t("reason_expired"));
+    // Whoever pays has more time, and is told by his order.
+    put(row.querySelector("[data-left]"), held.status !== "held" || isOrdered ? "" : runs ? t("held_for", { time: span(left) }) : t("reason_expired"));
   }
 
   setInterval(() => { if (drawn.size) draw(); }, 1_000);

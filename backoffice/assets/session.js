@@ -67,6 +67,8 @@ export const user = () => session?.user ?? "";
 export const name = () => session?.name ?? "";
 export const role = () => session?.role ?? "";
 export const isStaff = () => ["operator", "admin"].includes(role());
+/** Everybody who works here; finance sees to orders alone. */
+export const isOffice = () => isStaff() || role() === "finance";
 
 /** A token that is good for now. */
 export async function token() {

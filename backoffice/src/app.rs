@@ -16,6 +16,7 @@ use crate::draws::Rankings;
 use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
 use crate::live::store;
+use crate::orders::saga::Saga;
 use crate::pages::config::Origin;
 use crate::payments::Payments;
 use crate::payments::webhooks::taking::Taking;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) rankings: Rankings,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) people: Arc<People>,
+    pub(crate) saga: Saga,
     pub(crate) payments: Payments,
     /// Webhooks on their way into the books.
     pub(crate) webhooks: Taking,
@@ -90,6 +92,7 @@ impl App {
             payments,
             webhooks: Taking::default(),
             watches: Arc::default(),
+            saga: Saga::default(),
             hosts: Arc::new(hosts),
             engine_public_url: Arc::new(engine_public_url),
             metrics,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::catalog::error::Refusal;
 use crate::extract::RequestId;
 use crate::language::{Language, korean_title};
+use crate::orders;
 
 /// Seconds after which a client may try again what is refused for the moment.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -75,8 +76,6 @@ pub(crate) enum ApiError {
     NotActive,
     #[error("what the mail tells of is over; it is sent no more")]
     MailExpired,
-    #[error("there are not as many points")]
-    InsufficientPoints,
     #[error("you have as many addresses as you may; remove one first")]
     TooManyAddresses,
     #[error("it has not been opened yet: POST …/open first")]
@@ -98,6 +97,8 @@ pub(crate) enum ApiError {
     IdempotencyMismatch,
     #[error(transparent)]
     Catalog(Refusal),
+    #[error(transparent)]
+    Order(#[from] orders::error::Refusal),
     /// Redis does not have the sale as the books know it; nothing was changed.
     #[error("the sale's live state is being brought back ({0}); nothing was changed, try again")]
     Recovering(String),
@@ -189,7 +190,6 @@ impl ApiError {
             Self::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
             Self::NotActive => (StatusCode::CONFLICT, "not_active"),
             Self::MailExpired => (StatusCode::CONFLICT, "mail_expired"),
-            Self::InsufficientPoints => (StatusCode::CONFLICT, "insufficient_points"),
             Self::TooManyAddresses => (StatusCode::CONFLICT, "too_many_addresses"),
             Self::NotOpen => (StatusCode::CONFLICT, "not_open"),
             Self::Closed => (StatusCode::CONFLICT, "closed"),
@@ -202,6 +202,7 @@ impl ApiError {
             }
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
             Self::Catalog(refusal) => refusal.answer(),
+            Self::Order(refusal) => refusal.answer(),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Recovering(_) => (StatusCode::SERVICE_UNAVAILABLE, "recovering"),

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::limits::{BODY_TIMEOUT, REQUEST_ID_CHARS_MAX};
+use crate::orders::error::Refusal;
 use crate::payments::limits::WEBHOOK_BYTES_MAX;
 
 /// What our logs, the audit log and the client call a request.
@@ -161,6 +162,21 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
             .await
             .map(|Path(id)| Self(id))
             .map_err(|_| ApiError::UnknownSession)
+    }
+}
+
+/// The order that the path names.
+#[derive(Debug)]
+pub(crate) struct OrderPath(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Path::<Uuid>::from_request_parts(parts, state)
+            .await
+            .map(|Path(id)| Self(id))
+            .map_err(|_| ApiError::Order(Refusal::UnknownOrder))
     }
 }
 

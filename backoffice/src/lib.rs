@@ -38,6 +38,7 @@ mod dead_letters;
 mod draws;
 mod health;
 mod me;
+mod orders;
 pub mod pages;
 mod points;
 mod sales;

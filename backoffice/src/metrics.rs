@@ -22,6 +22,9 @@ const REFRESH_REUSES: &str = "doorbuster_backoffice_refresh_reuses_total";
 const MAILS: &str = "doorbuster_backoffice_mails_total";
 const MAILS_KEPT: &str = "doorbuster_backoffice_mails";
 const POINTS_DIFFERING: &str = "doorbuster_backoffice_points_accounts_differing";
+const ORDERS: &str = "doorbuster_backoffice_orders";
+const ORDERS_PARKED: &str = "doorbuster_backoffice_orders_parked_total";
+const ORDERS_REFUSED: &str = "doorbuster_backoffice_order_steps_refused_total";
 const CACHE_READS: &str = "doorbuster_backoffice_cache_reads_total";
 const PAYMENTS: &str = "doorbuster_backoffice_payments_total";
 const PAYMENT_CALL_SECONDS: &str = "doorbuster_backoffice_payment_call_seconds";
@@ -61,10 +64,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_counter!(MAILS, "Tries to send a mail, by outcome.");
     describe_gauge!(MAILS_KEPT, "Mails not sent, by state.");
-    describe_gauge!(
-        POINTS_DIFFERING,
-        "Accounts of points whose balance is not the sum of their entries; anything but 0 is an alarm."
-    );
+    describe_orders();
     describe_counter!(
         CACHE_READS,
         "Answers to shoppers by what they are and where they came from: near (this process), far (Redis), books (MySQL)."
@@ -120,6 +120,22 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
+fn describe_orders() {
+    describe_gauge!(
+        POINTS_DIFFERING,
+        "Accounts of points whose balance is not the sum of their entries; anything but 0 is an alarm."
+    );
+    describe_gauge!(ORDERS, "Orders on their way, by state.");
+    describe_counter!(
+        ORDERS_PARKED,
+        "Orders that were left to a person; each is an alarm."
+    );
+    describe_counter!(
+        ORDERS_REFUSED,
+        "Steps of orders that MySQL refused for good; each is an alarm."
+    );
+}
+
 pub(crate) fn request(method: &Method, route: &str, status: u16, took: Duration) {
     let method = known(method);
     counter!(REQUESTS, "method" => method, "route" => route.to_owned(), "status" => status.to_string()).increment(1);
@@ -171,6 +187,23 @@ pub(crate) fn mails(waiting: i64, dead: i64) {
 #[expect(clippy::cast_precision_loss, reason = "a count of accounts")]
 pub(crate) fn points_differing(accounts: usize) {
     gauge!(POINTS_DIFFERING).set(accounts as f64);
+}
+
+/// States that no order is in are told as 0.
+#[expect(clippy::cast_precision_loss, reason = "counts of orders")]
+pub(crate) fn orders(counts: &[(String, i64)]) {
+    for state in ["placed", "charging", "captured", "undoing", "parked"] {
+        let count = counts.iter().find(|(word, _)| word == state);
+        gauge!(ORDERS, "state" => state).set(count.map_or(0, |(_, count)| *count) as f64);
+    }
+}
+
+pub(crate) fn order_parked() {
+    counter!(ORDERS_PARKED).increment(1);
+}
+
+pub(crate) fn order_refused() {
+    counter!(ORDERS_REFUSED).increment(1);
 }
 
 pub(crate) fn cache_read(kind: &'static str, from: &'static str) {

@@ -8,6 +8,7 @@ use utoipa::openapi::{Components, OpenApi as Document};
 use crate::accounts::pages;
 use crate::catalog::openapi::CatalogApi;
 use crate::mail::dead;
+use crate::orders::openapi::OrdersApi;
 use crate::{
     addresses, audit_log, coupons, dead_letters, draws, email_changes, health, me, passwords,
     payments, points, profile, reconcile, sales, sessions, sign_ups, users,
@@ -38,7 +39,7 @@ use crate::{
         profile::read, profile::update, profile::erase,
         addresses::list, addresses::create, addresses::replace, addresses::remove,
         pages::confirm_page, pages::confirm, pages::password_page, pages::password, pages::email_page, pages::email,
-        crate::pages::operator, crate::pages::buyer, crate::pages::asset,
+        crate::pages::operator, crate::pages::buyer, crate::pages::orders, crate::pages::asset,
         health::livez, health::readyz, health::metrics, json, crate::docs::page
     ),
     tags(
@@ -80,7 +81,9 @@ impl utoipa::Modify for BearerTokens {
 
 /// The document.
 pub(crate) fn document() -> Document {
-    Api::openapi().merge_from(CatalogApi::openapi())
+    Api::openapi()
+        .merge_from(CatalogApi::openapi())
+        .merge_from(OrdersApi::openapi())
 }
 
 /// This document

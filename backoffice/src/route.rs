@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
     accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi,
-    pages, payments, points, reconcile, sales,
+    orders, pages, payments, points, reconcile, sales,
 };
 
 /// One line of the table.
@@ -63,6 +63,7 @@ impl Route {
 pub fn table() -> Vec<Route> {
     let mut table = of_sales();
     table.extend(catalog::routes::table());
+    table.extend(orders::routes::table());
     table.extend(accounts::routes::of_staff());
     table.extend(accounts::routes::of_people());
     table.extend(of_operation());
@@ -153,6 +154,7 @@ fn of_operation() -> Vec<Route> {
     vec![
         Route::get("/", Public, get(pages::operator)),
         Route::get("/sales/{id}", Public, get(pages::buyer)),
+        Route::get("/orders", Public, get(pages::orders)),
         Route::get("/assets/{name}", Public, get(pages::asset)),
         Route::get("/livez", Public, get(health::livez)),
         Route::get("/readyz", Public, get(health::readyz)),

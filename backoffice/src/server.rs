@@ -31,11 +31,12 @@ use crate::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, TASKS_DRAIN_TIMEOUT,
 };
 use crate::mail::sender::Sender;
+use crate::orders::deliveries;
 use crate::payments::Payments;
 use crate::payments::webhooks::inbox;
 use crate::reconcile::money;
 use crate::shop::{cache, fast, popular};
-use crate::{metrics, points, revocations, route, sales};
+use crate::{metrics, orders, points, revocations, route, sales};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
 ///
@@ -84,6 +85,8 @@ pub async fn serve(config: &Serve) -> Result<()> {
     tasks.spawn(sweep::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(points::job::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(orders::saga::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(deliveries::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(redeem::expire(app.clone(), stop_tasks.clone()));
     let every = Duration::from_secs(config.reconcile_seconds);
     tasks.spawn(money::job::run(app.clone(), every, stop_tasks.clone()));

@@ -31,10 +31,19 @@ pub(crate) enum Kind {
     EmailInUse,
     /// This was the address of an account, which has another now.
     EmailChanged,
+    /// An order is paid, and its units are the buyer's.
+    OrderPaid,
+    /// An order came to nothing, and nothing was paid for it.
+    OrderCancelled,
+    /// Money of an order, or points, went back.
+    OrderRefunded,
+    /// The goods are on their way.
+    OrderShipped,
+    OrderDelivered,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::ConfirmEmail,
         Self::HasAccount,
         Self::ResetPassword,
@@ -42,6 +51,11 @@ impl Kind {
         Self::ChangeEmail,
         Self::EmailInUse,
         Self::EmailChanged,
+        Self::OrderPaid,
+        Self::OrderCancelled,
+        Self::OrderRefunded,
+        Self::OrderShipped,
+        Self::OrderDelivered,
     ];
 
     pub(crate) fn word(self) -> &'static str {
@@ -53,7 +67,24 @@ impl Kind {
             Self::ChangeEmail => "change_email",
             Self::EmailInUse => "email_in_use",
             Self::EmailChanged => "email_changed",
+            Self::OrderPaid => "order_paid",
+            Self::OrderCancelled => "order_cancelled",
+            Self::OrderRefunded => "order_refunded",
+            Self::OrderShipped => "order_shipped",
+            Self::OrderDelivered => "order_delivered",
         }
+    }
+
+    /// Whether it tells of an order. Its row has the order's id where others have the nonce of a token.
+    pub(crate) fn is_of_order(self) -> bool {
+        matches!(
+            self,
+            Self::OrderPaid
+                | Self::OrderCancelled
+                | Self::OrderRefunded
+                | Self::OrderShipped
+                | Self::OrderDelivered
+        )
     }
 
     fn of_word(word: &str) -> Option<Self> {

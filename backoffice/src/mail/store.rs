@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
+use uuid::Uuid;
 
-use super::Letter;
+use super::{Kind, Letter};
 use crate::accounts::keys::Hash;
 use crate::limits::{DEAD_MAILS_KEPT, SWEEP_ROWS_MAX};
 
@@ -40,6 +41,45 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, letter: &Letter<'_>) -> sql
     .execute(tx)
     .await
     .map(drop)
+}
+
+/// To the buyers of these orders, as far as they have accounts here; a shop writes to its own users itself.
+pub(crate) async fn insert_of_orders(
+    tx: &mut MySqlConnection,
+    kind: Kind,
+    orders: &[Uuid],
+    life: Duration,
+) -> sqlx::Result<()> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- insert_of_orders\nselect o.order_id, u.email, u.language from orders o join users u on u.user_id = o.user_id
+        where u.state = 'active' and o.order_id in (",
+    );
+    let mut ids = statement.separated(", ");
+    for order in orders {
+        ids.push_bind(*order);
+    }
+    statement.push(")");
+    let buyers: Vec<(Uuid, String, String)> =
+        statement.build_query_as().fetch_all(&mut *tx).await?;
+    if buyers.is_empty() {
+        return Ok(());
+    }
+    let now = clock::now();
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- insert_of_orders\ninsert into mails (kind, language, recipient, nonce, state, tries, next_try_at, expires_at, created_at) ",
+    );
+    statement.push_values(buyers, |mut row, (order, email, language)| {
+        row.push_bind(kind.word())
+            .push_bind(language)
+            .push_bind(email)
+            .push_bind(order)
+            .push_bind("waiting")
+            .push_bind(0)
+            .push_bind(now.naive_utc())
+            .push_bind((now + life).naive_utc())
+            .push_bind(now.naive_utc());
+    });
+    statement.build().execute(tx).await.map(drop)
 }
 
 /// The mail that has been due for longest and that nobody else is sending, locked until the transaction ends.

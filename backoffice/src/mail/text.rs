@@ -26,6 +26,11 @@ pub(crate) fn change_link(url: &PublicUrl, token: &Secret) -> String {
     url.with(&format!("/account/email?token={}", token.expose()))
 }
 
+/// The buyer's page of an order.
+pub(crate) fn order_link(url: &PublicUrl, order: &Secret) -> String {
+    url.with(&format!("/orders#{}", order.expose()))
+}
+
 /// `token` is that of the mail's link, where its kind has one.
 pub(crate) fn text(kind: Kind, language: Language, url: &PublicUrl, token: &Secret) -> Text {
     let link = match kind {
@@ -36,6 +41,11 @@ pub(crate) fn text(kind: Kind, language: Language, url: &PublicUrl, token: &Secr
             url.with("/account/password")
         }
         Kind::EmailChanged => url.with("/account/email"),
+        Kind::OrderPaid
+        | Kind::OrderCancelled
+        | Kind::OrderRefunded
+        | Kind::OrderShipped
+        | Kind::OrderDelivered => order_link(url, token),
     };
     let [subject, before, after] = match language {
         Language::Korean => korean(kind),
@@ -86,6 +96,31 @@ fn korean(kind: Kind) -> [&'static str; 3] {
             "계정의 이메일 주소가 다른 주소로 변경되었습니다. 이제 이 주소로는 로그인하실 수 없습니다. 자세한 안내는 아래 페이지에 있습니다.",
             "직접 변경하지 않으셨다면 바로 판매자에게 알려 주세요.",
         ],
+        Kind::OrderPaid => [
+            "주문이 완료되었습니다",
+            "결제가 완료되어 주문이 확정되었습니다. 주문 내용과 진행 상황은 아래 페이지에서 보실 수 있습니다.",
+            "배송 전에는 같은 페이지에서 취소하실 수 있습니다.",
+        ],
+        Kind::OrderCancelled => [
+            "주문이 취소되었습니다",
+            "주문이 취소되었습니다. 결제된 금액은 없으며, 사용하신 포인트와 쿠폰은 돌려 드렸습니다. 이유는 아래 페이지에 있습니다.",
+            "",
+        ],
+        Kind::OrderRefunded => [
+            "환불되었습니다",
+            "주문이 환불되었습니다. 돌려 드린 금액과 포인트는 아래 페이지에서 보실 수 있습니다.",
+            "결제하신 수단에 따라 입금까지 며칠이 걸릴 수 있습니다.",
+        ],
+        Kind::OrderShipped => [
+            "상품이 발송되었습니다",
+            "주문하신 상품이 발송되었습니다. 택배사와 운송장 번호는 아래 페이지에 있습니다.",
+            "",
+        ],
+        Kind::OrderDelivered => [
+            "상품이 배송되었습니다",
+            "주문하신 상품이 배송되었습니다. 주문 내용은 아래 페이지에 있습니다.",
+            "받지 못하셨다면 판매자에게 알려 주세요.",
+        ],
     }
 }
 
@@ -127,6 +162,31 @@ fn english(kind: Kind) -> [&'static str; 3] {
             "Your account has another e-mail address now, and is signed in to with that one. How that comes about:",
             "If it was not you, tell the shop at once.",
         ],
+        Kind::OrderPaid => [
+            "Your order is paid",
+            "Your payment has arrived, and what you ordered is yours. The order, and how it goes on:",
+            "Until it is sent you can cancel it there.",
+        ],
+        Kind::OrderCancelled => [
+            "Your order was cancelled",
+            "Your order was cancelled. Nothing was charged, and the points and the coupon that you used are yours again. Why, is here:",
+            "",
+        ],
+        Kind::OrderRefunded => [
+            "Your order was refunded",
+            "Money or points of your order have gone back to you. How much, is here:",
+            "It may take your bank some days to show it.",
+        ],
+        Kind::OrderShipped => [
+            "Your order is on its way",
+            "What you ordered has been sent. Its carrier and tracking number are here:",
+            "",
+        ],
+        Kind::OrderDelivered => [
+            "Your order was delivered",
+            "What you ordered has been delivered. The order is here:",
+            "If you have not got it, tell the shop.",
+        ],
     }
 }
 
@@ -148,8 +208,15 @@ mod tests {
                     Kind::ConfirmEmail | Kind::ResetPassword | Kind::ChangeEmail
                 );
                 assert_eq!(text.body.contains("?token=t0ken"), has_token, "{kind:?}");
+                let page = if kind.is_of_order() {
+                    "orders#t0ken"
+                } else {
+                    "account/"
+                };
                 assert_eq!(
-                    text.body.matches("https://shop.example/account/").count(),
+                    text.body
+                        .matches(&format!("https://shop.example/{page}"))
+                        .count(),
                     1
                 );
                 assert_eq!(text.body.matches("://").count(), 1);

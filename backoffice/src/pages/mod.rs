@@ -1,4 +1,4 @@
-//! The two pages that people see: the operator's at `/`, the buyer's at `/sales/{id}`. Called by the route table.
+//! The pages that people see: the operator's at `/`, the buyer's at `/sales/{id}`, and of his orders at `/orders`. Called by the route table.
 //!
 //! Each is an empty shell, the same for everybody, that `assets/` fills in the browser over the documented APIs: it can be cached anywhere, and a
 //! crowd that reloads costs nothing but its bytes. Nothing comes from elsewhere, and the policy allows no script or style in the page itself.
@@ -31,6 +31,12 @@ struct BuyerPage<'a> {
     engine: &'a str,
 }
 
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct OrdersPage {
+    lang: &'static str,
+}
+
 /// The operator's page
 #[utoipa::path(get, path = "/", tag = "pages", responses((status = 200, content_type = "text/html", body = String)))]
 pub(crate) async fn operator(headers: HeaderMap) -> Result<Response, ApiError> {
@@ -54,6 +60,13 @@ pub(crate) async fn buyer(
         engine,
     };
     page(&shell, &format!("'self' {engine}"))
+}
+
+/// The buyer's page of his orders; one of them is named by the fragment
+#[utoipa::path(get, path = "/orders", tag = "pages", responses((status = 200, content_type = "text/html", body = String)))]
+pub(crate) async fn orders(headers: HeaderMap) -> Result<Response, ApiError> {
+    let lang = language(&headers);
+    page(&OrdersPage { lang }, "'self'")
 }
 
 fn page(shell: &impl Template, connects_to: &str) -> Result<Response, ApiError> {
@@ -91,7 +104,7 @@ type Asset = (&'static str, &'static str, &'static str);
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-const ASSETS: [Asset; 11] = [
+const ASSETS: [Asset; 15] = [
     ("style.css", STYLE, include_str!("../../assets/style.css")),
     ("words.js", SCRIPT, include_str!("../../assets/words.js")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
@@ -109,6 +122,14 @@ const ASSETS: [Asset; 11] = [
     ("live.js", SCRIPT, include_str!("../../assets/live.js")),
     ("draft.js", SCRIPT, include_str!("../../assets/draft.js")),
     ("buyer.js", SCRIPT, include_str!("../../assets/buyer.js")),
+    ("order.js", SCRIPT, include_str!("../../assets/order.js")),
+    ("orders.js", SCRIPT, include_str!("../../assets/orders.js")),
+    ("desk.js", SCRIPT, include_str!("../../assets/desk.js")),
+    (
+        "checkout.js",
+        SCRIPT,
+        include_str!("../../assets/checkout.js"),
+    ),
     ("line.js", SCRIPT, include_str!("../../assets/line.js")),
     (
         "purchase.js",
@@ -152,6 +173,7 @@ mod tests {
     fn pages_and_their_files_load_nothing_from_elsewhere_and_have_no_script_of_their_own() {
         let shells = [
             OperatorPage { lang: "ko" }.render().unwrap(),
+            OrdersPage { lang: "ko" }.render().unwrap(),
             BuyerPage {
                 lang: "en",
                 sale: "drop-1",

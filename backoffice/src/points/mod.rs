@@ -24,6 +24,7 @@ use crate::derived;
 use crate::error::{ApiError, Problem};
 use crate::extract::{Caller, Key, StrictJson, StrictQuery, UserPath};
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, POINTS_MAX, REASON_CHARS_MAX};
+use crate::orders::error::Refusal;
 use crate::validate::Problems;
 use store::{Entry, EntryRow, Kind, Posted};
 
@@ -160,7 +161,7 @@ pub(crate) async fn adjust(
 async fn post_by_person(app: &App, caller: &Caller, entry: &Entry<'_>) -> Result<(), ApiError> {
     let mut tx = app.books.begin().await?;
     match store::post(&mut tx, entry).await? {
-        Posted::Insufficient => Err(ApiError::InsufficientPoints),
+        Posted::Insufficient => Err(ApiError::Order(Refusal::InsufficientPoints)),
         Posted::Already(row)
             if row.amount != entry.amount || row.reason.as_deref() != entry.reason =>
         {

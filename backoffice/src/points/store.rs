@@ -171,6 +171,16 @@ fn look_at(entry: &Entry<'_>) -> Option<chrono::NaiveDateTime> {
     }
 }
 
+/// Whether something has moved points.
+pub(crate) async fn has_cause(tx: &mut MySqlConnection, cause: &str) -> sqlx::Result<bool> {
+    let found: Option<i64> =
+        query_scalar("-- has_cause\nselect 1 from points_entries where cause = ?")
+            .bind(cause)
+            .fetch_optional(tx)
+            .await?;
+    Ok(found.is_some())
+}
+
 /// As of now: the transaction's snapshot might be from before another's commit.
 async fn by_cause(tx: &mut MySqlConnection, cause: &str) -> sqlx::Result<Option<EntryRow>> {
     query_as(

@@ -10,9 +10,9 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use super::page::{Position, Wanted};
 use crate::accounts::email::Email;
 use crate::accounts::person::{RoleWord, State};
-use crate::email_changes;
 use crate::error::ApiError;
 use crate::language::Language;
+use crate::{email_changes, orders};
 
 /// A user in the books.
 #[derive(Debug, Clone)]
@@ -243,6 +243,7 @@ pub(crate) async fn erase(tx: &mut MySqlConnection, user: &User) -> sqlx::Result
     ] {
         query(statement).bind(id).execute(&mut *tx).await?;
     }
+    orders::store::forget(&mut *tx, &user.id).await?;
     if let Some(email) = &user.email {
         for statement in [
             "-- erase\ndelete from sign_ups where email = ?",

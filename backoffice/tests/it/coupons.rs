@@ -1,8 +1,11 @@
 //! First-come coupons, from draft to last claim.
 
+use std::time::Duration;
+
+use doorbuster_stage::{Stage, StageOptions};
 use serde_json::{Value, json};
 
-use crate::stage::{Desk, coupon, name};
+use crate::stage::{Desk, coupon, eventually, name};
 
 #[tokio::test]
 async fn a_coupon_is_written_opened_claimed_and_closed() {
@@ -151,4 +154,43 @@ async fn a_policy_is_kept_and_one_that_cannot_be_is_told_field_by_field() {
     let answer = desk.put("/admin/v1/coupons", &draft).await;
     assert_eq!(answer.refusal(), (400, "invalid_request"));
     assert_eq!(answer.json["errors"][0]["pointer"], "/policy/categories/0");
+}
+
+#[tokio::test]
+async fn claims_that_nobody_used_in_time_are_noted_as_expired() {
+    // Of its own, because its back-office is started again, and looks at once then.
+    let stage = Stage::start(&StageOptions::whole(1)).unwrap();
+    let desk = Desk::on(&stage).await;
+    let (over, lasting) = (name("over"), name("lasting"));
+    for id in [&over, &lasting] {
+        let mut draft = coupon(id);
+        draft["policy"] = json!({"redeem_until": "2999-01-01T00:00:00Z"});
+        desk.put("/admin/v1/coupons", &draft).await.ok(201);
+        desk.post(&format!("/admin/v1/coupons/{id}/open"))
+            .await
+            .ok(200);
+        for user in ["ann", "bob"] {
+            desk.claim(id, user).await;
+        }
+        desk.written_back(&format!("/admin/v1/coupons/{id}")).await;
+    }
+    desk.sql(
+        "update coupon_policies set redeem_until = '2001-01-01' where coupon_id = ?",
+        &over,
+    )
+    .await;
+    let status = stage.backoffice(0).terminate(Duration::from_secs(10));
+    assert!(status.unwrap().success());
+    stage.backoffice(0).restart().unwrap();
+    let expired: Vec<(String, i64)> = eventually(async || {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "select coupon_id, count(*) from coupon_redemptions where state = 'expired' group by coupon_id",
+        )
+        .fetch_all(&desk.books)
+        .await
+        .unwrap();
+        Some(rows).filter(|rows| !rows.is_empty())
+    })
+    .await;
+    assert_eq!(expired, [(over, 2)]);
 }

@@ -28,6 +28,7 @@ mod mails;
 mod me;
 mod migrate;
 mod money;
+mod orders;
 mod own_sessions;
 mod pages;
 mod passwords;

@@ -8,6 +8,7 @@ use doorbuster_core::claims::Role;
 use doorbuster_stage::{Stage, StageOptions};
 
 use crate::stage::Desk;
+use crate::till::{Till, WEBHOOK_SECRET};
 
 /// Of the page's tests; a stage has as many buyers as they need.
 const BUYERS: usize = 40;
@@ -43,7 +44,13 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
         modules.is_dir(),
         "playwright-core is missing: run loadtest/stage/install-servers.sh fmt clippy"
     );
-    let stage = Stage::start(&StageOptions::whole(1).engine_env("RATE_PER_USER", "0")).unwrap();
+    let of_till = Stage::start(&StageOptions::redis_only()).unwrap();
+    let till = Till::server(&of_till, "", &[]);
+    let options = StageOptions::whole(1)
+        .engine_env("RATE_PER_USER", "0")
+        .backoffice_env("PAYMENT_PROVIDER_URL", till.url())
+        .backoffice_env("PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET);
+    let stage = Stage::start(&options).unwrap();
     let desk = Desk::on(&stage).await;
     make_admin(&stage);
     let buyers: Vec<String> = (0..BUYERS)
@@ -56,6 +63,7 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
         .env("BACKOFFICE_URL", stage.backoffice(0).url())
         .env("ENGINE_URL", stage.engine(0).url())
         .env("STAFF_TOKEN", desk.token("olga", Role::Operator))
+        .env("FINANCE_TOKEN", desk.token("fay", Role::Finance))
         .env("STAFF_EMAIL", EMAIL)
         .env("STAFF_PASSWORD", PASSWORD)
         .env("BUYER_TOKENS", serde_json::to_string(&buyers).unwrap());
@@ -71,7 +79,7 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
 #[tokio::test]
 async fn pages_may_be_cached_and_nothing_may_be_put_into_them() {
     let desk = Desk::shared().await;
-    for path in ["/", "/sales/drop-1"] {
+    for path in ["/", "/orders", "/sales/drop-1"] {
         let page = desk.call("GET", path).send().await;
         assert_eq!(page.status, 200);
         assert!(page.header("content-type").starts_with("text/html"));

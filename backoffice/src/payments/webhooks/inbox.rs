@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::store::{self, Due};
 use crate::app::App;
 use crate::crash;
+use crate::orders;
 use crate::payments::charge::{AttemptId, Found};
 use crate::payments::limits::{INBOX_EVERY, INBOX_RETRY_FIRST, INBOX_RETRY_MAX, INBOX_ROWS};
 
@@ -87,19 +88,13 @@ async fn ask(app: &App, attempt: AttemptId) -> (&'static str, bool) {
     if matches!(found, Found::Unknown | Found::Pending) {
         return (outcome, false);
     }
-    match hand_over(app, attempt, found).await {
+    match orders::heard(app, attempt, found).await {
         Ok(()) => (outcome, true),
         Err(error) => {
             tracing::warn!(error = format!("{error:#}"), %attempt, "what the provider said could not be taken; it is asked again");
             (outcome, false)
         }
     }
-}
-
-/// To whom it concerns.
-async fn hand_over(app: &App, attempt: AttemptId, found: Found) -> Result<()> {
-    let _ = (app, attempt, found);
-    Ok(())
 }
 
 fn pause_after(tries: u32) -> Duration {

@@ -71,7 +71,9 @@ fn form(path: &str, body: String) -> Request {
 /// The request of this operation that A would be served; there is one for every operation that serves buyers.
 async fn of_backoffice(world: &World<'_>, key: &str, a: &Buyer) -> Option<Request> {
     let path = key.split_once(' ')?.1;
-    let request = about_oneself(key, path, a).or_else(|| in_the_shop(world, key, path, a));
+    let request = about_oneself(key, path, a)
+        .or_else(|| in_the_shop(world, key, path, a))
+        .or_else(|| about_orders(world, key, path, a));
     match request {
         None => by_proof(world, key, path, a).await,
         Some(request) => {
@@ -115,6 +117,29 @@ fn about_oneself(key: &str, path: &str, a: &Buyer) -> Option<Request> {
         | "GET /docs" => plain(path, (200, 200)),
         "GET /sales/{id}" => plain(&path.replace("{id}", "nowhere"), (200, 200)),
         "GET /assets/{name}" => plain(&path.replace("{name}", "style.css"), (200, 200)),
+        _ => return None,
+    })
+}
+
+/// What a buyer orders, and what he may know of it.
+fn about_orders(world: &World<'_>, key: &str, path: &str, a: &Buyer) -> Option<Request> {
+    let mine = path.replace("{id}", &a.order);
+    let mut body = json!({"sale": world.sale, "reservation": a.reservation});
+    Some(match key {
+        "GET /orders" => plain(path, (200, 200)),
+        "GET /v1/me/points" => plain(&format!("{path}?currency=KRW"), (200, 200)),
+        "POST /v1/quotes" => with(path, body, (200, 404)),
+        "POST /v1/orders" => {
+            body["payment"] = json!({"method": "none", "token": "none"});
+            Request {
+                headers: vec![("idempotency-key", name("key"))],
+                ..with(path, body, (201, 404))
+            }
+        }
+        "GET /v1/orders" => plain(path, (200, 200)),
+        "GET /v1/orders/{id}" | "POST /v1/orders/{id}/cancel" => plain(&mine, (200, 404)),
+        // Nothing can be paid for here.
+        "POST /v1/webhooks/payments" => with(path, json!({}), (503, 503)),
         _ => return None,
     })
 }

@@ -31,6 +31,8 @@ pub(super) struct Buyer {
     pub(super) other_id: String,
     pub(super) address: String,
     pub(super) reservation: String,
+    /// Of another hold, that cost nothing.
+    pub(super) order: String,
     /// In his cart and on his wish list, and nowhere in the shop any more.
     pub(super) kept: String,
     /// What nobody else may ever read.
@@ -44,7 +46,7 @@ impl<'a> World<'a> {
             let draft = json!({
                 "id": id, "title": "Access", "opens_at": "2020-01-01T00:00:00Z", "closes_at": "2999-01-01T00:00:00Z",
                 "hold_seconds": 600, "payment_seconds": 300, "waiting_room": waiting_room,
-                "items": [{"sku": "tee", "title": "Tee", "price": {"amount": 1, "currency": "KRW"}, "stock": 10_000}]
+                "items": [{"sku": "tee", "title": "Tee", "price": {"amount": 0, "currency": "KRW"}, "stock": 10_000}]
             });
             desk.put("/admin/v1/sales", &draft).await.ok(201);
             let open = format!("/admin/v1/sales/{id}/open");
@@ -100,11 +102,13 @@ impl<'a> World<'a> {
         let address = call.token(&session.access).json(&address).send().await;
         let address = text(&address.ok(201)["id"]);
         let reservation = self.hold(&session).await;
+        let order = self.order(&session).await;
+        self.earn(&user).await;
         let other_id = text(&other_id);
         let title = format!("Kept by {user}");
         let kept = self.keep(&session, &title).await;
         let mut marks = vec![user.clone(), person.email.clone(), called, street, title];
-        marks.extend([&address, &reservation, &other_id].map(Clone::clone));
+        marks.extend([&address, &reservation, &order, &other_id].map(Clone::clone));
         marks.extend([&session, &other].map(|session| session.access.clone()));
         marks.extend([&session, &other].map(|session| session.refresh.clone()));
         Buyer {
@@ -115,6 +119,7 @@ impl<'a> World<'a> {
             other_id,
             address,
             reservation,
+            order,
             kept,
             marks,
         }
@@ -129,6 +134,23 @@ impl<'a> World<'a> {
         let archive = format!("/admin/v1/products/{kept}/archive");
         self.desk.post(&archive).await.ok(200);
         kept
+    }
+
+    async fn order(&self, session: &Session) -> String {
+        let hold = self.hold(session).await;
+        let body = json!({"sale": self.sale, "reservation": hold, "payment": {"method": "none", "token": "none"}});
+        let call = self.desk.call("POST", "/v1/orders").token(&session.access);
+        let placed = call.header("idempotency-key", name("key")).json(&body);
+        let order = placed.send().await.ok(201);
+        assert_eq!(order["state"], "paid", "{order}");
+        text(&order["id"])
+    }
+
+    async fn earn(&self, user: &str) {
+        sqlx::query("insert into points_accounts (user_id, currency, balance, version) values (?, 'KRW', 5, 1)")
+            .bind(user).execute(&self.desk.books).await.unwrap();
+        sqlx::query("insert into points_entries (user_id, currency, version, kind, amount, balance, cause, at) values (?, 'KRW', 1, 'earn', 5, 5, ?, now(3))")
+            .bind(user).bind(format!("earn:{user}")).execute(&self.desk.books).await.unwrap();
     }
 
     async fn hold(&self, session: &Session) -> String {
@@ -162,8 +184,12 @@ impl<'a> World<'a> {
             union all select concat_ws('|', 'session', hex(family_id), generation, hex(token_hash), refreshed_at, ifnull(ended_at, '')) from refresh_families where user_id = ?
             union all select concat_ws('|', 'revocation', generation, raised_at) from revocations where user_id = ?
             union all select concat_ws('|', 'cart', sku, quantity) from cart_items where user_id = ?
-            union all select concat_ws('|', 'wish', product_no) from wishes where user_id = ?",
+            union all select concat_ws('|', 'wish', product_no) from wishes where user_id = ?
+            union all select concat_ws('|', 'points', currency, balance, version) from points_accounts where user_id = ?
+            union all select concat_ws('|', 'order', hex(order_id), state, ifnull(cancel_asked_at, ''), version) from orders where user_id = ?",
         )
+        .bind(&buyer.user)
+        .bind(&buyer.user)
         .bind(&buyer.user)
         .bind(&buyer.user)
         .bind(&buyer.user)

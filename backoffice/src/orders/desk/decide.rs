@@ -1,0 +1,105 @@
+//! `POST /admin/v1/orders/{id}/decide`: what becomes of an order that waits for a person.
+
+use axum::Json;
+use axum::extract::State as AxumState;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::audit_log::{self, Change};
+use crate::error::{ApiError, Problem};
+use crate::extract::{Caller, OrderPath, StrictJson};
+use crate::limits::REASON_CHARS_MAX;
+use crate::orders::deliveries;
+use crate::orders::error::Refusal;
+use crate::orders::model::{Event, Late, State, Why};
+use crate::orders::saga::refund::ask_all_back;
+use crate::orders::saga::store::{Move, advance, seize};
+use crate::orders::saga::undo::ask_back;
+use crate::orders::store::set_late;
+use crate::orders::view::{OrderView, Viewer, show};
+use crate::validate::Problems;
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Decision {
+    /// Its units are taken again, if there are any, and it is paid; else its money goes back
+    Reacquire,
+    /// Everything goes back
+    Refund,
+}
+
+/// A decision.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"decision": "refund", "reason": "the buyer was told so by phone"}))]
+pub(crate) struct DecideBody {
+    pub decision: Decision,
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+}
+
+/// Decides what becomes of a parked order
+#[utoipa::path(post, path = "/admin/v1/orders/{id}/decide", tag = "orders", params(("id" = String, Path, format = Uuid)), request_body = DecideBody, security(("token" = [])), responses(
+    (status = 200, description = "Decided; `state` says how far it is", body = OrderView),
+    (status = 400, description = "invalid_request", body = Problem),
+    (status = 404, description = "unknown_order", body = Problem),
+    (status = 409, description = "not_parked", body = Problem)))]
+pub(crate) async fn decide(
+    AxumState(app): AxumState<App>,
+    caller: Caller,
+    OrderPath(id): OrderPath,
+    StrictJson(body): StrictJson<DecideBody>,
+) -> Result<Json<OrderView>, ApiError> {
+    let mut problems = Problems::default();
+    let reason = problems.line("/reason", &body.reason, 1..=REASON_CHARS_MAX);
+    problems.none()?;
+    let mut tx = app.books.begin().await?;
+    let order = seize(&mut tx, id).await?;
+    let mut order = order.ok_or(ApiError::Order(Refusal::UnknownOrder))?;
+    if order.state != State::Parked {
+        return Err(ApiError::Order(Refusal::NotParked));
+    }
+    let data = json!({"decision": body.decision, "reason": reason, "by": caller.user});
+    let decided = Event {
+        cause: format!("decided:{}", order.version),
+        ..Event::once("decided")
+    };
+    let due = |to| Move {
+        next_in: Some(std::time::Duration::ZERO),
+        ..to
+    };
+    let before = json!({"state": "parked", "reason": order.reason});
+    // One that had been paid has a delivery, and units that were sold.
+    let was_paid = deliveries::store::lock(&mut tx, id).await?.is_some();
+    let to = match (body.decision, was_paid) {
+        (Decision::Reacquire, true) => Move::to(State::Paid),
+        (Decision::Reacquire, false) => {
+            set_late(&mut tx, id, Late::Reacquire).await?;
+            Move::to(State::Captured)
+        }
+        (Decision::Refund, true) => {
+            let by = caller.user.as_str();
+            ask_all_back(&mut tx, &order, Why::ByStaff, by).await?;
+            Move::to(State::Paid)
+        }
+        (Decision::Refund, false) => {
+            ask_back(&mut tx, &order, Why::ByStaff).await?;
+            Move::to(State::Undoing).why(Why::ByStaff)
+        }
+    };
+    let decided = decided.data(data.clone());
+    advance(&mut tx, &mut order, due(to), &[decided]).await?;
+    let change = Change {
+        action: "order.decide",
+        subject: format!("order:{id}"),
+        before: Some(before),
+        after: Some(data),
+    };
+    audit_log::in_transaction(&mut tx, &caller, change).await?;
+    tx.commit().await?;
+    app.saga.wake();
+    show(&app, id, Viewer::Staff).await.map(Json)
+}

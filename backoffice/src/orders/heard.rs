@@ -1,0 +1,39 @@
+//! What the provider said of an attempt when it was asked, because it had told something by itself. Called by the inbox of webhooks.
+
+use anyhow::Result;
+
+use super::model::State;
+use super::saga;
+use crate::app::App;
+use crate::payments::charge::{AttemptId, Found};
+
+/// An order that waits for the provider's word is due at once: its saga asks again, and takes the answer by its usual way. So it does not matter
+/// in which order, how often or how late anything is told.
+///
+/// # Errors
+/// Where MySQL does not answer; it is to be told again.
+pub(crate) async fn heard(app: &App, attempt: AttemptId, found: Found) -> Result<()> {
+    if !matches!(
+        found,
+        Found::Captured { .. } | Found::Declined { .. } | Found::Voided
+    ) {
+        return Ok(());
+    }
+    let Some(order) = saga::attempts::store::of_attempt(&app.books, attempt.uuid()).await? else {
+        // Of another shop that has the same provider.
+        tracing::warn!(%attempt, found = found.word(), "the provider told of an attempt that is none of ours");
+        return Ok(());
+    };
+    match saga::store::stand(&app.books, order).await? {
+        Some((State::Charging, tries)) if tries > 0 => {
+            saga::store::hasten(&app.books, order).await?;
+            app.saga.wake();
+        }
+        // Called off, and captured all the same: nobody would give it back.
+        Some((State::Cancelled, _)) if matches!(found, Found::Captured { .. }) => {
+            saga::stray(app, order, &found).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}

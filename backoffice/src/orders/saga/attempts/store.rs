@@ -1,0 +1,89 @@
+//! SQL of attempts to charge. Called by the saga's steps.
+
+use doorbuster_core::clock;
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::{MySql, QueryBuilder, query, query_as, query_scalar};
+use uuid::Uuid;
+
+use crate::orders::model::Order;
+use crate::orders::saga::store::{push_ids, run};
+
+/// The order of an attempt to charge.
+pub(crate) async fn of_attempt(books: &MySqlPool, attempt: Uuid) -> sqlx::Result<Option<Uuid>> {
+    query_scalar("-- of_attempt\nselect order_id from payment_attempts where attempt_id = ?")
+        .bind(attempt)
+        .fetch_optional(books)
+        .await
+}
+
+/// Their attempts, before anything is sent.
+pub(crate) async fn open(tx: &mut MySqlConnection, orders: &[&Order]) -> sqlx::Result<()> {
+    let now = clock::now().naive_utc();
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- open\ninsert into payment_attempts (attempt_id, order_id, amount, currency, state, created_at) ",
+    );
+    statement.push_values(orders, |mut row, order| {
+        row.push_bind(order.attempt())
+            .push_bind(order.id)
+            .push_bind(order.total)
+            .push_bind(order.currency.to_string())
+            .push_bind("open")
+            .push_bind(now);
+    });
+    run(tx, statement).await.map(drop)
+}
+
+/// What the provider calls them.
+pub(crate) async fn captured(
+    tx: &mut MySqlConnection,
+    orders: &[(&Order, &str)],
+) -> sqlx::Result<()> {
+    let now = clock::now().naive_utc();
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- captured\nupdate payment_attempts set state = 'captured', ended_at = ",
+    );
+    statement
+        .push_bind(now)
+        .push(", provider_ref = case attempt_id");
+    for (order, provider_ref) in orders {
+        statement
+            .push(" when ")
+            .push_bind(order.attempt())
+            .push(" then ")
+            .push_bind((*provider_ref).to_owned());
+    }
+    statement.push(" end");
+    let ids = orders.iter().map(|(order, _)| order.attempt());
+    push_ids(&mut statement, " where attempt_id in (", ids);
+    run(tx, statement).await.map(drop)
+}
+
+/// Nothing was taken under this attempt, nor will be.
+pub(crate) async fn ended(
+    tx: &mut MySqlConnection,
+    order: &Order,
+    (state, provider_ref, reason): (&'static str, Option<&str>, Option<&str>),
+) -> sqlx::Result<()> {
+    query(
+        "-- ended\nupdate payment_attempts set state = ?, provider_ref = coalesce(?, provider_ref), reason = ?, ended_at = ? where attempt_id = ?",
+    )
+    .bind(state)
+    .bind(provider_ref)
+    .bind(reason)
+    .bind(clock::now().naive_utc())
+    .bind(order.attempt())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// What the provider calls what it has captured.
+pub(crate) async fn provider_ref(books: &MySqlPool, order: &Order) -> sqlx::Result<Option<String>> {
+    let found: Option<(Option<String>,)> = query_as(
+        "-- provider_ref\nselect provider_ref from payment_attempts where attempt_id = ? and state = 'captured'",
+    )
+    .bind(order.attempt())
+    .fetch_optional(books)
+    .await?;
+    Ok(found.and_then(|(provider_ref,)| provider_ref))
+}

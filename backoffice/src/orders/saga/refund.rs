@@ -1,0 +1,182 @@
+//! Refunds of paid orders, also those that their buyers cancel: money back, then the units, then the points; one refund of an order at a time.
+
+use doorbuster_core::gate::restock::Returned;
+use doorbuster_core::ids::SkuId;
+use serde_json::json;
+
+use super::store::{self, Move};
+use super::undo::{Step, give_coupon_back, give_points_back, repay};
+use super::{Job, park, put_off, rest, told};
+use crate::app::App;
+use crate::crash;
+use crate::error::ApiError;
+use crate::mail;
+use crate::orders::deliveries;
+use crate::orders::limits::MAIL_LIFE;
+use crate::orders::model::{Event, Order, State, Why};
+use crate::orders::refunds::store::{self as refunds, NewRefund, RefundRow};
+use crate::orders::refunds::{RefundLine, Units, all_of, work_out};
+
+pub(super) async fn one(app: App, mut job: Job) {
+    let refund = match under_way(&app, &job.order).await {
+        Ok(Some(refund)) => refund,
+        Ok(None) => return rest(&app, job).await,
+        Err(error) => {
+            told(Err(error), &job.order);
+            return;
+        }
+    };
+    let step = match repay(&app, &mut job, &refund).await {
+        Ok(Step::Done) => take_back(&app, &job.order, &refund).await,
+        other => other,
+    };
+    match step {
+        Ok(Step::Done) => {}
+        Ok(Step::Later(why)) => return put_off(&app, &job, why).await,
+        Ok(Step::Stop(why, data)) => return park(&app, job, why, 0, data).await,
+        Err(error) => {
+            // Redis, or MySQL: both pass.
+            tracing::debug!(%error, order = %job.order.id, "a refund waits");
+            return put_off(&app, &job, "a server").await;
+        }
+    }
+    crash::point("order_returned_before_books");
+    let done = finish(&app, &mut job.order, &refund).await;
+    if told(done, &job.order) {
+        app.people.mail_written.notify_one();
+    }
+}
+
+/// The refund that is under way; of an order that its buyer has cancelled and nobody has sent, all of it.
+async fn under_way(app: &App, order: &Order) -> Result<Option<RefundRow>, ApiError> {
+    if let Some(refund) = refunds::under_way(&app.books, order.id).await? {
+        return Ok(Some(refund));
+    }
+    if !order.cancel_asked || deliveries::store::has_left(&app.books, order.id).await? {
+        return Ok(None);
+    }
+    let mut tx = app.books.begin().await?;
+    let by = order.user.as_str();
+    ask_all_back(&mut tx, order, Why::CancelledByBuyer, by).await?;
+    tx.commit().await?;
+    Ok(refunds::under_way(&app.books, order.id).await?)
+}
+
+/// Everything that is left of it goes back, and its units are on sale again; repeatable.
+pub(in crate::orders) async fn ask_all_back(
+    tx: &mut sqlx::mysql::MySqlConnection,
+    order: &Order,
+    why: Why,
+    asked_by: &str,
+) -> Result<(), ApiError> {
+    let lines = refunds::left(&mut *tx, order.id).await?;
+    let shipping = refunds::shipping_left(&mut *tx, order.id).await?;
+    let Ok(worked) = work_out(&lines, &all_of(&lines, Units::Restock), shipping) else {
+        return Ok(());
+    };
+    let refund = NewRefund {
+        id: order.whole_refund(),
+        worked: &worked,
+        reason: why.word(),
+        asked_by,
+        body_hash: [0; 16],
+    };
+    refunds::insert(tx, order, &refund).await?;
+    Ok(())
+}
+
+/// The units, on sale again or gone for good. The refund is the scripts' key, so a repeat is none.
+async fn take_back(app: &App, order: &Order, refund: &RefundRow) -> Result<Step, ApiError> {
+    let lines = refunds::lines(&app.books, refund.refund_id).await?;
+    for units in [Units::Restock, Units::WriteOff] {
+        let wanted = of(&lines, units)?;
+        if wanted.is_empty() {
+            continue;
+        }
+        let (live, epoch) = (order.live(), app.saga.epoch(app, &order.sale).await?);
+        let key = format!("{}:{}", refund.refund_id, units.word());
+        let (id, user) = (order.reservation, &order.user);
+        let returned = match units {
+            Units::WriteOff => {
+                app.gate
+                    .write_off(&live, epoch, id, user, &key, &wanted)
+                    .await?
+            }
+            _ => {
+                app.gate
+                    .restock(&live, epoch, id, user, &key, &wanted)
+                    .await?
+            }
+        };
+        let odd = |found: &str| {
+            let data = json!({"found": found, "refund": refund.refund_id});
+            Ok(Step::Stop(Why::Contradiction, data))
+        };
+        match returned {
+            Returned::Done { .. } | Returned::Already { .. } => {}
+            Returned::TooMany => return odd("more units than were sold"),
+            Returned::NotPaid(_) => return odd("units that are not sold"),
+            Returned::UnknownReservation => return odd("no such reservation"),
+            Returned::Fenced(_) => return Ok(Step::Later("the sale is recovering")),
+        }
+        crash::point("order_units_returned");
+    }
+    Ok(Step::Done)
+}
+
+fn of(lines: &[RefundLine], units: Units) -> Result<Vec<(SkuId, u32)>, ApiError> {
+    lines
+        .iter()
+        .filter(|line| line.units == units)
+        .map(|line| {
+            let sku = SkuId::parse(line.sku.as_str()).map_err(|e| ApiError::Internal(e.into()))?;
+            Ok((sku, line.quantity))
+        })
+        .collect()
+}
+
+/// Points back; where nothing of the order is left, it has ended, and its coupon is the buyer's again.
+async fn finish(app: &App, order: &mut Order, refund: &RefundRow) -> Result<bool, ApiError> {
+    let mut tx = app.books.begin().await?;
+    let lines = refunds::lines(&mut *tx, refund.refund_id).await?;
+    let mut happened = Vec::new();
+    if !lines.is_empty() {
+        let data = json!({"refund": refund.refund_id, "lines": lines});
+        happened.push(Event::of("returned", refund.refund_id).data(data));
+    }
+    if refund.points > 0 {
+        give_points_back(&mut tx, order, refund.points, &refund.refund_id.to_string()).await?;
+        let event = Event::of("points_returned", refund.refund_id);
+        happened.push(event.amount(refund.points));
+    }
+    let left = refunds::left(&mut *tx, order.id).await?;
+    let is_all =
+        left.iter().all(|line| line.gone == line.quantity) && order.refunded == order.captured;
+    let mut to = Move {
+        points_returned: refund.points,
+        ..Move::to(order.state)
+    };
+    if is_all {
+        to.to = State::Refunded;
+        if let Some(event) = give_coupon_back(&mut tx, order).await? {
+            happened.push(event);
+        }
+        let reason = json!({"reason": refund.reason});
+        happened.push(Event::once("cancelled").data(reason));
+        if refund.reason == Why::CancelledByBuyer.word() {
+            to = to.why(Why::CancelledByBuyer);
+        } else {
+            to = to.why(Why::ByStaff);
+        }
+        deliveries::store::stop(&mut tx, order.id).await?;
+    }
+    if !refunds::set(&mut tx, refund.refund_id, ("repaid", "done"), None).await?
+        || !store::advance(&mut tx, order, to, &happened).await?
+    {
+        return Ok(false);
+    }
+    let kind = mail::Kind::OrderRefunded;
+    mail::store::insert_of_orders(&mut tx, kind, &[order.id], MAIL_LIFE).await?;
+    tx.commit().await?;
+    Ok(true)
+}

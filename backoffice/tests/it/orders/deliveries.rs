@@ -1,0 +1,124 @@
+//! How goods come: by hand, by themselves, and what a delivered order earns.
+
+use serde_json::{Value, json};
+
+use super::{Shop, buy, points, policy, sale, timeline, until};
+use crate::http::Answer;
+use crate::people::Person;
+use crate::stage::{Desk, eventually};
+use doorbuster_core::claims::Role;
+
+async fn deliver(desk: &Desk<'_>, order: &Value, body: &Value) -> Answer {
+    let path = format!(
+        "/admin/v1/orders/{}/delivery",
+        order["id"].as_str().unwrap()
+    );
+    let call = desk
+        .call("PUT", &path)
+        .token(&desk.token("olga", Role::Operator));
+    call.json(body).send().await
+}
+
+#[tokio::test]
+async fn goods_are_sent_arrive_and_earn_points_and_their_buyer_leaves_no_address_behind() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let (person, user) = Person::with_account(&desk, "gets").await;
+    let session = person.sign_in(&desk).await;
+    let address = json!({"recipient": "Ann Lee", "phone": "010-1234-5678", "country": "KR", "postal_code": "04524", "line1": "110 Sejong-daero"});
+    let call = desk.call("POST", "/v1/me/addresses").token(&session.access);
+    call.json(&address).send().await.ok(201);
+    let sale = sale(&desk, 5, (300, 300)).await;
+    let rules = json!({"late_payment": "reacquire", "shipping_fee": 2_500, "free_from": null, "earn_per_mille": 15});
+    policy(&desk, &sale, rules).await;
+    let order = buy(&desk, &sale, &user, "tok_ok").await;
+    assert_eq!(order["address"]["recipient"], "Ann Lee");
+    let early = deliver(&desk, &order, &json!({"state": "delivered"})).await;
+    assert_eq!(early.refusal(), (409, "not_sent"));
+    for bad in [
+        json!({"state": "shipped"}),
+        json!({"state": "shipped", "carrier": "CJ", "tracking_number": "a b"}),
+        json!({"state": "preparing", "ships_at": "2030-01-01T00:00:00Z"}),
+    ] {
+        assert_eq!(
+            deliver(&desk, &order, &bad).await.refusal(),
+            (400, "invalid_request"),
+            "{bad}"
+        );
+    }
+    let sent = json!({"state": "shipped", "carrier": "CJ대한통운", "tracking_number": "6540-1"});
+    for _ in 0..2 {
+        let sent = deliver(&desk, &order, &sent).await.ok(200);
+        assert_eq!(
+            (&sent["delivery"]["state"], &sent["delivery"]["carrier"]),
+            (&json!("shipped"), &json!("CJ대한통운"))
+        );
+    }
+    for _ in 0..2 {
+        deliver(&desk, &order, &json!({"state": "delivered"}))
+            .await
+            .ok(200);
+    }
+    let seen = super::look(&desk, &order).await;
+    assert_eq!(
+        timeline(&seen),
+        [
+            "placed",
+            "charging",
+            "charged",
+            "paid",
+            "shipped",
+            "delivered",
+            "points_earned"
+        ]
+    );
+    assert_eq!(
+        (
+            points(&desk, &user).await,
+            &seen["amounts"]["points_earned"]
+        ),
+        (150, &json!(150))
+    );
+    let back = deliver(&desk, &order, &json!({"state": "preparing"})).await;
+    assert_eq!(back.refusal(), (409, "already_sent"));
+    // An erasure leaves the books, and nothing of the address but its country.
+    let body = json!({"password": person.password});
+    let call = desk.call("POST", "/v1/me/erase").token(&session.access);
+    call.json(&body).send().await.ok(204);
+    let path = format!("/admin/v1/orders/{}", order["id"].as_str().unwrap());
+    let kept = desk.get(&path).await.ok(200);
+    assert_eq!(
+        (&kept["address"], &kept["amounts"]["total"]),
+        (&json!({"country": "KR"}), &json!(12_500))
+    );
+}
+
+#[tokio::test]
+async fn goods_go_by_themselves_at_their_time() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 5, (300, 300)).await;
+    let order = buy(&desk, &sale, &crate::stage::name("waits"), "tok_ok").await;
+    let body = json!({"state": "preparing", "carrier": "CJ", "tracking_number": "7", "ships_at": "2020-01-01T00:00:00Z"});
+    deliver(&desk, &order, &body).await.ok(200);
+    let shipped = eventually(async || {
+        let order = super::look(&desk, &order).await;
+        Some(order.clone()).filter(|order| order["delivery"]["state"] == "shipped")
+    })
+    .await;
+    assert!(shipped["delivery"]["next_at"].is_string());
+    sqlx::query(
+        "update deliveries set next_at = now(3) where order_id = unhex(replace(?, '-', ''))",
+    )
+    .bind(order["id"].as_str().unwrap())
+    .execute(&desk.books)
+    .await
+    .unwrap();
+    eventually(async || {
+        let order = super::look(&desk, &order).await;
+        (order["delivery"]["state"] == "delivered").then_some(())
+    })
+    .await;
+    let end = until(&desk, &order, "paid").await;
+    assert_eq!(timeline(&end)[4..], ["shipped", "delivered"]);
+}

@@ -1,0 +1,187 @@
+//! What fails takes nothing: money, units, points and coupon are where they were.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::{
+    Shop, as_buyer, buy, counts, coupon_of, give_points, order, place, points, sale, timeline,
+    until,
+};
+use crate::stage::name;
+use crate::till::outage;
+
+#[tokio::test]
+async fn a_declined_order_gives_everything_back() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let user = name("declined");
+    let sale = sale(&desk, 5, (300, 300)).await;
+    give_points(&desk, &user, 700).await;
+    let coupon = coupon_of(&desk, &user, json!({})).await;
+    let hold = desk
+        .hold(&sale, &user, json!([{"sku": "tee", "quantity": 1}]))
+        .await;
+    let mut body = order(&sale, &hold, "tok_decline");
+    body["points"] = json!(500);
+    body["coupon"] = json!(coupon);
+    let declined = place(&desk, &user, "k", &body).await.ok(201);
+    assert_eq!(
+        (&declined["state"], &declined["reason"]),
+        (&json!("cancelled"), &json!("payment_failed")),
+        "{declined:#}"
+    );
+    assert_eq!(
+        timeline(&declined),
+        [
+            "placed",
+            "charging",
+            "points_spent",
+            "coupon_used",
+            "failed",
+            "points_returned",
+            "coupon_returned",
+            "cancelled"
+        ]
+    );
+    assert_eq!(shop.money(&declined).await, (0, 0));
+    assert_eq!(counts(&desk, &sale, "tee").await, [5, 5, 0, 0]);
+    assert_eq!(points(&desk, &user).await, 700);
+    // Both are good for another order.
+    let hold = desk
+        .hold(&sale, &user, json!([{"sku": "tee", "quantity": 1}]))
+        .await;
+    let mut body = order(&sale, &hold, "tok_ok");
+    body["points"] = json!(700);
+    body["coupon"] = json!(coupon);
+    let paid = place(&desk, &user, "k2", &body).await.ok(201);
+    assert_eq!(
+        (&paid["state"], &paid["amounts"]["total"]),
+        (&json!("paid"), &json!(7_300)),
+        "{paid:#}"
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_captures_and_says_nothing_is_asked() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 9, (300, 300)).await;
+    for token in ["tok_timeout", "tok_500", "tok_busy", "tok_pending_1500"] {
+        let order = buy(&desk, &sale, &name("silent"), token).await;
+        let paid = until(&desk, &order, "paid").await;
+        assert_eq!(
+            timeline(&paid),
+            ["placed", "charging", "charged", "paid"],
+            "{token}"
+        );
+        assert_eq!(shop.money(&paid).await, (10_000, 0), "{token}");
+    }
+    let order = buy(&desk, &sale, &name("silent"), "tok_pending_decline_1000").await;
+    let declined = until(&desk, &order, "cancelled").await;
+    assert_eq!(declined["reason"], "payment_failed");
+    assert_eq!(counts(&desk, &sale, "tee").await, [9, 5, 0, 4]);
+}
+
+#[tokio::test]
+async fn what_nobody_can_charge_in_time_is_called_off() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 5, (30, 1)).await;
+    let order = buy(&desk, &sale, &name("off"), "tok_outage").await;
+    let cancelled = until(&desk, &order, "cancelled").await;
+    assert_eq!(cancelled["reason"], "payment_failed");
+    assert_eq!(shop.money(&cancelled).await, (0, 0));
+    assert_eq!(counts(&desk, &sale, "tee").await, [5, 5, 0, 0]);
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_for() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 50, (300, 300)).await;
+    outage(&shop.till, "refuse").await;
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        let order = buy(&desk, &sale, &name("patient"), "tok_ok").await;
+        assert_eq!(order["state"], "charging", "{order:#}");
+        orders.push(order);
+    }
+    sleep(Duration::from_secs(1)).await;
+    outage(&shop.till, "off").await;
+    for order in &orders {
+        until(&desk, order, "paid").await;
+    }
+    assert_eq!(shop.captures().await, 3);
+    assert_eq!(counts(&desk, &sale, "tee").await, [50, 47, 0, 3]);
+}
+
+#[tokio::test]
+async fn another_amount_than_was_asked_for_waits_for_a_person() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 5, (300, 300)).await;
+    let mut seen = Vec::new();
+    for (token, kept) in [("tok_wrong_amount", 9_999), ("tok_wrong_currency", 0)] {
+        let parked = buy(&desk, &sale, &name("odd"), token).await;
+        let parked = until(&desk, &parked, "parked").await;
+        assert_eq!(parked["reason"], "amount_differs");
+        assert_eq!(parked["amounts"]["captured"], kept, "{token}");
+        seen.push(parked);
+    }
+    let listed = desk
+        .get(&format!("/admin/v1/orders?state=parked&sale={sale}"))
+        .await
+        .ok(200);
+    assert_eq!(listed["orders"].as_array().unwrap().len(), 2);
+    let path = format!(
+        "/admin/v1/orders/{}/decide",
+        seen[0]["id"].as_str().unwrap()
+    );
+    let body = json!({"decision": "refund", "reason": "a test"});
+    desk.put(&path, &body).await.ok(200);
+    let refunded = until(&desk, &seen[0], "refunded").await;
+    assert_eq!(shop.money(&refunded).await, (9_999, 9_999));
+    assert_eq!(counts(&desk, &sale, "tee").await[3], 0);
+}
+
+#[tokio::test]
+async fn a_hold_that_has_ended_cannot_be_ordered_and_points_are_spent_once() {
+    let shop = Shop::shared();
+    let desk = shop.desk().await;
+    let user = name("ended");
+    let short = sale(&desk, 5, (1, 1)).await;
+    let hold = desk
+        .hold(&short, &user, json!([{"sku": "tee", "quantity": 1}]))
+        .await;
+    sleep(Duration::from_millis(1_500)).await;
+    let late = place(&desk, &user, "k", &order(&short, &hold, "tok_ok")).await;
+    assert_eq!(late.refusal(), (409, "hold_ended"));
+
+    let sale = sale(&desk, 5, (300, 300)).await;
+    give_points(&desk, &user, 1_000).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for key in ["a", "b", "c"] {
+        let hold = desk
+            .hold(&sale, &user, json!([{"sku": "tee", "quantity": 1}]))
+            .await;
+        let mut body = order(&sale, &hold, "tok_ok");
+        body["points"] = json!(1_000);
+        let call = as_buyer(&desk, &user, "POST", "/v1/orders").header("idempotency-key", key);
+        calls.spawn(call.json(&body).send());
+    }
+    let answers = calls.join_all().await;
+    let mut paid = 0;
+    for answer in answers {
+        match answer.status {
+            201 if answer.json["state"] == "paid" => paid += 1,
+            201 => {
+                let ended = until(&desk, &answer.json, "cancelled").await;
+                assert_eq!(ended["reason"], "points_spent");
+            }
+            _ => assert_eq!(answer.refusal(), (409, "insufficient_points")),
+        }
+    }
+    assert_eq!((paid, points(&desk, &user).await), (1, 0));
+}
