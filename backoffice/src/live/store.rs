@@ -117,7 +117,7 @@ pub(crate) async fn lock_cursor(
 #[derive(Debug, Default)]
 pub(crate) struct BookCounts {
     pub(crate) cursor: Option<Cursor>,
-    /// The journal's `opened` events, raw, and its adjustments by sku.
+    /// The journal's `opened` events, raw, and by sku what was adjusted or written off.
     pub(crate) opened: Vec<Vec<u8>>,
     pub(crate) adjusted: Vec<(String, i64)>,
     /// Per sku: units held or being paid for, units sold.
@@ -149,7 +149,7 @@ async fn opened(tx: &mut MySqlConnection, live: &LiveId) -> sqlx::Result<Vec<Vec
 async fn adjusted(tx: &mut MySqlConnection, live: &LiveId) -> sqlx::Result<Vec<(String, i64)>> {
     query_as(
         "-- adjusted\nselect sku, cast(sum(quantity) as signed) from journal
-        where sale_id = ? and kind = 'adjusted' and sku is not null group by sku",
+        where sale_id = ? and kind in ('adjusted', 'written_off') and sku is not null group by sku",
     )
     .bind(live.book_id())
     .fetch_all(tx)
@@ -162,8 +162,10 @@ async fn taken(tx: &mut MySqlConnection, live: &LiveId) -> sqlx::Result<Vec<(Str
             let lines = "-- taken\nselect l.sku,
                     cast(sum(case when r.status in ('held', 'paying') then l.quantity else 0 end) as signed),
                     cast(sum(case when r.status = 'paid' then l.quantity else 0 end) as signed)
+                        - cast(sum(case when r.status = 'paid' then coalesce(b.quantity, 0) else 0 end) as signed)
                 from reservations r
                 join reservation_lines l on l.sale_id = r.sale_id and l.seq = r.seq
+                left join reservation_returns b on b.sale_id = l.sale_id and b.seq = l.seq and b.sku = l.sku
                 where r.sale_id = ? and r.status <> 'released'
                 group by l.sku";
             query_as(lines).bind(id.as_str()).fetch_all(tx).await

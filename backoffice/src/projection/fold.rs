@@ -1,10 +1,10 @@
 //! From events to what they come to: pure. Called by `projection` and by repairs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
-use doorbuster_core::ids::ReservationId;
+use doorbuster_core::ids::{ReservationId, SkuId};
 use doorbuster_core::journal::Event;
 use doorbuster_core::record::{Claim, Record, Status};
 use serde_json::{Value, json};
@@ -17,6 +17,8 @@ pub(crate) struct Projection {
     pub(crate) epoch: u32,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) what: What,
+    /// Units of a paid reservation that have come back.
+    pub(crate) returned: BTreeMap<SkuId, u32>,
     pub(crate) ended_at: Option<DateTime<Utc>>,
 }
 
@@ -47,8 +49,13 @@ impl Projection {
                     .iter()
                     .map(|line| format!("{}={}", line.sku, line.quantity))
                     .collect();
+                let returned = self.returned.iter();
+                let returned: Vec<String> = returned
+                    .map(|(sku, units)| format!("{sku}={units}"))
+                    .collect();
                 json!({
                     "seq": record.seq, "epoch": self.epoch, "user": record.user.as_str(), "lines": lines.join(","),
+                    "returned": returned.join(","),
                     "status": record.status.as_str(), "reason": record.status.reason(),
                     "deadline": clock::rfc3339(record.deadline_ms),
                     "body": format!("{:032x}", u128::from_be_bytes(*record.body.as_bytes())),
@@ -80,8 +87,13 @@ impl Folder {
                     return;
                 };
                 if let What::Reservation(held) = &mut known.what {
-                    held.status = record.status;
+                    (held.status, held.deadline_ms) = (record.status, record.deadline_ms);
                     known.ended_at = (!record.status.is_live()).then_some(at);
+                }
+            }
+            Event::Returned(returned) => {
+                if let Some(known) = self.0.get_mut(&returned.id) {
+                    known.returned.insert(returned.sku.clone(), returned.total);
                 }
             }
             Event::Claimed { id, claim } => {
@@ -98,6 +110,7 @@ impl Folder {
             epoch,
             created_at,
             what,
+            returned: BTreeMap::new(),
             ended_at: None,
         };
         self.0.insert(id, begun);
@@ -111,7 +124,7 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
-    use doorbuster_core::ids::{BodyHash, SkuId, UserId};
+    use doorbuster_core::ids::{BodyHash, UserId};
     use doorbuster_core::record::{Line, Reason};
 
     use super::*;

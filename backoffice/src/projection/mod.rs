@@ -6,6 +6,7 @@
 
 pub(crate) mod draw_store;
 pub(crate) mod fold;
+pub(crate) mod returns_store;
 pub(crate) mod store;
 
 use doorbuster_core::draw::Drawn;
@@ -57,6 +58,8 @@ pub(crate) async fn apply(tx: &mut MySqlConnection, live: &LiveId, seq: u64) -> 
     let (id, began) = match &event {
         Event::Reservation { id, record } => (*id, record.seq),
         Event::Claimed { id, claim } => (*id, claim.seq),
+        Event::Reacquired { id, record } => (*id, record.seq),
+        Event::Returned(returned) => (returned.id, returned.began),
         Event::Drawn(drawn) => return apply_draw(tx, live, &row, *drawn).await,
         // The rest is in the journal alone.
         _ => return Ok(()),

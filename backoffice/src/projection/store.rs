@@ -1,6 +1,6 @@
 //! SQL of projections, one reservation or claim at a time. Called by `projection` and by repairs, under the cursor's lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
@@ -12,6 +12,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::fold::{Projection, What};
+use super::returns_store;
 
 /// One event as the books keep it.
 #[derive(Debug, FromRow)]
@@ -129,6 +130,7 @@ pub(crate) async fn remove(
             "-- remove\nselect seq from reservations where sale_id = ? and id = ?",
             &[
                 "-- remove\ndelete from reservation_lines where sale_id = ? and seq = ?",
+                "-- remove\ndelete from reservation_returns where sale_id = ? and seq = ?",
                 "-- remove\ndelete from reservations where sale_id = ? and seq = ?",
             ],
         ),
@@ -192,7 +194,8 @@ async fn insert_reservation(
             .push_bind(id)
             .push_bind(line.quantity);
     });
-    statement.build().execute(tx).await.map(drop)
+    statement.build().execute(&mut *tx).await?;
+    returns_store::insert(tx, own_id(live), projection).await
 }
 
 async fn insert_claim(
@@ -238,9 +241,13 @@ pub(crate) async fn rows_after(
             .fetch_all(&mut *tx)
             .await?;
             let mut lines = lines_of(tx, id.as_str(), &rows).await?;
+            let span = rows.first().zip(rows.last());
+            let span = span.map(|(first, last)| (first.seq, last.seq));
+            let mut returned = returns_store::between(tx, id.as_str(), span).await?;
             let read = |row: ReservationRow| {
                 let lines = lines.remove(&row.seq).unwrap_or_default();
-                (row.seq, id_of(row.id), row.projection(lines))
+                let returned = returned.remove(&row.seq).unwrap_or_default();
+                (row.seq, id_of(row.id), row.projection(lines, returned))
             };
             Ok(rows.into_iter().map(read).collect())
         }
@@ -275,7 +282,12 @@ struct ReservationRow {
 }
 
 impl ReservationRow {
-    fn projection(self, lines: Vec<(String, u32)>) -> Option<Projection> {
+    fn projection(
+        self,
+        lines: Vec<(String, u32)>,
+        returned: Vec<(String, u32)>,
+    ) -> Option<Projection> {
+        let back = |(sku, units)| Some((SkuId::parse(sku).ok()?, units));
         let line = |(sku, quantity)| {
             Some(Line {
                 sku: SkuId::parse(sku).ok()?,
@@ -283,7 +295,7 @@ impl ReservationRow {
             })
         };
         let record = Record {
-            status: status(&self.status, self.reason.as_deref())?,
+            status: Status::from_words(&self.status, self.reason.as_deref())?,
             seq: self.seq,
             deadline_ms: clock::to_ms(self.deadline),
             user: UserId::parse(self.user_id).ok()?,
@@ -295,6 +307,7 @@ impl ReservationRow {
             epoch: self.epoch,
             created_at: self.created_at,
             what: What::Reservation(record),
+            returned: returned.into_iter().map(back).collect::<Option<_>>()?,
             ended_at: self.ended_at,
         })
     }
@@ -321,6 +334,7 @@ impl ClaimRow {
             epoch: self.epoch,
             created_at: self.claimed_at,
             what: What::Claim(claim),
+            returned: BTreeMap::new(),
             ended_at: None,
         })
     }
@@ -347,19 +361,6 @@ async fn lines_of(
         }
     }
     Ok(lines)
-}
-
-fn status(status: &str, reason: Option<&str>) -> Option<Status> {
-    Some(match (status, reason) {
-        ("held", None) => Status::Held,
-        ("paying", None) => Status::Paying,
-        ("paid", None) => Status::Paid,
-        ("released", Some("expired")) => Status::Released(Reason::Expired),
-        ("released", Some("cancelled")) => Status::Released(Reason::Cancelled),
-        ("released", Some("payment_failed")) => Status::Released(Reason::PaymentFailed),
-        ("released", Some("refunded")) => Status::Released(Reason::Refunded),
-        _ => return None,
-    })
 }
 
 /// The sale or coupon as its own tables name it.

@@ -105,13 +105,18 @@ impl Account {
         }
     }
 
-    /// Adds what one reservation holds.
-    pub(super) fn hold(&mut self, holding: Holding, lines: &Lines) {
+    /// Adds what one reservation holds: of one that is sold, what has not come back.
+    pub(super) fn hold(&mut self, holding: Holding, lines: &Lines, returned: &Lines) {
         for (sku, quantity) in lines {
             match holding {
                 Holding::Held => self.sku(sku).held += i64::from(*quantity),
                 Holding::Sold => self.sku(sku).sold += i64::from(*quantity),
                 Holding::Nothing => {}
+            }
+        }
+        if holding == Holding::Sold {
+            for (sku, quantity) in returned {
+                self.sku(sku).sold -= i64::from(*quantity);
             }
         }
     }

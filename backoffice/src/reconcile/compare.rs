@@ -7,7 +7,7 @@ use doorbuster_core::gate::snapshot::Snapshot;
 use doorbuster_core::ids::{LiveId, ReservationId};
 
 use super::account::{Account, Units};
-use super::fact::Fact;
+use super::fact::{Fact, Lines};
 use super::report::{Difference, Kind, SaleReport};
 use super::store::Head;
 
@@ -139,8 +139,8 @@ impl Findings {
 
     /// One record, field by field.
     pub(super) fn fields(&mut self, redis: &Fact, books: &Fact) {
-        let lines = |fact: &Fact| {
-            fact.lines
+        let lines = |lines: &Lines| {
+            lines
                 .iter()
                 .map(|(sku, quantity)| format!("{sku}={quantity}"))
                 .collect::<Vec<_>>()
@@ -154,7 +154,8 @@ impl Findings {
         let fields = [
             ("user", redis.user.clone(), books.user.clone()),
             ("status", redis.status.clone(), books.status.clone()),
-            ("lines", lines(redis), lines(books)),
+            ("lines", lines(&redis.lines), lines(&books.lines)),
+            ("returned", lines(&redis.returned), lines(&books.returned)),
             ("seq", redis.seq.to_string(), books.seq.to_string()),
             ("time", redis.at_ms.to_string(), books.at_ms.to_string()),
             ("body", body(redis), body(books)),
@@ -302,6 +303,7 @@ mod tests {
             holding: Holding::Held,
             at_ms: 9,
             lines: vec![("a".into(), 1)],
+            returned: vec![],
             body: Some([1; 16]),
         }
     }
@@ -317,10 +319,11 @@ mod tests {
     #[test]
     fn equal_records_do_not_differ_and_every_field_is_looked_at() {
         type Change = fn(&mut Fact);
-        let changes: [(&str, Change); 6] = [
+        let changes: [(&str, Change); 7] = [
             ("user", |f| f.user = "bob".into()),
             ("status", |f| f.status = "paid".into()),
             ("lines", |f| f.lines[0].1 = 2),
+            ("returned", |f| f.returned = vec![("a".into(), 1)]),
             ("seq", |f| f.seq = 3),
             ("time", |f| f.at_ms = 10),
             ("body", |f| f.body = None),
@@ -359,7 +362,7 @@ mod tests {
     fn sums_are_compared_for_skus_that_only_one_side_has_too() {
         let mut findings = findings();
         let mut journal = Account::default();
-        journal.hold(Holding::Held, &vec![("a".into(), 1)]);
+        journal.hold(Holding::Held, &vec![("a".into(), 1)], &vec![]);
         findings.sums("journal", &journal, "reservations", &Account::default());
         assert_eq!(
             findings.differences[0].to_string(),

@@ -30,6 +30,8 @@ pub(super) struct Fact {
     /// A hold's deadline, or the time of a claim.
     pub(super) at_ms: u64,
     pub(super) lines: Lines,
+    /// Of them, what has come back.
+    pub(super) returned: Lines,
     /// None of a claim.
     pub(super) body: Option<[u8; 16]>,
 }
@@ -52,6 +54,7 @@ impl Fact {
                 holding: Holding::Sold,
                 at_ms: claim.claimed_ms,
                 lines: vec![(coupon.to_string(), 1)],
+                returned: Lines::new(),
                 body: None,
             }),
         }
@@ -75,6 +78,7 @@ impl Fact {
             holding: holding(record.status),
             at_ms: record.deadline_ms,
             lines,
+            returned: Lines::new(),
             body: Some(*record.body.as_bytes()),
         }
     }
@@ -92,39 +96,54 @@ pub(super) fn holding(status: Status) -> Holding {
     }
 }
 
-/// What Redis holds of every record: enough to sum it up, with equal lines kept once. Some 50 bytes a record.
+/// What a record holds, in one of the counters.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub(super) holding: Holding,
+    pub(super) lines: Arc<Lines>,
+    pub(super) returned: Arc<Lines>,
+}
+
+/// What Redis holds of every record: enough to sum it up, with equal lines kept once. Some 60 bytes a record.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    by_id: HashMap<ReservationId, (Holding, Arc<Lines>)>,
+    by_id: HashMap<ReservationId, Scanned>,
     lines: HashSet<Arc<Lines>>,
 }
 
 impl Facts {
     /// Whether it is new: a walk over a growing hash may show a record twice.
     pub(super) fn insert(&mut self, fact: &Fact) -> bool {
-        let lines = self.lines.get(&fact.lines).cloned().unwrap_or_else(|| {
-            let lines = Arc::new(fact.lines.clone());
-            self.lines.insert(Arc::clone(&lines));
-            lines
-        });
-        self.by_id.insert(fact.id, (fact.holding, lines)).is_none()
+        let scanned = Scanned {
+            holding: fact.holding,
+            lines: self.shared(&fact.lines),
+            returned: self.shared(&fact.returned),
+        };
+        self.by_id.insert(fact.id, scanned).is_none()
+    }
+
+    fn shared(&mut self, lines: &Lines) -> Arc<Lines> {
+        if let Some(known) = self.lines.get(lines) {
+            return Arc::clone(known);
+        }
+        let lines = Arc::new(lines.clone());
+        self.lines.insert(Arc::clone(&lines));
+        lines
     }
 
     pub(super) fn contains(&self, id: ReservationId) -> bool {
         self.by_id.contains_key(&id)
     }
 
-    pub(super) fn remove(&mut self, id: ReservationId) {
-        self.by_id.remove(&id);
+    pub(super) fn remove(&mut self, id: ReservationId) -> Option<Scanned> {
+        self.by_id.remove(&id)
     }
 
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Holding, &Lines)> {
-        self.by_id
-            .values()
-            .map(|(holding, lines)| (*holding, lines.as_ref()))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Scanned> {
+        self.by_id.values()
     }
 }

@@ -1,20 +1,20 @@
 //! What reconcile asks of Redis: every record, then the counters, then the journal's tail. Called by `reconcile` in that order, which
 //! is what makes a moving sale comparable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, Result, bail};
 use doorbuster_core::gate::snapshot::{Snapped, Snapshot};
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::{LiveId, ReservationId};
 use doorbuster_core::journal::Event;
-use doorbuster_core::record::Record;
+use doorbuster_core::record::Line;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 
 use super::Tail;
 use super::account::Account;
 use super::compare::{Ahead, Findings};
-use super::fact::{Fact, Facts, holding};
+use super::fact::{Fact, Facts, Lines, Scanned, holding};
 use super::report::SaleReport;
 use super::store::{self, Head};
 use crate::limits::{RECONCILE_CHUNK, RECONCILE_ENTRIES};
@@ -46,7 +46,7 @@ pub(super) async fn scan(
             .await?;
         // A small hash comes whole whatever was asked for, so it is cut here.
         for chunk in records.chunks(RECONCILE_CHUNK as usize) {
-            compare_chunk(tx, live, chunk, (&mut facts, findings)).await?;
+            compare_chunk(gate, tx, live, chunk, (&mut facts, findings)).await?;
         }
         if next == 0 {
             findings.records(facts.len());
@@ -57,14 +57,21 @@ pub(super) async fn scan(
 }
 
 async fn compare_chunk(
+    gate: &Gate,
     tx: &mut MySqlConnection,
     live: &LiveId,
     chunk: &[(ReservationId, Vec<u8>)],
     (facts, findings): (&mut Facts, &mut Findings),
 ) -> Result<()> {
     let mut fresh = Vec::with_capacity(chunk.len());
+    let ids: Vec<ReservationId> = chunk.iter().map(|(id, _)| *id).collect();
+    let mut returned = gate.returns_of(live, &ids).await?;
     for (id, bytes) in chunk {
-        match Fact::parse(live, *id, bytes) {
+        let parsed = Fact::parse(live, *id, bytes).map(|mut fact| {
+            fact.returned = lines_of(returned.remove(id));
+            fact
+        });
+        match parsed {
             Ok(fact) => fresh.extend(facts.insert(&fact).then_some(fact)),
             Err(why) => findings.record_malformed(*id, why.0),
         }
@@ -78,6 +85,16 @@ async fn compare_chunk(
         }
     }
     Ok(())
+}
+
+/// In the order of skus.
+fn lines_of(returned: Option<Vec<Line>>) -> Lines {
+    let lines = returned.into_iter().flatten();
+    let mut lines: Lines = lines
+        .map(|line| (line.sku.to_string(), line.quantity))
+        .collect();
+    lines.sort();
+    lines
 }
 
 /// The counters against the records and against the journal, both brought to the counters' instant.
@@ -103,17 +120,15 @@ pub(super) async fn counters(
     } = known;
     let until = || tail.range(..=snapshot.seq).map(|(_, event)| event);
     until().for_each(|event| journal.apply(event));
-    let latest: HashMap<ReservationId, &Event> = until()
-        .filter_map(|event| Some((subject(event)?, event)))
-        .collect();
-    latest.keys().for_each(|id| facts.remove(*id));
+    let mut latest: HashMap<ReservationId, Latest<'_>> = HashMap::new();
+    until().for_each(|event| Latest::note(&mut latest, event));
     let mut records = Account::new(live);
+    for (id, latest) in &latest {
+        latest.hold(facts.remove(*id).as_ref(), &mut records);
+    }
     facts
         .iter()
-        .for_each(|(holding, lines)| records.hold(holding, lines));
-    latest
-        .values()
-        .for_each(|event| hold(&mut records, live, event));
+        .for_each(|fact| records.hold(fact.holding, &fact.lines, &fact.returned));
 
     let counters = Account::of_counters(&snapshot);
     findings.sums("counters", &counters, "records", &records);
@@ -125,31 +140,54 @@ pub(super) async fn counters(
     Ok(findings.finish(head, Some(ahead)))
 }
 
-/// What a reservation holds after its last event.
-fn hold(account: &mut Account, live: &LiveId, event: &Event) {
-    match (event, live) {
-        (
-            Event::Reservation {
-                record: Record { status, lines, .. },
-                ..
-            },
-            _,
-        ) => {
-            let lines = lines
-                .iter()
-                .map(|line| (line.sku.to_string(), line.quantity))
-                .collect();
-            account.hold(holding(*status), &lines);
+/// What the tail says last of one reservation or claim: what it is, and what of it has come back.
+#[derive(Debug, Default)]
+struct Latest<'a> {
+    event: Option<&'a Event>,
+    returned: BTreeMap<String, u32>,
+}
+
+impl<'a> Latest<'a> {
+    fn note(all: &mut HashMap<ReservationId, Self>, event: &'a Event) {
+        match event {
+            Event::Reservation { id, .. } | Event::Claimed { id, .. } => {
+                all.entry(*id).or_default().event = Some(event);
+            }
+            Event::Returned(back) => {
+                let known = all.entry(back.id).or_default();
+                known.returned.insert(back.sku.to_string(), back.total);
+            }
+            _ => {}
         }
-        (Event::Claimed { .. }, _) => account.apply(event),
-        _ => {}
+    }
+
+    /// Adds what it holds: what the scan saw is older, and stands where the tail says nothing.
+    fn hold(&self, scanned: Option<&Scanned>, account: &mut Account) {
+        let mut returned: BTreeMap<String, u32> = scanned
+            .map(|scanned| scanned.returned.iter().cloned().collect())
+            .unwrap_or_default();
+        returned.extend(self.returned.clone());
+        let returned: Lines = returned.into_iter().collect();
+        match (self.event, scanned) {
+            (Some(Event::Reservation { record, .. }), _) => {
+                let lines = record.lines.iter();
+                let lines = lines.map(|line| (line.sku.to_string(), line.quantity));
+                account.hold(holding(record.status), &lines.collect(), &returned);
+            }
+            (Some(event), _) => account.apply(event),
+            (None, Some(scanned)) => account.hold(scanned.holding, &scanned.lines, &returned),
+            (None, None) => {}
+        }
     }
 }
 
 /// The reservation or claim that an event concerns.
 fn subject(event: &Event) -> Option<ReservationId> {
     match event {
-        Event::Reservation { id, .. } | Event::Claimed { id, .. } => Some(*id),
+        Event::Reservation { id, .. }
+        | Event::Claimed { id, .. }
+        | Event::Reacquired { id, .. } => Some(*id),
+        Event::Returned(returned) => Some(returned.id),
         _ => None,
     }
 }

@@ -156,7 +156,7 @@ async fn walk_reservations(
         let rows = store::facts_from(tx, live, last_seq, RECONCILE_CHUNK).await?;
         for row in &rows {
             last_seq = row.seq;
-            account.hold(row.holding, &row.lines);
+            account.hold(row.holding, &row.lines, &row.returned);
             if facts.is_some_and(|facts| !facts.contains(row.id)) {
                 findings.record_missing(row);
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::{DateTime, Utc};
-use doorbuster_core::ids::ReservationId;
+use doorbuster_core::ids::{ReservationId, SkuId};
 use doorbuster_core::journal::Event;
 use doorbuster_core::record::Status;
 
@@ -17,6 +17,9 @@ pub(super) struct Print {
     /// All that never changes.
     begun: u64,
     status: Option<Status>,
+    deadline_ms: u64,
+    /// Of the units that have come back, sku by sku.
+    returned: u64,
     ended_at: Option<DateTime<Utc>>,
 }
 
@@ -24,26 +27,40 @@ impl Print {
     pub(super) fn of(projection: &Projection) -> Self {
         let mut hasher = DefaultHasher::new();
         (projection.epoch, projection.created_at, projection.seq()).hash(&mut hasher);
-        let status = match &projection.what {
+        let (status, deadline_ms) = match &projection.what {
             What::Reservation(record) => {
-                (&record.user, record.deadline_ms, record.body).hash(&mut hasher);
+                (&record.user, record.body).hash(&mut hasher);
                 for line in &record.lines {
                     (&line.sku, line.quantity).hash(&mut hasher);
                 }
-                Some(record.status)
+                (Some(record.status), record.deadline_ms)
             }
             What::Claim(claim) => {
                 (&claim.user, claim.claimed_ms).hash(&mut hasher);
-                None
+                (None, 0)
             }
         };
+        let returned = projection.returned.iter();
+        let returned = returned.map(|(sku, total)| of_return(sku, *total));
         Self {
             seq: projection.seq(),
             begun: hasher.finish(),
             status,
+            deadline_ms,
+            returned: returned.fold(0, u64::wrapping_add),
             ended_at: projection.ended_at,
         }
     }
+}
+
+/// Of so many units of one sku; nothing of none, so that prints of skus can be added up.
+fn of_return(sku: &SkuId, total: u32) -> u64 {
+    if total == 0 {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    (sku, total).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Prints by id; takes events in the order of their numbers.
@@ -56,7 +73,18 @@ impl Prints {
             Event::Reservation { id, record } if record.status != Status::Held => {
                 if let Some(print) = self.0.get_mut(id) {
                     print.status = Some(record.status);
+                    print.deadline_ms = record.deadline_ms;
                     print.ended_at = (!record.status.is_live()).then_some(at);
+                }
+            }
+            Event::Returned(back) => {
+                if let Some(print) = self.0.get_mut(&back.id) {
+                    let before = back.total.saturating_sub(back.quantity);
+                    let (was, now) = (
+                        of_return(&back.sku, before),
+                        of_return(&back.sku, back.total),
+                    );
+                    print.returned = print.returned.wrapping_sub(was).wrapping_add(now);
                 }
             }
             Event::Reservation { id, .. } | Event::Claimed { id, .. } => {
@@ -83,8 +111,9 @@ impl Prints {
 #[cfg(test)]
 mod tests {
     use doorbuster_core::clock;
-    use doorbuster_core::ids::{BodyHash, SkuId, UserId};
+    use doorbuster_core::ids::{BodyHash, UserId};
     use doorbuster_core::record::{Line, Record};
+    use doorbuster_core::returns::{Return, ReturnTo};
 
     use super::*;
 
@@ -126,6 +155,45 @@ mod tests {
         assert_eq!(alone, folded);
         let (paid, folded) = both(&[(5, held), (6, event(Status::Paid, "ann"))]);
         assert_eq!(paid, folded);
+        let back = |sku: &str, quantity, total| {
+            Event::Returned(Box::new(Return {
+                id: ReservationId::from_bytes([7; 16]),
+                began: 2,
+                user: UserId::parse("ann").unwrap(),
+                sku: SkuId::parse(sku).unwrap(),
+                quantity,
+                total,
+                to: ReturnTo::Shelf,
+                key: "k".into(),
+            }))
+        };
+        let begun = || {
+            vec![
+                (5, event(Status::Held, "ann")),
+                (6, event(Status::Paid, "ann")),
+            ]
+        };
+        let (some, folded) = both(
+            &[
+                begun(),
+                vec![(7, back("tee", 1, 1)), (8, back("cap", 2, 2))],
+            ]
+            .concat(),
+        );
+        assert_eq!(some, folded);
+        let (more, folded) = both(
+            &[
+                begun(),
+                vec![
+                    (7, back("tee", 1, 1)),
+                    (8, back("cap", 1, 1)),
+                    (9, back("cap", 1, 2)),
+                ],
+            ]
+            .concat(),
+        );
+        assert_eq!((some, more), (more, folded));
+        assert_ne!(some, paid);
         let (eves, _) = both(&[(5, event(Status::Held, "eve"))]);
         let (later, _) = both(&[(6, event(Status::Held, "ann"))]);
         assert!(![paid, eves, later].contains(&alone));

@@ -321,7 +321,10 @@ async fn fold(
 /// The reservation or claim that an event concerns.
 fn subject(event: &Event) -> Option<ReservationId> {
     match event {
-        Event::Reservation { id, .. } | Event::Claimed { id, .. } => Some(*id),
+        Event::Reservation { id, .. }
+        | Event::Claimed { id, .. }
+        | Event::Reacquired { id, .. } => Some(*id),
+        Event::Returned(returned) => Some(returned.id),
         _ => None,
     }
 }

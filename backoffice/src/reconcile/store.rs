@@ -13,6 +13,7 @@ use sqlx::{Encode, FromRow, MySql, QueryBuilder, Type, query, query_as, query_sc
 use uuid::Uuid;
 
 use super::fact::{Fact, Holding, Lines, status_text};
+use crate::projection::returns_store;
 
 /// The journal's cursor.
 #[derive(Debug)]
@@ -203,10 +204,14 @@ async fn facts(
         LiveId::Sale(id) => {
             let rows: Vec<ReservationRow> = statement.build_query_as().fetch_all(&mut *tx).await?;
             let mut lines = lines(tx, id.as_str(), &rows).await?;
-            Ok(rows
-                .into_iter()
-                .map(|row| reservation(row, &mut lines))
-                .collect())
+            let seqs = || rows.iter().map(|row| row.seq);
+            let span = seqs().min().zip(seqs().max());
+            let mut returned = returns_store::between(tx, id.as_str(), span).await?;
+            let fact = |row: ReservationRow| {
+                let returned = returned.remove(&row.seq).unwrap_or_default();
+                reservation(row, &mut lines, returned)
+            };
+            Ok(rows.into_iter().map(fact).collect())
         }
         LiveId::Coupon(id) => {
             let rows: Vec<ClaimRow> = statement.build_query_as().fetch_all(tx).await?;
@@ -252,7 +257,7 @@ where
     statement.push(")");
 }
 
-fn reservation(row: ReservationRow, lines: &mut HashMap<Uuid, Lines>) -> Fact {
+fn reservation(row: ReservationRow, lines: &mut HashMap<Uuid, Lines>, returned: Lines) -> Fact {
     let holding = match row.status.as_str() {
         "held" | "paying" => Holding::Held,
         "paid" => Holding::Sold,
@@ -266,6 +271,7 @@ fn reservation(row: ReservationRow, lines: &mut HashMap<Uuid, Lines>) -> Fact {
         holding,
         at_ms: clock::to_ms(row.deadline),
         lines: lines.remove(&row.id).unwrap_or_default(),
+        returned,
         body: row.body_hash.try_into().ok(),
     }
 }
@@ -279,6 +285,7 @@ fn claim(row: ClaimRow, coupon: &str) -> Fact {
         holding: Holding::Sold,
         at_ms: clock::to_ms(row.claimed_at),
         lines: vec![(coupon.to_owned(), 1)],
+        returned: Lines::new(),
         body: None,
     }
 }

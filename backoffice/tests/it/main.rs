@@ -42,6 +42,7 @@ mod reconcile;
 mod reconcile_moving;
 mod refresh;
 mod repair;
+mod returns;
 mod revoked;
 mod roles;
 mod rotation;

@@ -11,7 +11,7 @@ use crate::reconcile::{found, key, traded};
 use crate::stage::{Desk, coupon, name};
 
 /// Exit status and what was repaired; a second run must repair nothing.
-fn repair(desk: &Desk<'_>, sale: &str) -> (Option<i32>, Vec<String>) {
+pub(crate) fn repair(desk: &Desk<'_>, sale: &str) -> (Option<i32>, Vec<String>) {
     let finished = desk
         .stage
         .run_backoffice(&["reconcile", "--sale", sale, "--repair", "--json"])

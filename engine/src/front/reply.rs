@@ -193,7 +193,7 @@ pub(crate) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// `record` at `now_ms`: a hold past its deadline has ended, whether or not the sweeper has been there.
+    /// `record` at `now_ms`: a hold, or a payment, past its deadline has ended, whether or not the sweeper has been there.
     pub(crate) fn of(
         id: ReservationId,
         live: &'a LiveId,
@@ -201,7 +201,8 @@ impl<'a> Shown<'a> {
         record: &'a Record,
         now_ms: u64,
     ) -> Self {
-        let overdue = record.status == Status::Held && record.deadline_ms <= now_ms;
+        let ends = matches!(record.status, Status::Held | Status::Paying);
+        let overdue = ends && record.deadline_ms <= now_ms;
         Self {
             id,
             live,

@@ -8,7 +8,7 @@ use doorbuster_core::journal::{Entry, JournalError};
 use sqlx::{MySql, Transaction};
 
 use super::projection::{Numbered, number, project};
-use super::{draw_store, store};
+use super::{draw_store, returns_store, store};
 
 /// What was done.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,6 +99,13 @@ async fn projected(
             projection.moved.len()
         )));
     }
+    let bought = returns_store::bought(transaction, &book_id, &projection.returned).await?;
+    if bought != projection.returned.len() as u64 {
+        return Err(Failed::Data(
+            "units came back of what nobody bought".to_owned(),
+        ));
+    }
+    returns_store::put_returns(transaction, &book_id, &projection.returned).await?;
     draw_store::insert_draws(transaction, &book_id, &projection.drawn).await?;
     match live {
         LiveId::Coupon(coupon) => {

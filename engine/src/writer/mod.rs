@@ -19,6 +19,7 @@ mod lag;
 mod projection;
 mod rebuild;
 mod rest;
+mod returns_store;
 mod step;
 mod stops;
 mod store;

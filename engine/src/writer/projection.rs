@@ -1,13 +1,14 @@
 //! From events to rows: pure. What one batch does to reservations, lines and claims, folded so that each row is written once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::draw::Drawn;
-use doorbuster_core::ids::ReservationId;
+use doorbuster_core::ids::{ReservationId, SkuId};
 use doorbuster_core::journal::{Entry, Event, JournalError, RawEvent};
 use doorbuster_core::record::{Claim, Record, Status};
+use doorbuster_core::returns::Return;
 
 /// One event with what its entry says of it.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(super) struct Projection<'a> {
     pub(super) moved: Vec<MovedRow>,
     pub(super) claimed: Vec<(&'a Numbered<'a>, ReservationId, &'a Claim)>,
     pub(super) drawn: Vec<(&'a Numbered<'a>, &'a Drawn)>,
+    /// Of each sku of a reservation the last word on what has come back, in the order of keys.
+    pub(super) returned: Vec<&'a Return>,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub(super) struct HeldRow<'a> {
     pub(super) created_at: DateTime<Utc>,
     pub(super) record: &'a Record,
     pub(super) status: Status,
+    pub(super) deadline_ms: u64,
     pub(super) ended_at: Option<DateTime<Utc>>,
 }
 
@@ -44,6 +48,7 @@ pub(super) struct MovedRow {
     /// The seq under which the reservation came to be: its key in the books.
     pub(super) seq: u64,
     pub(super) status: Status,
+    pub(super) deadline_ms: u64,
     pub(super) ended_at: Option<DateTime<Utc>>,
 }
 
@@ -67,6 +72,7 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
     let mut projection = Projection::default();
     let mut held_here: HashMap<u64, usize> = HashMap::new();
     let mut moved_here: HashMap<u64, usize> = HashMap::new();
+    let mut last_word: BTreeMap<(u64, &SkuId), &Return> = BTreeMap::new();
     for numbered in events {
         match numbered.event.as_ref().map_err(Clone::clone)? {
             Event::Reservation { id, record } if record.status == Status::Held => {
@@ -78,6 +84,7 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
                     created_at,
                     record,
                     status: record.status,
+                    deadline_ms: record.deadline_ms,
                     ended_at: None,
                 });
             }
@@ -85,10 +92,12 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
                 let ended_at = (!record.status.is_live()).then_some(numbered.at);
                 if let Some(row) = held_here.get(&record.seq).map(|i| &mut projection.held[*i]) {
                     (row.status, row.ended_at) = (record.status, ended_at);
+                    row.deadline_ms = record.deadline_ms;
                 } else {
                     let row = MovedRow {
                         seq: record.seq,
                         status: record.status,
+                        deadline_ms: record.deadline_ms,
                         ended_at,
                     };
                     match moved_here.get(&record.seq) {
@@ -108,13 +117,17 @@ pub(super) fn project<'a>(events: &'a [Numbered<'a>]) -> Result<Projection<'a>, 
             | Event::Rebuilt
             | Event::Lost
             | Event::Adjusted { .. }
-            | Event::Reacquired { .. }
-            | Event::Returned(_) => {}
+            // The event after it says what became of the reservation.
+            | Event::Reacquired { .. } => {}
+            Event::Returned(returned) => {
+                last_word.insert((returned.began, &returned.sku), &**returned);
+            }
             Event::Drawn(drawn) => projection.drawn.push((numbered, drawn)),
         }
     }
     // Rows of a table are locked in the order of their keys, by every writer, so that two never wait for each other.
     projection.moved.sort_by_key(|row| row.seq);
+    projection.returned = last_word.into_values().collect();
     Ok(projection)
 }
 
@@ -169,6 +182,43 @@ mod tests {
                 .map(|row| (row.seq, row.status.as_str()))
                 .collect::<Vec<_>>(),
             [(2, "paid"), (4, "released")]
+        );
+    }
+
+    fn back(seq: u64, began: u64, sku: &str, total: u32) -> RawEvent {
+        let text = format!("{began}|ann|{sku}|1|{total}|k{seq}");
+        RawEvent {
+            seq,
+            field: b"B".to_vec(),
+            value: [[9; 16].as_slice(), text.as_bytes()].concat(),
+        }
+    }
+
+    #[test]
+    fn a_payment_moves_the_deadline_and_of_what_came_back_the_last_word_stands() {
+        let mut paying = event(6, b'p', 5);
+        paying.value[3] = b'7';
+        let mut later = event(7, b'p', 4);
+        later.value[3] = b'8';
+        let entries = entries(vec![
+            event(5, b'h', 5),
+            paying,
+            later,
+            back(8, 4, "tee", 1),
+            back(9, 3, "tee", 1),
+            back(10, 4, "cap", 1),
+            back(11, 4, "tee", 2),
+        ]);
+        let events = number(&entries);
+        let projection = project(&events).unwrap();
+        assert_eq!(projection.held[0].deadline_ms, 7);
+        assert_eq!(projection.moved[0].deadline_ms, 8);
+        let returned = projection.returned.iter();
+        assert_eq!(
+            returned
+                .map(|r| (r.began, r.sku.as_str(), r.total))
+                .collect::<Vec<_>>(),
+            [(3, "tee", 1), (4, "cap", 1), (4, "tee", 2)]
         );
     }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use doorbuster_core::clock;
 use doorbuster_core::ids::ReservationId;
 use doorbuster_core::journal::{Event, StreamId};
 use doorbuster_core::record::{Claim, Reason, Status};
@@ -244,10 +245,7 @@ pub(super) async fn insert_reservations(
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::<MySql>::new(head);
         query.push_values(chunk, |mut row, held| {
-            let (record, deadline) = (
-                held.record,
-                doorbuster_core::clock::from_ms(held.record.deadline_ms),
-            );
+            let (record, deadline) = (held.record, clock::from_ms(held.deadline_ms));
             row.push_bind(sale_id)
                 .push_bind(record.seq)
                 .push_bind(held.id.as_bytes().as_slice())
@@ -303,6 +301,10 @@ pub(super) async fn update_reservations(
         whens(&mut query, chunk, |row| Some(row.status.as_str()));
         query.push(", reason = case seq");
         whens(&mut query, chunk, |row| reason(row.status));
+        query.push(", deadline = case seq");
+        whens(&mut query, chunk, |row| {
+            clock::from_ms(row.deadline_ms).naive_utc()
+        });
         query.push(", ended_at = case seq");
         whens(&mut query, chunk, |row| {
             row.ended_at.map(|at| at.naive_utc())
@@ -347,7 +349,7 @@ pub(super) async fn insert_claims(
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::<MySql>::new(head);
         query.push_values(chunk, |mut row, (numbered, id, claim)| {
-            let claimed_at = doorbuster_core::clock::from_ms(claim.claimed_ms);
+            let claimed_at = clock::from_ms(claim.claimed_ms);
             row.push_bind(coupon_id)
                 .push_bind(claim.seq)
                 .push_bind(id.as_bytes().as_slice())

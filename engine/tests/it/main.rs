@@ -28,6 +28,7 @@ mod line;
 mod line_loss;
 mod loss;
 mod malformed;
+mod paying;
 mod rebuild;
 mod rest;
 mod revoked;

@@ -24,7 +24,7 @@ pub(super) fn compare(live: &LiveState, books: &Books, ledger: &Ledger, verdict:
     shared_numbers("redis", &live.holdings, verdict);
     shared_numbers("mysql", &books.holdings, verdict);
     counters(live, books, ledger, verdict);
-    limits(live, verdict);
+    limits(live, ledger, verdict);
 }
 
 /// All have come to the same event of the same generation.
@@ -203,13 +203,19 @@ fn against_journal(sku: &SkuId, stock: &Stock, ledger: &Ledger, verdict: &mut Ve
 }
 
 /// The units that Redis counts against each user, against what each user has.
-fn limits(live: &LiveState, verdict: &mut Verdict) {
+fn limits(live: &LiveState, ledger: &Ledger, verdict: &mut Verdict) {
     let mut owned: BTreeMap<String, u64> = BTreeMap::new();
     for holding in live.holdings.values() {
         for line in holding.live_lines() {
             *owned
                 .entry(format!("{}/{}", holding.user, line.sku))
                 .or_default() += u64::from(line.quantity);
+        }
+    }
+    for ((id, sku), units) in &ledger.returned {
+        if let Some(holding) = live.holdings.get(id).filter(|h| h.status.is_live()) {
+            let owned = owned.entry(format!("{}/{sku}", holding.user)).or_default();
+            *owned = owned.saturating_sub(u64::from(*units));
         }
     }
     let fields: BTreeSet<&String> = owned.keys().chain(live.counted.keys()).collect();

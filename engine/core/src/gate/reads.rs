@@ -1,5 +1,8 @@
 //! The plain reads that need no script: the journal's tail, the backlog of many sales at once, records.
 
+use std::collections::HashMap;
+
+use bytes::Bytes;
 use fred::interfaces::{ClientLike, HashesInterface, ListInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 
@@ -7,6 +10,7 @@ use super::{Gate, GateError, connection};
 use crate::ids::{LiveId, ReservationId};
 use crate::journal::{Entry, StreamId};
 use crate::keys::Keys;
+use crate::record::{Line, parse_lines};
 
 /// Where a sale stands, as far as a writer needs it to see whether there is work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +141,39 @@ impl Gate {
             Ok((ReservationId::from_bytes(id), record))
         });
         Ok((next, records.collect::<Result<_, GateError>>()?))
+    }
+
+    /// What has come back of each of these, where something has.
+    ///
+    /// # Errors
+    /// [`GateError`]; [`GateError::Contract`] where it is not as our scripts write it.
+    pub async fn returns_of(
+        &self,
+        live: &LiveId,
+        ids: &[ReservationId],
+    ) -> Result<HashMap<ReservationId, Vec<Line>>, GateError> {
+        let mut returned = HashMap::new();
+        if ids.is_empty() {
+            return Ok(returned);
+        }
+        let fields: Vec<Bytes> = ids
+            .iter()
+            .map(|id| Bytes::copy_from_slice(id.as_bytes()))
+            .collect();
+        let key = Keys::of(live).returns;
+        let values: Vec<Option<String>> = self
+            .pool()
+            .next()
+            .hmget(&key, fields)
+            .await
+            .map_err(|e| connection::gate_error("HMGET", &e))?;
+        for (id, text) in ids.iter().zip(values) {
+            if let Some(text) = text {
+                let lines = parse_lines(&text).map_err(|_| broken("what came back"))?;
+                returned.insert(*id, lines);
+            }
+        }
+        Ok(returned)
     }
 
     /// One step of a walk over a hash: its pairs, and the cursor of the next step.

@@ -106,8 +106,9 @@ pub(super) async fn left(
     let taken: Vec<(String, i64)> = match live {
         LiveId::Sale(id) => {
             let sql = "-- left
-                select l.sku, cast(sum(l.quantity) as signed) from reservations r
+                select l.sku, cast(sum(l.quantity) as signed) - cast(sum(coalesce(b.quantity, 0)) as signed) from reservations r
                 join reservation_lines l on l.sale_id = r.sale_id and l.seq = r.seq
+                left join reservation_returns b on b.sale_id = l.sale_id and b.seq = l.seq and b.sku = l.sku
                 where r.sale_id = ? and r.status <> 'released' group by l.sku";
             sqlx::query_as(sql)
                 .bind(id.as_str())
@@ -317,6 +318,28 @@ fn reservation(
         body: doorbuster_core::ids::BodyHash::from_bytes(body),
     };
     Ok((ReservationId::from_bytes(*row.id.as_bytes()), record))
+}
+
+/// What has come back of the reservations after `seq` and up to `last`.
+pub(super) async fn returned(
+    tx: &mut Tx<'_>,
+    sale_id: &str,
+    seq: u64,
+    last: u64,
+) -> Result<Vec<(u64, Line)>, sqlx::Error> {
+    let sql = "-- returned
+        select seq, sku, quantity from reservation_returns where sale_id = ? and seq > ? and seq <= ? order by seq, sku";
+    let rows: Vec<(u64, String, u32)> = sqlx::query_as(sql)
+        .bind(sale_id)
+        .bind(seq)
+        .bind(last)
+        .fetch_all(&mut **tx)
+        .await?;
+    let line = |(seq, sku, quantity): (u64, String, u32)| {
+        let sku = SkuId::parse(sku).map_err(|e| broken(seq, e))?;
+        Ok((seq, Line { sku, quantity }))
+    };
+    rows.into_iter().map(line).collect()
 }
 
 /// The same of a coupon's claims.

@@ -9,16 +9,16 @@ use doorbuster_core::gate::GateError;
 use doorbuster_core::gate::load::{Load, Loaded as Put};
 use doorbuster_core::gate::snapshot::{State, Stock};
 use doorbuster_core::gate::swap::{Counts, Swap, SwapSku, Swapped};
-use doorbuster_core::ids::{LiveId, ReservationId, SkuId};
+use doorbuster_core::ids::{LiveId, ReservationId, SkuId, UserId};
 use doorbuster_core::journal::{Event, RawEvent};
 use doorbuster_core::limits::LOAD_ROWS_MAX;
 use doorbuster_core::planted;
-use doorbuster_core::record::{Record, Status};
+use doorbuster_core::record::{Line, Record, Status};
 use sqlx::{MySql, Transaction};
 
 use super::book_store::Offer;
 use super::settle::{Attempt, Settled};
-use super::{Ended, book_store, store};
+use super::{Ended, book_store, returns, store};
 use crate::limits::REBUILD_ROWS;
 
 type Tx<'a> = Transaction<'a, MySql>;
@@ -83,6 +83,7 @@ pub(super) async fn load(
         Err(ended) => return Ok(Err(ended)),
     };
     image.adjusts(&own, &skus, &mut sums).await?;
+    image.returns(&own, &mut sums).await?;
     if sums.overtaken {
         return overtaken();
     }
@@ -152,6 +153,7 @@ impl Image<'_> {
     async fn reservations(&self, tx: &mut Tx<'_>, sums: &mut Sums) -> anyhow::Result<()> {
         let (sale, mut seq) = (self.attempt.live.book_id(), 0);
         loop {
+            let before = seq;
             let rows = book_store::reservations(tx, &sale, seq, REBUILD_ROWS)
                 .await
                 .context("read the reservations")?;
@@ -170,7 +172,23 @@ impl Image<'_> {
                 self.put(&Load::Order { ids: &ids, length }, sums).await?;
                 sums.counts.order += ids.len() as u64;
             }
+            let paying = rows.iter().filter(|row| row.1.status == Status::Paying);
+            let paying: Vec<(u64, ReservationId)> = paying
+                .map(|(id, record)| (record.deadline_ms, *id))
+                .collect();
+            if !paying.is_empty() {
+                self.put(&Load::Paying(&paying), sums).await?;
+                sums.counts.paying += paying.len() as u64;
+            }
             rows.iter().for_each(|(_, record)| sums.count(record));
+            let paid = rows.iter().filter(|row| row.1.status == Status::Paid);
+            let paid: HashMap<u64, &UserId> = paid.map(|(_, r)| (r.seq, &r.user)).collect();
+            let returned = book_store::returned(tx, &sale, before, seq).await;
+            for (seq, line) in returned.context("read what came back")? {
+                if let Some(user) = paid.get(&seq) {
+                    sums.bring_back(user, &line);
+                }
+            }
             if rows.len() < REBUILD_ROWS as usize || sums.overtaken {
                 break;
             }
@@ -271,6 +289,15 @@ impl Image<'_> {
         Ok(())
     }
 
+    async fn returns(&self, own: &[(RawEvent, Event)], sums: &mut Sums) -> anyhow::Result<()> {
+        let fields = returns::fields(own);
+        for rows in fields.chunks(LOAD_ROWS_MAX) {
+            self.put(&Load::Returns(rows), sums).await?;
+        }
+        sums.counts.returns = fields.len() as u64;
+        Ok(())
+    }
+
     async fn put(&self, load: &Load<'_>, sums: &mut Sums) -> anyhow::Result<()> {
         let (gate, live) = (self.attempt.gate, self.attempt.live);
         let mut tries = 0;
@@ -322,6 +349,21 @@ impl Sums {
                 held
             };
             *units += u64::from(line.quantity);
+        }
+    }
+
+    /// Units of one that is paid are with nobody any more.
+    fn bring_back(&mut self, user: &UserId, line: &Line) {
+        let units = u64::from(line.quantity);
+        if let Some((_, sold)) = self.taken.get_mut(&line.sku) {
+            *sold = sold.saturating_sub(units);
+        }
+        let field = format!("{user}/{}", line.sku);
+        if let Some(count) = self.users.get_mut(&field) {
+            *count = count.saturating_sub(units);
+            if *count == 0 {
+                self.users.remove(&field);
+            }
         }
     }
 }

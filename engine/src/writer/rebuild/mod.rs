@@ -12,6 +12,7 @@ mod gather;
 mod image;
 mod replay;
 mod report;
+mod returns;
 mod settle;
 pub(super) mod store;
 
