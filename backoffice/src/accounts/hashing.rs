@@ -70,6 +70,15 @@ impl Hasher {
         permit.map_err(|_| ApiError::Overloaded)
     }
 
+    /// The same, without taking one: a storm is turned away before it costs a statement.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] where too many wait.
+    pub(crate) fn has_room(&self) -> Result<(), ApiError> {
+        let has_room = self.room.available_permits() > 0;
+        has_room.then_some(()).ok_or(ApiError::Overloaded)
+    }
+
     pub(crate) async fn hash(&self, place: Place, password: Password) -> Result<String, ApiError> {
         let (reply, answer) = oneshot::channel();
         self.submit(place, Work::Hash(password, reply))?;

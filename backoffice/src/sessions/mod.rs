@@ -185,19 +185,13 @@ impl Attempt {
     /// # Errors
     /// [`ApiError::RateLimited`], [`ApiError::Overloaded`].
     pub(crate) async fn begin(app: &App, visit: &Visit, email: &Email) -> Result<Self, ApiError> {
-        admit(app, visit).await?;
+        app.people.hasher.has_room()?;
         let mut counted = throttle::request(visit.ip);
-        let room = match app.people.hasher.place() {
-            Ok(room) => room,
-            Err(full) => {
-                throttle::forgive(&app.books, &counted).await?;
-                return Err(full);
-            }
-        };
+        throttle::check(&app.books, &counted).await?;
+        let room = app.people.hasher.place()?;
         let is_known = throttle::known::is_known(app, email, visit.ip).await?;
-        let guess = throttle::guess(email, visit.ip, is_known);
-        throttle::admit(&app.books, guess.clone()).await?;
-        counted.extend(guess);
+        counted.extend(throttle::guess(email, visit.ip, is_known));
+        throttle::admit(&app.books, counted.clone()).await?;
         Ok(Self { room, counted })
     }
 

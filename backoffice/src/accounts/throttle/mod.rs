@@ -129,6 +129,28 @@ fn place(ip: IpAddr) -> String {
     }
 }
 
+/// Whether these may try at all now; nothing is counted, and nobody waits for a row.
+///
+/// # Errors
+/// [`ApiError::RateLimited`] where they may not.
+pub(crate) async fn check(books: &MySqlPool, subjects: &[Subject]) -> Result<(), ApiError> {
+    let now = clock::now();
+    for subject in subjects {
+        let blocked_until = store::blocked_until(books, &subject.hash).await?;
+        if let Some(until) = blocked_until.filter(|until| *until > now) {
+            return Err(refused(until, now));
+        }
+    }
+    Ok(())
+}
+
+fn refused(until: DateTime<Utc>, now: DateTime<Utc>) -> ApiError {
+    let wait = (until - now).to_std().unwrap_or_default();
+    ApiError::RateLimited {
+        wait_s: wait.as_secs() + 1,
+    }
+}
+
 /// Counts an attempt, if it may be made now.
 ///
 /// # Errors
@@ -141,10 +163,7 @@ pub(crate) async fn admit(books: &MySqlPool, mut subjects: Vec<Subject>) -> Resu
     for subject in &subjects {
         let row = store::lock(&mut tx, &subject.hash, now).await?;
         if row.blocked_until > now {
-            let wait = (row.blocked_until - now).to_std().unwrap_or_default();
-            return Err(ApiError::RateLimited {
-                wait_s: wait.as_secs() + 1,
-            });
+            return Err(refused(row.blocked_until, now));
         }
         let (failures, failed_at) = row.left_at(now, subject.rule.refill);
         let counted = Row {

@@ -40,6 +40,17 @@ pub(super) async fn lock(
     })
 }
 
+/// Until when it is blocked, as of now.
+pub(super) async fn blocked_until(
+    books: &MySqlPool,
+    subject: &[u8; 32],
+) -> sqlx::Result<Option<DateTime<Utc>>> {
+    query_scalar("-- blocked_until\nselect blocked_until from throttles where subject = ?")
+        .bind(&subject[..])
+        .fetch_optional(books)
+        .await
+}
+
 pub(super) async fn count(
     tx: &mut MySqlConnection,
     subject: &[u8; 32],
