@@ -118,6 +118,6 @@ pub(crate) fn connect_books(options: MySqlConnectOptions) -> MySqlPool {
     MySqlPoolOptions::new()
         .max_connections(MYSQL_CONNECTIONS_MAX)
         .acquire_timeout(MYSQL_ACQUIRE_TIMEOUT)
-        .after_connect(|connection, _| Box::pin(store::set_lock_wait(connection)))
+        .after_connect(|connection, _| Box::pin(store::set_session(connection)))
         .connect_lazy_with(options)
 }

@@ -148,12 +148,14 @@ pub const SEARCH_CHARS_MAX: usize = 100;
 pub const SEARCH_WORDS_MAX: usize = 8;
 /// Products that are all looked at and sorted for one page, where a search leaves no more: some 5 ms.
 pub const CANDIDATES_MAX: u32 = 3_000;
-/// Products of the rarest word that are still looked at where nothing else fills the page: some 30 ms. Past it, the whole order is.
-pub const COMMON_MAX: u32 = 20_000;
-/// Of the wanted order, how many are looked at first where no word is rare: some 2 ms.
+/// Products of one word, or that pass the filters, whose numbers are listed: some 5 ms. A word that is in more is looked for along the order.
+pub const LISTED_MAX: u32 = 50_000;
+/// Products that pass the filters and are listed beside those with the words: some 3 ms. More of them go with the words, mostly.
+pub const FILTERED_MAX: u32 = 25_000;
+/// Bytes of a list of numbers.
+pub const LIST_BYTES_MAX: u32 = 11 * (LISTED_MAX + 1);
+/// Of the wanted order, how many are looked at first where a word is in more than can be listed: some 2 ms.
 pub const WINDOW_ROWS: u32 = 1_000;
-/// And then, if they promise to fill the page.
-pub const WINDOW_ROWS_MAX: u32 = 20_000;
 /// Grams of a search that are counted, to begin with the rarest.
 pub const PROBES_MAX: usize = 4;
 
@@ -168,6 +170,8 @@ pub const WISHES_MAX: u32 = 500;
 pub const STATISTICS_DAYS: i64 = 7;
 /// Products that have statistics; nobody pages further through what is popular.
 pub const STATISTICS_PRODUCTS_MAX: u32 = 10_000;
+/// Sales that Redis is asked about for them, one after the other, some 0.2 ms each.
+pub const STATISTICS_SALES_MAX: u32 = 10_000;
 /// Rows of one statement that writes statistics.
 pub const STATISTICS_ROWS: usize = 500;
 /// Products whose reads are counted between two refreshes.
@@ -342,9 +346,7 @@ const _: () = {
         "nothing older than a change outlives the memory of the change"
     );
     assert!(
-        CANDIDATES_MAX <= COMMON_MAX
-            && PAGE_ROWS_MAX < WINDOW_ROWS
-            && WINDOW_ROWS < WINDOW_ROWS_MAX,
+        CANDIDATES_MAX <= FILTERED_MAX && FILTERED_MAX <= LISTED_MAX && PAGE_ROWS_MAX < WINDOW_ROWS,
         "a search looks at more only where less did not do"
     );
     assert!(

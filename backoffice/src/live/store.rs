@@ -2,12 +2,12 @@
 //! Runs on MySQL 8+ and MariaDB 10.11+ alike.
 
 use chrono::{DateTime, Utc};
-use doorbuster_core::ids::LiveId;
+use doorbuster_core::ids::{LiveId, SaleId};
 use doorbuster_core::journal::StreamId;
 use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{query, query_as, query_scalar};
 
-use crate::limits::LOCK_WAIT_S;
+use crate::limits::{LIST_BYTES_MAX, LOCK_WAIT_S};
 
 /// How far the books are with a published sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +30,33 @@ impl From<CursorRow> for Cursor {
     }
 }
 
-/// Once per connection: a row lock is waited for no longer than a request may take.
-pub(crate) async fn set_lock_wait(connection: &mut MySqlConnection) -> sqlx::Result<()> {
-    query("-- set_lock_wait\nset session innodb_lock_wait_timeout = ?")
+/// Once per connection: a row lock is waited for no longer than a request may take, and a list of numbers is not cut short.
+pub(crate) async fn set_session(connection: &mut MySqlConnection) -> sqlx::Result<()> {
+    query("-- set_session\nset session innodb_lock_wait_timeout = ?, session group_concat_max_len = ?")
         .bind(LOCK_WAIT_S)
+        .bind(LIST_BYTES_MAX)
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// How a sale was last switched, for lists of the shop; an older word never wins.
+pub(crate) async fn set_state(
+    books: &MySqlPool,
+    sale: &SaleId,
+    state: &str,
+    seq: u64,
+) -> sqlx::Result<()> {
+    query(
+        "-- set_state\ninsert into sale_states (sale_id, state, seq) values (?, ?, ?)
+        on duplicate key update state = if(values(seq) >= seq, values(state), state), seq = greatest(seq, values(seq))",
+    )
+    .bind(sale.as_str())
+    .bind(state)
+    .bind(seq)
+    .execute(books)
+    .await
+    .map(drop)
 }
 
 /// Whether it is published, with its row locked until the transaction ends; `None` where there is none.

@@ -3,7 +3,7 @@
 use doorbuster_core::clock;
 use doorbuster_core::gate::snapshot::{Snapped, State};
 use doorbuster_core::gate::switch::{Switched, Verb};
-use doorbuster_core::ids::LiveId;
+use doorbuster_core::ids::{LiveId, SaleId};
 use serde_json::json;
 
 use super::{Subject, store};
@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::ApiError;
 use crate::extract::Caller;
+use crate::shop::cache;
 
 /// Whether this call changed anything.
 ///
@@ -41,12 +42,23 @@ pub(crate) async fn switch(
                 after: Some(json!({"state": after(verb), "epoch": cursor.epoch, "seq": seq})),
             };
             audit_log::after_script(app, caller, change).await;
+            if let LiveId::Sale(sale) = &subject.live {
+                show(app, sale, after(verb), seq).await;
+            }
             Ok(true)
         }
         Switched::Already => Ok(false),
         Switched::Closed => Err(ApiError::Closed),
         Switched::Fenced(fenced) => Err(fenced.into()),
     }
+}
+
+/// The shop's lists and pages follow. What cannot be written down now is made up for by the next round of statistics.
+async fn show(app: &App, sale: &SaleId, state: &'static str, seq: u64) {
+    if let Err(error) = store::set_state(&app.books, sale, state, seq).await {
+        tracing::warn!(%error, %sale, "the shop shows the sale as it was for some minutes");
+    }
+    cache::sale_changed(app, sale).await;
 }
 
 /// What it is before the change, for the audit log. Someone else may change it in between; the journal has the order.
@@ -57,7 +69,7 @@ async fn state(app: &App, live: &LiveId) -> Result<Option<&'static str>, ApiErro
     })
 }
 
-fn word(state: State) -> &'static str {
+pub(crate) fn word(state: State) -> &'static str {
     match state {
         State::Open => "open",
         State::Paused => "paused",

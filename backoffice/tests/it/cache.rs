@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use doorbuster_core::claims::Role;
+use doorbuster_core::clock;
 use doorbuster_stage::{Program, Stage, StageOptions};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -209,4 +210,40 @@ async fn an_opened_sale_is_on_the_page_at_once() {
         price(&base, &id).await.ok(200)["sales"][0]["id"],
         json!(sale)
     );
+}
+
+#[tokio::test]
+async fn what_ends_with_time_alone_is_gone_when_its_time_is_over() {
+    let desk = Desk::shared().await;
+    let shelf = desk.shelf().await;
+    let product = desk.product(&shelf, "머그", "Mug", 1).await;
+    let (sale, notice) = (name("ending"), name("ending"));
+    let ends = clock::now_ms() + 4_000;
+    let mut body = crate::stage::sale(&sale);
+    body["items"][0]["sku"] = json!(product);
+    body["closes_at"] = json!(clock::rfc3339(ends));
+    desk.put("/admin/v1/sales", &body).await.ok(201);
+    let open = format!("/admin/v1/sales/{sale}/open");
+    desk.post(&open).await.ok(200);
+    let title = json!({"ko": "곧 끝나요", "en": "Over soon"});
+    let draft = json!({"id": notice, "title": title, "body": title, "starts_at": "2020-01-01T00:00:00Z", "ends_at": clock::rfc3339(ends)});
+    desk.put("/admin/v1/notices", &draft).await.ok(201);
+    let shown = async || {
+        let page = price(desk.stage.backoffice(0).url(), &product)
+            .await
+            .ok(200);
+        let notices = desk.call("GET", "/v1/notices").send().await.ok(200);
+        let is_there = notices["notices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|n| n["id"] == notice);
+        (page["sales"].as_array().unwrap().len(), is_there)
+    };
+    assert_eq!(shown().await, (1, true));
+    while clock::now_ms() <= ends + 50 {
+        shown().await;
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(shown().await, (0, false));
 }

@@ -1,5 +1,6 @@
 //! Lists of the shop: searches, filters, orders, pages.
 
+use doorbuster_stage::{Stage, StageOptions};
 use serde_json::{Value, json};
 
 use crate::http::Answer;
@@ -185,7 +186,114 @@ async fn what_is_in_sale_now_can_be_asked_for() {
     desk.post(&format!("/admin/v1/sales/{sale}/open"))
         .await
         .ok(200);
-    assert_eq!(found(&desk, &query).await, [on_sale]);
+    assert_eq!(found(&desk, &query).await, [on_sale.clone()]);
+    let sales_on_page = async || {
+        let path = format!("/v1/products/{on_sale}");
+        let page = desk.call("GET", &path).send().await.ok(200);
+        page["sales"].as_array().unwrap().len()
+    };
+    for (verb, listed, shown) in [("pause", 0, 1), ("resume", 1, 1), ("close", 0, 0)] {
+        desk.post(&format!("/admin/v1/sales/{sale}/{verb}"))
+            .await
+            .ok(200);
+        assert_eq!(found(&desk, &query).await.len(), listed, "{verb}");
+        assert_eq!(sales_on_page().await, shown, "{verb}");
+    }
+}
+
+#[tokio::test]
+async fn common_words_and_filters_that_exclude_each_other_find_what_both_have() {
+    let stage = Stage::start(&StageOptions::whole(0)).unwrap();
+    let desk = Desk::on(&stage).await;
+    let (mugs, tents) = (desk.shelf().await, desk.shelf().await);
+    // So many that no condition alone is rare; one product alone has all of them, and prices run against the order of coming.
+    let rows = 3_300;
+    for (shelf, title, word) in [(&mugs, "공통머그", "머그"), (&tents, "공통텐트", "텐트")]
+    {
+        let model = desk.product(shelf, title, word, 5).await;
+        let model_no: u32 =
+            sqlx::query_scalar("select product_no from products where product_id = ?")
+                .bind(&model)
+                .fetch_one(&desk.books)
+                .await
+                .unwrap();
+        let first: u32 = sqlx::query_scalar("select max(product_no) + 1 from products")
+            .fetch_one(&desk.books)
+            .await
+            .unwrap();
+        let last = first + rows - 1;
+        let series = format!(
+            "with recursive n(i) as (select {first} union all select i + 1 from n where i < {last})"
+        );
+        let columns: String = sqlx::query_scalar(
+            "select cast(group_concat(column_name order by ordinal_position) as char) from information_schema.columns
+            where table_schema = database() and table_name = 'products'",
+        )
+        .fetch_one(&desk.books)
+        .await
+        .unwrap();
+        let chosen = columns
+            .split(',')
+            .map(|column| match column {
+                "product_no" => "n.i".to_owned(),
+                "product_id" => "concat('bulk-', n.i)".to_owned(),
+                column => format!("p.{column}"),
+            })
+            .collect::<Vec<_>>()
+            .join(", ");
+        let mut tx = desk.books.begin().await.unwrap();
+        // Each server knows one of the two.
+        for bound in ["cte_max_recursion_depth", "max_recursive_iterations"] {
+            let set = format!("set session {bound} = 10000");
+            let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(set))
+                .execute(&mut *tx)
+                .await;
+        }
+        for statement in [
+            format!("insert into products ({columns}) {series} select {chosen} from n join products p on p.product_no = {model_no}"),
+            format!("insert into shop_products {series} select n.i, concat('bulk-', n.i), p.seller_id, p.category_id, p.title_ko, p.title_en,
+                p.image_url, {last} - n.i + 1, p.currency, p.published_at - interval n.i second, p.score, p.search_text
+                from n join shop_products p on p.product_no = {model_no}"),
+            format!("insert into search_grams {series} select g.gram, n.i from n join search_grams g on g.product_no = {model_no}"),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    let both = desk
+        .product(&mugs, "공통머그 공통텐트", "머그 텐트", 7)
+        .await;
+    let (mug_seller, tent_seller) = (&mugs.0, &tents.0);
+    for sort in [
+        "newest",
+        "popular",
+        "price_asc&currency=KRW",
+        "price_desc&currency=KRW",
+    ] {
+        let of = async |query: String| found(&desk, &format!("{query}&sort={sort}")).await;
+        assert_eq!(
+            of(format!("seller={mug_seller}&q=공통텐트")).await,
+            [both.clone()]
+        );
+        assert_eq!(of("q=공통머그+공통텐트".to_owned()).await, [both.clone()]);
+        assert!(
+            of(format!("seller={tent_seller}&q=공통머그"))
+                .await
+                .is_empty()
+        );
+        // Page by page all of one word, each once.
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..3 {
+            let page = list(&desk, &format!("q=공통텐트&limit=100&sort={sort}{cursor}")).await;
+            let page = page.ok(200);
+            all.extend(ids(&page));
+            cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap());
+        }
+        let mut sorted = all.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(sorted.len(), 300, "{sort}");
+    }
 }
 
 #[tokio::test]

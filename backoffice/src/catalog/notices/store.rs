@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Notice, NoticeView};
 use crate::catalog::error::Refusal;
@@ -189,4 +189,18 @@ pub(crate) async fn delete(tx: &mut MySqlConnection, id: &NoticeId) -> sqlx::Res
         .execute(tx)
         .await
         .map(drop)
+}
+
+/// When a notice begins or ends next, in milliseconds since 1970.
+pub(crate) async fn next_turn(books: &MySqlPool) -> sqlx::Result<Option<u64>> {
+    let now = clock::now().naive_utc();
+    let next: Option<DateTime<Utc>> = query_scalar(
+        "-- next_turn\nselect min(t) from (select min(starts_at) t from notices where starts_at > ?
+            union all select min(ends_at) from notices where ends_at > ?) turns",
+    )
+    .bind(now)
+    .bind(now)
+    .fetch_one(books)
+    .await?;
+    Ok(next.map(clock::to_ms))
 }

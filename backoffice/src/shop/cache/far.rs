@@ -11,7 +11,7 @@ use doorbuster_core::gate::cache::Changed;
 use doorbuster_core::gate::{Gate, GateError};
 use tokio::time::timeout;
 
-use super::{Entry, jittered};
+use super::{Entry, jittered, left};
 use crate::limits::{
     CACHE_FAR_BYTES_MAX, CACHE_FAR_LIFE, CACHE_FAR_PAUSE, CACHE_FAR_PUTS_MAX, CACHE_FAR_TIMEOUT,
     CACHE_NEAR_LIFE,
@@ -43,11 +43,8 @@ impl Far {
     /// What a reader has found, unless a writer has put something there meanwhile.
     pub(crate) async fn offer(&self, key: &str, entry: &Entry) {
         if let Some(text) = self.fitting(entry) {
-            self.ask(
-                self.gate
-                    .cache_if_absent(key, text, jittered(CACHE_FAR_LIFE)),
-            )
-            .await;
+            let life = left(jittered(CACHE_FAR_LIFE), entry.ends_ms);
+            self.ask(self.gate.cache_if_absent(key, text, life)).await;
         }
     }
 
@@ -55,8 +52,8 @@ impl Far {
     pub(crate) async fn replace(&self, key: &str, entry: &Entry) {
         match self.fitting(entry) {
             Some(text) => {
-                self.ask(self.gate.cache(key, text, jittered(CACHE_FAR_LIFE)))
-                    .await;
+                let life = left(jittered(CACHE_FAR_LIFE), entry.ends_ms);
+                self.ask(self.gate.cache(key, text, life)).await;
             }
             None => self.forget(key).await,
         }
@@ -105,22 +102,32 @@ impl Far {
     }
 }
 
-/// `<version> <product_no>`, a line end, the body. What there is not is not kept here.
+/// `<version> <product_no> <ends_ms or 0>`, a line end, the body. What there is not is not kept here.
 fn written(entry: &Entry) -> Option<String> {
     let body = std::str::from_utf8(entry.body.as_ref()?).ok()?;
-    Some(format!("{} {}\n{body}", entry.version, entry.product_no))
+    let ends_ms = entry.ends_ms.unwrap_or(0);
+    let (version, product_no) = (entry.version, entry.product_no);
+    Some(format!("{version} {product_no} {ends_ms}\n{body}"))
 }
 
 fn read(text: &str) -> Option<Entry> {
     let (head, body) = text.split_once('\n')?;
-    let (version, product_no) = head.split_once(' ')?;
-    Some(Entry {
-        version: version.parse().ok()?,
+    let mut words = head.split(' ').map(|word| word.parse::<u64>().ok());
+    let mut next = || words.next().flatten();
+    let (version, product_no, ends_ms) = (next()?, next()?, next()?);
+    let ends_ms = Some(ends_ms).filter(|ends_ms| *ends_ms > 0);
+    if ends_ms.is_some_and(|ends_ms| ends_ms <= clock::now_ms()) {
+        return None;
+    }
+    let entry = Entry {
+        version,
         body: Some(Bytes::copy_from_slice(body.as_bytes())),
-        product_no: product_no.parse().ok()?,
+        product_no: u32::try_from(product_no).ok()?,
+        ends_ms: None,
         life: near_life(),
         is_shared: true,
-    })
+    };
+    Some(entry.until(ends_ms))
 }
 
 pub(crate) fn near_life() -> Duration {
@@ -137,15 +144,22 @@ mod tests {
             version: 7,
             body: Some(Bytes::from_static(b"{\"a\":\n1}")),
             product_no: 3,
+            ends_ms: Some(clock::now_ms() + 2_000),
             life: Duration::ZERO,
             is_shared: true,
         };
         let back = read(&written(&entry).unwrap()).unwrap();
+        assert!(back.life <= Duration::from_secs(2));
         assert_eq!(
-            (back.version, back.body, back.product_no),
-            (7, entry.body, 3)
+            (back.version, back.body, back.product_no, back.ends_ms),
+            (7, entry.body.clone(), 3, entry.ends_ms)
         );
-        for bad in ["", "1 2", "x 2\n{}", "1\n{}"] {
+        let over = Entry {
+            ends_ms: Some(1),
+            ..entry
+        };
+        assert!(read(&written(&over).unwrap()).is_none());
+        for bad in ["", "1 2 0", "x 2 0\n{}", "1\n{}", "1 2\n{}"] {
             assert!(read(bad).is_none(), "{bad}");
         }
     }

@@ -64,7 +64,8 @@ pub(crate) async fn load(app: &App, name: &Name) -> Result<Entry, ApiError> {
             let version = store::version(&app.books, store::NOTICES).await?;
             let notices = notices::store::current(&app.books).await?;
             let is_empty = notices.is_empty();
-            let entry = entry(version, 0, &CurrentNotices { notices })?;
+            let next = notices::store::next_turn(&app.books).await?;
+            let entry = entry(version, 0, &CurrentNotices { notices })?.until(next);
             Ok(if is_empty {
                 entry.for_a_moment()
             } else {
@@ -76,13 +77,18 @@ pub(crate) async fn load(app: &App, name: &Name) -> Result<Entry, ApiError> {
 
 async fn product(app: &App, id: &ProductId) -> Result<Entry, ApiError> {
     match products::store::find(&app.books, id).await? {
-        Some(row) => entry(row.page_version, row.product_no, &PageView::of(row)?),
+        Some(row) => {
+            let (version, product_no) = (row.page_version, row.product_no);
+            let page = PageView::of(row)?;
+            Ok(entry(version, product_no, &page)?.until(page.ends_ms))
+        }
         None => {
             let absent = Entry {
                 // Below any floor: a product that is about to be published is looked for again.
                 version: 0,
                 body: None,
                 product_no: 0,
+                ends_ms: None,
                 life: far::near_life(),
                 is_shared: false,
             };
@@ -97,6 +103,7 @@ fn entry(version: u64, product_no: u32, view: &impl Serialize) -> Result<Entry, 
         version,
         body: Some(Bytes::from(body)),
         product_no,
+        ends_ms: None,
         life: far::near_life(),
         is_shared: true,
     })

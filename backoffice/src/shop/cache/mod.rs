@@ -2,7 +2,8 @@
 //!
 //! A miss is filled by one reader while all others wait for it. Lives are short and differ, so that nothing ends everywhere at
 //! once. A change of staff is written through: the writer, after its commit, puts the new page into Redis and tells all
-//! back-offices, which forget theirs and from then on take nothing of a lower version (`floors`). A notice that is lost, or a
+//! back-offices, which forget theirs and from then on take nothing of a lower version (`floors`). What changes with time alone, because a sale or
+//! a notice begins or ends, is kept until then and no longer. A notice that is lost, or a
 //! Redis that is away, costs staleness until the lives end: well under a minute. What it does not know it never invents.
 
 mod far;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use doorbuster_core::clock;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::cache::Changed;
 use doorbuster_core::ids::SaleId;
@@ -68,6 +70,8 @@ pub(crate) struct Entry {
     pub(crate) body: Option<Bytes>,
     /// Whose reads are counted; 0: nobody's.
     pub(crate) product_no: u32,
+    /// Milliseconds since 1970 from which on it would be told otherwise though nobody has changed anything; none: never.
+    ends_ms: Option<u64>,
     life: Duration,
     /// Whether Redis may have it too.
     is_shared: bool,
@@ -189,10 +193,19 @@ impl ShopCache {
 }
 
 impl Entry {
+    /// No longer than until it would be told otherwise.
+    fn until(self, ends_ms: Option<u64>) -> Self {
+        Self {
+            ends_ms,
+            life: left(self.life, ends_ms),
+            ..self
+        }
+    }
+
     /// Nothing is there, or not yet: it is looked for again soon.
     fn for_a_moment(self) -> Self {
         Self {
-            life: jittered(CACHE_ABSENT_LIFE),
+            life: left(jittered(CACHE_ABSENT_LIFE), self.ends_ms),
             is_shared: false,
             ..self
         }
@@ -222,6 +235,12 @@ pub(crate) async fn sale_changed(app: &App, sale: &SaleId) {
     }
 }
 
+/// Of `life` what is left before that time.
+fn left(life: Duration, ends_ms: Option<u64>) -> Duration {
+    let until = ends_ms.map(|ends_ms| ends_ms.saturating_sub(clock::now_ms()).max(1));
+    until.map_or(life, |until| life.min(Duration::from_millis(until)))
+}
+
 /// `life`, a fifth more or less: what was filled at the same time does not end at the same time.
 fn jittered(life: Duration) -> Duration {
     let [first, second, ..] = *Uuid::new_v4().as_bytes();
@@ -232,6 +251,15 @@ fn jittered(life: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_kept_past_the_time_from_which_it_is_told_otherwise() {
+        let life = Duration::from_secs(10);
+        assert_eq!(left(life, None), life);
+        assert_eq!(left(life, Some(clock::now_ms() + 60_000)), life);
+        assert!(left(life, Some(clock::now_ms() + 500)) <= Duration::from_millis(500));
+        assert_eq!(left(life, Some(5)), Duration::from_millis(1));
+    }
 
     #[test]
     fn lives_differ_by_a_fifth_at_most() {

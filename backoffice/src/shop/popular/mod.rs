@@ -7,10 +7,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
+use doorbuster_core::gate::snapshot::{Snapped, Stock};
+use doorbuster_core::ids::{LiveId, SkuId};
 
 use crate::app::App;
 use crate::limits::{STATISTICS_DAYS, VIEWED_PRODUCTS_MAX};
+use crate::live;
 use store::Statistics;
 
 /// Page reads that the books do not have yet.
@@ -59,6 +63,12 @@ async fn refresh(app: &App, every: Duration) -> sqlx::Result<()> {
     };
     let done = async {
         let since = clock::now() - chrono::Duration::days(STATISTICS_DAYS);
+        if let Err(error) = count_sales(&app, since).await {
+            tracing::info!(
+                error = format!("{error:#}"),
+                "what sales have brought away is as it was"
+            );
+        }
         let statistics: Vec<Statistics> = store::gather(&app.books, since).await?;
         store::write(&app.books, &statistics).await?;
         store::forget_views(&app.books, since).await
@@ -66,6 +76,24 @@ async fn refresh(app: &App, every: Duration) -> sqlx::Result<()> {
     .await;
     turn.end().await?;
     done
+}
+
+/// Asks Redis, which counts them anyway, for the units of every sale of these days: a look each, however many reservations it has. What a switch
+/// could not write down is made up for on the way.
+async fn count_sales(app: &App, since: DateTime<Utc>) -> anyhow::Result<()> {
+    for sale in store::sales(&app.books, since).await? {
+        let live = LiveId::Sale(sale.clone());
+        // One that Redis has lost keeps the numbers that it had.
+        if let Snapped::Snapshot(snapshot) = app.gate.snapshot(&live).await? {
+            let taken = |(sku, stock): (&SkuId, &Stock)| (sku.clone(), stock.held + stock.sold);
+            let units: Vec<(SkuId, u64)> = snapshot.stock.iter().map(taken).collect();
+            store::set_units(&app.books, &sale, &units).await?;
+            let state = live::switch::word(snapshot.state);
+            live::store::set_state(&app.books, &sale, state, snapshot.seq).await?;
+        }
+    }
+    store::forget_units(&app.books, since).await?;
+    Ok(())
 }
 
 #[cfg(test)]

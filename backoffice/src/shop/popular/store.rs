@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use doorbuster_core::clock;
+use doorbuster_core::ids::{SaleId, SkuId};
 use sqlx::mysql::{MySql, MySqlPool};
 use sqlx::pool::PoolConnection;
 use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
 
-use crate::limits::{STATISTICS_PRODUCTS_MAX, STATISTICS_ROWS};
+use crate::limits::{STATISTICS_PRODUCTS_MAX, STATISTICS_ROWS, STATISTICS_SALES_MAX};
 
 /// One product's.
 #[derive(Debug, FromRow)]
@@ -87,6 +88,47 @@ pub(crate) async fn add_views(books: &MySqlPool, counts: &[(u32, u64)]) -> sqlx:
     Ok(())
 }
 
+/// Published sales of these days, the last to close first.
+pub(crate) async fn sales(books: &MySqlPool, since: DateTime<Utc>) -> anyhow::Result<Vec<SaleId>> {
+    let ids: Vec<String> = query_scalar(
+        "-- sales\nselect sale_id from sales where state = 'published' and closes_at >= ? order by closes_at desc limit ?",
+    )
+    .bind(since.naive_utc())
+    .bind(STATISTICS_SALES_MAX)
+    .fetch_all(books)
+    .await?;
+    ids.into_iter().map(|id| Ok(SaleId::parse(id)?)).collect()
+}
+
+/// How many units of its skus a sale has brought away.
+pub(crate) async fn set_units(
+    books: &MySqlPool,
+    sale: &SaleId,
+    units: &[(SkuId, u64)],
+) -> sqlx::Result<()> {
+    for chunk in units.chunks(STATISTICS_ROWS) {
+        let mut statement: QueryBuilder<MySql> =
+            QueryBuilder::new("-- set_units\ninsert into sold_units (sale_id, sku, units) ");
+        statement.push_values(chunk, |mut row, (sku, units)| {
+            row.push_bind(sale.as_str())
+                .push_bind(sku.as_str())
+                .push_bind(*units);
+        });
+        statement.push(" on duplicate key update units = values(units)");
+        statement.build().execute(books).await?;
+    }
+    Ok(())
+}
+
+/// Of sales that do not count any more.
+pub(crate) async fn forget_units(books: &MySqlPool, since: DateTime<Utc>) -> sqlx::Result<()> {
+    query("-- forget_units\ndelete u from sold_units u join sales s on s.sale_id = u.sale_id where s.closes_at < ?")
+        .bind(since.naive_utc())
+        .execute(books)
+        .await
+        .map(drop)
+}
+
 /// The most popular products by what happened since. A plain read: `insert … select` would lock what the writer writes.
 pub(crate) async fn gather(
     books: &MySqlPool,
@@ -99,11 +141,9 @@ pub(crate) async fn gather(
         from (
             select product_no, sum(views) views, 0 units, 0 carts, 0 wishes from product_views where day >= ? group by product_no
             union all
-            select k.product_no, 0, sum(l.quantity), 0, 0
-                from sales s join reservations r on r.sale_id = s.sale_id
-                join reservation_lines l on l.sale_id = r.sale_id and l.seq = r.seq
-                join skus k on k.sku = l.sku
-                where s.state = 'published' and s.closes_at >= ? and r.status <> 'released' group by k.product_no
+            select k.product_no, 0, sum(u.units), 0, 0
+                from sales s join sold_units u on u.sale_id = s.sale_id join skus k on k.sku = u.sku
+                where s.state = 'published' and s.closes_at >= ? group by k.product_no
             union all
             select k.product_no, 0, 0, count(distinct c.user_id), 0
                 from cart_items c join skus k on k.sku = c.sku group by k.product_no

@@ -43,9 +43,10 @@ pub(crate) async fn find(books: &MySqlPool, id: &ProductId) -> sqlx::Result<Opti
                     cast(timestampdiff(microsecond, '1970-01-01', s.closes_at) as signed),
                     i.sku, i.amount, i.currency, i.limit_per_user)) as char)
                 from sales s
+                left join sale_states t on t.sale_id = s.sale_id
                 join sale_items i on i.sale_id = s.sale_id
                 join skus k on k.sku = i.sku
-                where s.state = 'published' and s.closes_at > ? and k.product_no = p.product_no) sales
+                where s.state = 'published' and coalesce(t.state, 'open') <> 'closed' and s.closes_at > ? and k.product_no = p.product_no) sales
         from products p
         join sellers r on r.seller_id = p.seller_id
         where p.product_id = ? and p.state = 'published'",

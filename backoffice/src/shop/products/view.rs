@@ -34,6 +34,9 @@ pub(crate) struct PageView {
     pub version: u32,
     #[schema(format = DateTime)]
     pub published_at: Option<String>,
+    /// When the first of the sales ends, after which the page is another.
+    #[serde(skip)]
+    pub ends_ms: Option<u64>,
 }
 
 /// Who sells it.
@@ -79,6 +82,11 @@ impl PageView {
         let mut skus: Vec<SkuTuple> = listed(row.skus)?;
         skus.sort_unstable();
         let skus: Result<Vec<SkuView>, ApiError> = skus.into_iter().map(sku).collect();
+        let listed_sales: Vec<SaleTuple> = listed(row.sales)?;
+        let closes = listed_sales.iter().map(|(_, _, _, closes, ..)| *closes);
+        let ends_ms = closes
+            .min()
+            .and_then(|closes| u64::try_from(closes / 1_000).ok());
         Ok(Self {
             id: row.product_id,
             seller: SellerName {
@@ -100,9 +108,10 @@ impl PageView {
             options: parsed(&row.options)?,
             skus: skus?,
             images: parsed(&row.images)?,
-            sales: sales(listed(row.sales)?),
+            sales: sales(listed_sales),
             version: row.version,
             published_at: row.published_at.map(|at| clock::rfc3339(clock::to_ms(at))),
+            ends_ms,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Lists of products for shoppers: searched, filtered, sorted, page by page.
 
+mod common;
 pub(crate) mod cursor;
+mod ids;
 pub(crate) mod plan;
 pub(crate) mod store;
 pub(crate) mod text;
@@ -19,7 +21,7 @@ use crate::catalog::page::{cut, rows};
 use crate::catalog::text::{Amount, Text};
 use crate::error::{ApiError, Problem};
 use crate::extract::StrictQuery;
-use crate::limits::{AMOUNT_MAX, CANDIDATES_MAX, COMMON_MAX, SEARCH_CHARS_MAX, SEARCH_WORDS_MAX};
+use crate::limits::{AMOUNT_MAX, CANDIDATES_MAX, SEARCH_CHARS_MAX, SEARCH_WORDS_MAX};
 use cursor::{Position, Sort};
 use plan::{Conditions, Driver};
 use store::{ListedRow, Page};
@@ -132,29 +134,18 @@ async fn page(
 ) -> sqlx::Result<Vec<ListedRow>> {
     let probes = conditions.probes();
     let counts = store::counts(&app.books, &probes, conditions, CANDIDATES_MAX).await?;
+    let driver = plan::first(conditions, &probes, &counts, rows);
     let mut page = Page {
         conditions,
-        driver: plan::first(conditions, &probes, &counts, rows),
+        driver: driver.clone().unwrap_or(Driver::Order),
         sort,
         after,
         rows,
     };
-    let mut found = store::page(&app.books, &page).await?;
-    if plan::is_whole(conditions, &page.driver, found.len(), rows) {
-        return Ok(found);
+    match driver {
+        Some(_) => store::page(&app.books, &page).await,
+        None => common::page(&app.books, &mut page).await,
     }
-    let words: Vec<Driver> = probes
-        .into_iter()
-        .filter(|probe| matches!(probe, Driver::Gram(_)))
-        .collect();
-    let counts = store::counts(&app.books, &words, conditions, COMMON_MAX).await?;
-    while let Driver::Window(tried) = page.driver
-        && found.len() < rows as usize
-    {
-        page.driver = plan::next(&words, &counts, (tried, found.len()), rows);
-        found = store::page(&app.books, &page).await?;
-    }
-    Ok(found)
 }
 
 async fn conditions(app: &App, query: SearchQuery, sort: Sort) -> Result<Conditions, ApiError> {

@@ -4,9 +4,10 @@
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use sqlx::mysql::MySqlPool;
-use sqlx::{FromRow, MySql, QueryBuilder};
+use sqlx::{FromRow, MySql, QueryBuilder, query};
 
 use super::cursor::{Position, Sort};
+use super::ids::{IdSet, listed};
 use super::plan::{Conditions, Driver};
 
 /// A product in a list.
@@ -73,6 +74,91 @@ pub(crate) async fn counts(
         .collect())
 }
 
+/// The products that each probe begins with; `None` where they are more than `bound`.
+pub(crate) async fn lists(
+    books: &MySqlPool,
+    probes: &[Driver],
+    conditions: &Conditions,
+    bound: u32,
+) -> sqlx::Result<Vec<Option<Vec<u32>>>> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- lists\n");
+    for (i, probe) in (0_u32..).zip(probes) {
+        let head = if i == 0 {
+            "select "
+        } else {
+            " union all select "
+        };
+        statement.push(head).push(i);
+        statement.push(" i, count(*) n, cast(coalesce(group_concat(product_no), '') as char) ids from (select product_no from ");
+        push_source(&mut statement, probe, conditions);
+        statement.push(" limit ").push(bound + 1).push(") t");
+    }
+    let mut rows: Vec<(i64, i64, String)> = statement.build_query_as().fetch_all(books).await?;
+    rows.sort_unstable_by_key(|(i, ..)| *i);
+    let list = |(_, count, ids): (i64, i64, String)| {
+        let count = count.unsigned_abs();
+        (count <= u64::from(bound))
+            .then(|| listed(&ids, count))
+            .flatten()
+    };
+    Ok(rows.into_iter().map(list).collect())
+}
+
+/// At most so many of `found` that pass the filters and come after the page's position, the first of its order, told by its index.
+pub(crate) async fn first_of(
+    books: &MySqlPool,
+    page: &Page<'_>,
+    found: &IdSet,
+    wanted: u32,
+) -> sqlx::Result<Vec<u32>> {
+    let mut statement: QueryBuilder<MySql> =
+        QueryBuilder::new("-- first_of\nselect p.product_no from ");
+    push_order_index(&mut statement, page.sort);
+    statement
+        .push(" where ord(substr(@found, (p.product_no >> 3) + 1, 1)) & (1 << (p.product_no & 7))");
+    push_filters(&mut statement, page.conditions);
+    push_after(&mut statement, page);
+    push_order(&mut statement, page.sort);
+    statement.push_bind(wanted);
+    // A value that is bound would be copied for every entry of the index.
+    let mut connection = books.acquire().await?;
+    query("-- first_of\nset @found = ?")
+        .bind(found.bytes())
+        .execute(&mut *connection)
+        .await?;
+    statement
+        .build_query_scalar()
+        .fetch_all(&mut *connection)
+        .await
+}
+
+/// The page as far as it is among these products.
+pub(crate) async fn of(
+    books: &MySqlPool,
+    page: &Page<'_>,
+    ids: &[u32],
+) -> sqlx::Result<Vec<ListedRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- of\nselect ");
+    statement.push(LISTED);
+    // Left to itself a server may take an index of the filters instead.
+    statement.push("shop_products p force index (primary) where p.product_no in (");
+    let mut list = statement.separated(",");
+    for id in ids {
+        // Numbers, and as many as there are: no statement to keep.
+        list.push(id);
+    }
+    statement.push(")");
+    push_conditions(&mut statement, page);
+    push_after(&mut statement, page);
+    push_order(&mut statement, page.sort);
+    statement.push_bind(page.rows);
+    let query = statement.build_query_as().persistent(false);
+    query.fetch_all(books).await
+}
+
 /// What a probe counts.
 fn push_source(statement: &mut QueryBuilder<MySql>, driver: &Driver, conditions: &Conditions) {
     match driver {
@@ -102,6 +188,11 @@ fn push_gram(statement: &mut QueryBuilder<MySql>, gram: &str) {
     statement.push(" and gram < ").push_bind(end);
 }
 
+/// Of a row, and where it is.
+const LISTED: &str = "p.product_no, p.product_id, p.seller_id, p.category_id, p.title_ko, p.title_en, p.image_url, p.amount,
+            p.currency, p.published_at, p.score
+        from ";
+
 /// What a page is made of.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
@@ -113,11 +204,8 @@ pub(crate) struct Page<'a> {
 }
 
 pub(crate) async fn page(books: &MySqlPool, page: &Page<'_>) -> sqlx::Result<Vec<ListedRow>> {
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- page\nselect p.product_no, p.product_id, p.seller_id, p.category_id, p.title_ko, p.title_en, p.image_url, p.amount,
-            p.currency, p.published_at, p.score
-        from ",
-    );
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- page\nselect ");
+    statement.push(LISTED);
     push_driver(&mut statement, page);
     push_conditions(&mut statement, page);
     push_after(&mut statement, page);
@@ -137,9 +225,9 @@ fn push_driver(statement: &mut QueryBuilder<MySql>, page: &Page<'_>) {
             let now = clock::now().naive_utc();
             statement
                 .push(
-                    "(select distinct k.product_no from sales s
+                    "(select distinct k.product_no from sales s left join sale_states t on t.sale_id = s.sale_id
                         join sale_items i on i.sale_id = s.sale_id join skus k on k.sku = i.sku
-                    where s.state = 'published' and s.opens_at <= ",
+                    where s.state = 'published' and coalesce(t.state, 'open') = 'open' and s.opens_at <= ",
                 )
                 .push_bind(now)
                 .push(" and s.closes_at > ")
@@ -174,12 +262,19 @@ fn push_order_index(statement: &mut QueryBuilder<MySql>, sort: Sort) {
 }
 
 fn push_order(statement: &mut QueryBuilder<MySql>, sort: Sort) {
-    statement.push(match sort {
-        Sort::Newest => " order by p.published_at desc, p.product_no desc limit ",
-        Sort::Popular => " order by p.score desc, p.product_no desc limit ",
-        Sort::PriceAsc => " order by p.currency, p.amount, p.product_no limit ",
-        Sort::PriceDesc => " order by p.currency desc, p.amount desc, p.product_no desc limit ",
-    });
+    statement
+        .push(" order by ")
+        .push(order(sort))
+        .push(" limit ");
+}
+
+fn order(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Newest => "p.published_at desc, p.product_no desc",
+        Sort::Popular => "p.score desc, p.product_no desc",
+        Sort::PriceAsc => "p.currency, p.amount, p.product_no",
+        Sort::PriceDesc => "p.currency desc, p.amount desc, p.product_no desc",
+    }
 }
 
 fn push_filter_index(statement: &mut QueryBuilder<MySql>, driver: &Driver) {
