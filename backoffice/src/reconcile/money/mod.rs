@@ -15,7 +15,7 @@ use anyhow::Result;
 use doorbuster_core::clock;
 use sqlx::mysql::MySqlPool;
 
-pub use self::view::MoneyReport;
+pub(crate) use self::view::MoneyReport;
 use crate::limits::{MONEY_DIFFERENCES_MAX, MONEY_GRACE};
 use crate::payments::Payments;
 
