@@ -116,7 +116,7 @@ export function purchaseOf({ sale, url, box, now, ticket, titleOf, onChange, onS
     if (row.dataset.id !== held.id + held.status + isOrdered) {
       row.dataset.id = held.id + held.status + isOrdered;
       const what = held.items.map((i) => `${titleOf(i.sku)} × ${number(i.quantity)}`).join(", ");
-      row.replaceChildren(el("strong", {}, held.status === "held" ? t("held_title") : t(held.reason ? `reason_${held.reason}` : `status_${held.status}`)),
+      row.replaceChildren(el("strong", {}, isOrdered ? t("order") : held.status === "held" ? t("held_title") : t(held.reason ? `reason_${held.reason}` : `status_${held.status}`)),
         el("p", {}, what), el("p", { "data-left": "" }), el("p", { class: "said mono" }, held.id), checkout?.box ?? "",
         el("p", { class: "row" }, held.status === "held" && !isOrdered ? button("cancel_hold", () => cancel(purchase)) : "", button("done", () => { putAway(purchase); said = null; onChange(false); })));
     }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use doorbuster_core::claims::Role;
-use doorbuster_stage::{Stage, StageOptions};
+use doorbuster_stage::{SandboxOptions, Stage, StageOptions};
 
 use crate::stage::Desk;
-use crate::till::{Till, WEBHOOK_SECRET};
 
 /// Of the page's tests; a stage has as many buyers as they need.
 const BUYERS: usize = 40;
@@ -44,12 +43,9 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
         modules.is_dir(),
         "playwright-core is missing: run loadtest/stage/install-servers.sh fmt clippy"
     );
-    let of_till = Stage::start(&StageOptions::redis_only()).unwrap();
-    let till = Till::server(&of_till, "", &[]);
     let options = StageOptions::whole(1)
-        .engine_env("RATE_PER_USER", "0")
-        .backoffice_env("PAYMENT_PROVIDER_URL", till.url())
-        .backoffice_env("PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET);
+        .with_sandbox(SandboxOptions::default())
+        .engine_env("RATE_PER_USER", "0");
     let stage = Stage::start(&options).unwrap();
     let desk = Desk::on(&stage).await;
     make_admin(&stage);

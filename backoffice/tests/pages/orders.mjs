@@ -49,7 +49,7 @@ async function pays(browser) {
   await page.locator("select[name=address]").selectOption("none");
   await page.locator("input[name=coupon]").fill("nowhere");
   await page.keyboard.press("Tab");
-  await page.locator(".note.bad", { hasText: "no such coupon" }).waitFor();
+  await page.locator(".checkout > .note.bad", { hasText: "no such coupon" }).waitFor();
   expect("nothing is paid unquoted", await page.locator("[data-pay]").isDisabled());
   await page.locator("input[name=coupon]").fill("");
   await page.keyboard.press("Tab");
@@ -67,7 +67,7 @@ async function pays(browser) {
   });
   await page.locator("input[name=card]").fill("tok_ok");
   await page.keyboard.press("Enter");
-  await page.locator(".note.good", { hasText: "It is paid, and yours." }).waitFor();
+  await page.locator(".checkout > .note.good", { hasText: "It is paid, and yours." }).waitFor();
   expect("one key for one order", keys.length === 2 && new Set(keys).size === 1, keys.join());
   const mine = (await api(`${BACKOFFICE}/v1/orders`, { token: TOKENS[10] })).json.orders;
   expect("one order", mine.length === 1 && mine[0].state === "paid" && mine[0].amounts.captured === 22900, JSON.stringify(mine));
@@ -78,7 +78,7 @@ async function pays(browser) {
   await shot(page, "checkout-paid-desktop-light");
   // A reload finds the order again.
   await page.reload();
-  await page.locator(".note.good", { hasText: "It is paid, and yours." }).waitFor();
+  await page.locator(".checkout > .note.good", { hasText: "It is paid, and yours." }).waitFor();
   clean(page, "checkout");
   await page.context().close();
   return mine[0];
@@ -94,7 +94,7 @@ async function isDeclined(browser) {
   await page.locator("select[name=address]").selectOption("none");
   await page.locator("input[name=card]").fill("tok_decline");
   await page.locator("[data-pay]").click();
-  await page.locator(".note.bad", { hasText: "결제된 금액은 없습니다" }).waitFor();
+  await page.locator(".checkout > .note.bad", { hasText: "결제된 금액은 없습니다" }).waitFor();
   await axe(page, "checkout, declined");
   clean(page, "checkout, declined");
   await page.context().close();
@@ -147,7 +147,7 @@ async function cancels(browser) {
   await page.locator("select[name=address]").selectOption("none");
   await page.locator("input[name=card]").fill("tok_ok");
   await page.locator("[data-pay]").click();
-  await page.locator(".note.good", { hasText: "It is paid, and yours." }).waitFor();
+  await page.locator(".checkout > .note.good", { hasText: "It is paid, and yours." }).waitFor();
   await page.locator(".checkout a", { hasText: "My orders" }).click();
   await page.locator("h1", { hasText: "Tee, M" }).waitFor();
   await fits(page, "order, phone");

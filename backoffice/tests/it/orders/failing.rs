@@ -101,7 +101,7 @@ async fn an_outage_is_waited_for() {
     let shop = Shop::new("", 1);
     let desk = shop.desk().await;
     let sale = sale(&desk, 50, (300, 300)).await;
-    outage(&shop.till, "refuse").await;
+    outage(shop.till(), "refuse").await;
     let mut orders = Vec::new();
     for _ in 0..3 {
         let order = buy(&desk, &sale, &name("patient"), "tok_ok").await;
@@ -109,7 +109,7 @@ async fn an_outage_is_waited_for() {
         orders.push(order);
     }
     sleep(Duration::from_secs(1)).await;
-    outage(&shop.till, "off").await;
+    outage(shop.till(), "off").await;
     for order in &orders {
         until(&desk, order, "paid").await;
     }

@@ -52,7 +52,7 @@ impl Broken {
     fn new() -> Self {
         let shop = super::Shop::new("", 1);
         Self {
-            url: shop.till.url().to_owned(),
+            url: shop.till().url().to_owned(),
             shop,
         }
     }

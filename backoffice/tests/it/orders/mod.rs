@@ -12,37 +12,37 @@ mod refunding;
 use std::sync::OnceLock;
 
 use doorbuster_core::claims::Role;
-use doorbuster_stage::{Server, Stage, StageOptions};
+use doorbuster_stage::{SandboxOptions, Server, Stage, StageOptions};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Call};
 use crate::stage::{Desk, eventually, name};
-use crate::till::{Till, WEBHOOK_SECRET, state};
+use crate::till::state;
 
 /// A stage whose back-offices have a payment provider.
 pub(super) struct Shop {
-    pub(super) till: Server,
     pub(super) stage: Stage,
-    _till: Stage,
 }
 
 impl Shop {
     pub(super) fn new(script: &str, backoffices: usize) -> Self {
-        let of_till = Stage::start(&StageOptions::redis_only()).unwrap();
-        let till = Till::server(&of_till, script, &[]);
+        let sandbox = SandboxOptions {
+            script: script.to_owned(),
+            ..SandboxOptions::default()
+        };
         let mut options = StageOptions::whole(1)
             .with_mail()
+            .with_sandbox(sandbox)
             .engine_env("RATE_PER_USER", "0")
-            .backoffice_env("PAYMENT_PROVIDER_URL", till.url())
-            .backoffice_env("PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET)
             .backoffice_env("TRUSTED_PROXIES", "127.0.0.1");
         options.backoffices = backoffices;
-        let stage = Stage::start(&options).unwrap();
         Self {
-            till,
-            stage,
-            _till: of_till,
+            stage: Stage::start(&options).unwrap(),
         }
+    }
+
+    pub(super) fn till(&self) -> &Server {
+        self.stage.sandbox()
     }
 
     /// The one that most of these tests share.
@@ -60,7 +60,7 @@ impl Shop {
         let (id, mut sums, mut after) = (order["id"].as_str().unwrap(), (0, 0), 0);
         loop {
             let path = format!("/v1/charges?after={after}");
-            let page = Call::new(self.till.url(), "GET", &path)
+            let page = Call::new(self.till().url(), "GET", &path)
                 .send()
                 .await
                 .ok(200);
@@ -80,7 +80,7 @@ impl Shop {
     }
 
     pub(super) async fn captures(&self) -> u64 {
-        state(&self.till).await["captured"].as_u64().unwrap()
+        state(self.till()).await["captured"].as_u64().unwrap()
     }
 }
 
