@@ -21,6 +21,7 @@ use crate::payments::config::Payments;
 pub(crate) use crate::secret_config::account_keys;
 pub use crate::secret_config::{draw_keys, ticket_keys, token_keys};
 use crate::seed::config::Seed;
+use crate::settlement::command::Settle;
 use crate::token::Token;
 
 const EXAMPLES: &str = "\
@@ -34,6 +35,7 @@ Examples:
   doorbuster-backoffice reconcile --sale drop-1 --json
   doorbuster-backoffice reconcile --sale drop-1 --repair
   doorbuster-backoffice rebuild --sale drop-1
+  doorbuster-backoffice settle --month 2026-11 --out statements
   doorbuster-backoffice audit-check
   doorbuster-backoffice payment-sandbox --dir sandbox --latency-ms 20";
 
@@ -44,7 +46,7 @@ Secrets, from the environment only:
   PAYMENT_WEBHOOK_SECRET checks the payment provider's webhooks; at least 32 bytes; required by serve where PAYMENT_PROVIDER_URL is set
   PAYMENT_PROVIDER_KEY   what the provider knows us by, sent as a bearer token; at least 32 bytes [default: none]
 
-Exit status: 0 done, 1 reconcile found differences (with --repair: that it left), rebuild a loss or audit-check an altered row, 2 failed, 64 bad configuration.";
+Exit status: 0 done, 1 reconcile found differences (with --repair: that it left), rebuild a loss, audit-check an altered row or settle --check a ledger that does not balance, 2 failed, 64 bad configuration.";
 
 /// The back-office of Doorbuster: catalog and control of sales, tokens, migrations, reconciliation.
 #[derive(Parser)]
@@ -80,6 +82,8 @@ pub enum Command {
     Reconcile(Reconcile),
     /// Hold the audit log against its chain of hashes, and name the first row that was altered
     AuditCheck(AuditCheck),
+    /// Settle a month or a day, and write a statement for every seller; or check that the ledger balances
+    Settle(Settle),
     /// Put a sale together again in Redis, from the books and what live engines remember, and print what was lost
     Rebuild(Rebuild),
     /// A payment provider for tests, demos and drills: captures, declines and misbehaves as it is told, and forgets nothing

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::catalog::error::Refusal;
 use crate::extract::RequestId;
 use crate::language::{Language, korean_title};
-use crate::orders;
+use crate::{orders, settlement};
 
 /// Seconds after which a client may try again what is refused for the moment.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -99,6 +99,8 @@ pub(crate) enum ApiError {
     Catalog(Refusal),
     #[error(transparent)]
     Order(#[from] orders::error::Refusal),
+    #[error(transparent)]
+    Settlement(settlement::error::Refusal),
     /// Redis does not have the sale as the books know it; nothing was changed.
     #[error("the sale's live state is being brought back ({0}); nothing was changed, try again")]
     Recovering(String),
@@ -203,6 +205,7 @@ impl ApiError {
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
             Self::Catalog(refusal) => refusal.answer(),
             Self::Order(refusal) => refusal.answer(),
+            Self::Settlement(refusal) => refusal.answer(),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Recovering(_) => (StatusCode::SERVICE_UNAVAILABLE, "recovering"),

@@ -24,6 +24,7 @@ pub mod rebuild;
 pub mod reconcile;
 pub mod seed;
 pub mod server;
+pub mod settlement;
 pub mod token;
 
 mod app;
@@ -37,6 +38,7 @@ mod coupons;
 mod dead_letters;
 mod draws;
 mod health;
+mod ledger;
 mod me;
 mod orders;
 pub mod pages;

@@ -9,6 +9,7 @@ use crate::accounts::pages;
 use crate::catalog::openapi::CatalogApi;
 use crate::mail::dead;
 use crate::orders::openapi::OrdersApi;
+use crate::settlement::openapi::SettlementApi;
 use crate::{
     addresses, audit_log, coupons, dead_letters, draws, email_changes, health, me, passwords,
     payments, points, profile, reconcile, sales, sessions, sign_ups, users,
@@ -84,6 +85,7 @@ pub(crate) fn document() -> Document {
     Api::openapi()
         .merge_from(CatalogApi::openapi())
         .merge_from(OrdersApi::openapi())
+        .merge_from(SettlementApi::openapi())
 }
 
 /// This document

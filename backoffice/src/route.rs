@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::{
     accounts, audit_log, catalog, coupons, dead_letters, docs, draws, edge, health, me, openapi,
-    orders, pages, payments, points, reconcile, sales,
+    orders, pages, payments, points, reconcile, sales, settlement,
 };
 
 /// One line of the table.
@@ -64,6 +64,7 @@ pub fn table() -> Vec<Route> {
     let mut table = of_sales();
     table.extend(catalog::routes::table());
     table.extend(orders::routes::table());
+    table.extend(settlement::routes::table());
     table.extend(accounts::routes::of_staff());
     table.extend(accounts::routes::of_people());
     table.extend(of_operation());

@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use crate::config::Command;
 use crate::{
-    admin, audit_log, invite, migrate, payment_sandbox, rebuild, reconcile, seed, server, token,
+    admin, audit_log, invite, migrate, payment_sandbox, rebuild, reconcile, seed, server,
+    settlement, token,
 };
 
-/// Reconcile found differences, rebuild a loss, or audit-check a row that is not what it was.
+/// Reconcile found differences, rebuild a loss, audit-check a row that is not what it was, or settle that the ledger does not balance.
 const DIFFERENCES: u8 = 1;
 /// Rebuild waits for a person.
 const WAITS: u8 = 2;
@@ -34,6 +35,13 @@ pub async fn run(command: &Command) -> Result<ExitCode> {
             let report = reconcile::reconcile(request).await?;
             print(request.output.json, &report)?;
             if report.differences > 0 {
+                return Ok(ExitCode::from(DIFFERENCES));
+            }
+        }
+        Command::Settle(request) => {
+            let outcome = settlement::command::settle(request).await?;
+            print(request.output.json, &outcome)?;
+            if outcome.is_unbalanced() {
                 return Ok(ExitCode::from(DIFFERENCES));
             }
         }

@@ -36,7 +36,7 @@ use crate::payments::Payments;
 use crate::payments::webhooks::inbox;
 use crate::reconcile::money;
 use crate::shop::{cache, fast, popular};
-use crate::{metrics, orders, points, revocations, route, sales};
+use crate::{ledger, metrics, orders, points, revocations, route, sales};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
 ///
@@ -87,6 +87,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
     tasks.spawn(points::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(orders::saga::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(deliveries::job::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(ledger::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(redeem::expire(app.clone(), stop_tasks.clone()));
     let every = Duration::from_secs(config.reconcile_seconds);
     tasks.spawn(money::job::run(app.clone(), every, stop_tasks.clone()));

@@ -51,6 +51,7 @@ mod schedule;
 mod search;
 mod seed;
 mod sessions;
+mod settlement;
 mod sign_ups;
 mod storm;
 mod switch;

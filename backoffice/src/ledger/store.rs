@@ -1,0 +1,246 @@
+//! SQL of the ledger: what is to be posted, and what was. Bulk statements come in few sizes, so that caches of statements stay small.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::{FromRow, MySql, QueryBuilder, Transaction, query_scalar, raw_sql};
+use uuid::Uuid;
+
+use super::rules::Line;
+
+/// Rows of one statement, largest first; every count is a sum of these.
+const PARTS: [usize; 4] = [512, 64, 8, 1];
+
+fn parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = *PARTS.iter().find(|size| **size <= rest.len())?;
+        let (part, later) = rest.split_at(size);
+        rest = later;
+        Some(part)
+    })
+}
+
+/// One event that has not been posted.
+#[derive(Debug, FromRow)]
+pub(super) struct EventRow {
+    pub(super) order_id: Uuid,
+    pub(super) n: u32,
+    pub(super) kind: String,
+    pub(super) at: DateTime<Utc>,
+    pub(super) amount: Option<i64>,
+    pub(super) data: Option<String>,
+}
+
+/// One leg, as the books keep it.
+#[derive(Debug, Clone)]
+pub(crate) struct Posting {
+    pub(crate) source_id: Uuid,
+    pub(crate) n: u32,
+    pub(crate) leg: u8,
+    pub(crate) source: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) seller: String,
+    pub(crate) currency: String,
+    pub(crate) amount: i64,
+    pub(crate) day: NaiveDate,
+    pub(crate) belongs_to: Option<NaiveDate>,
+}
+
+/// Read committed, so that what is locked here keeps no order from having more events.
+pub(crate) async fn begin(books: &MySqlPool) -> sqlx::Result<Transaction<'static, MySql>> {
+    let mut connection = books.acquire().await?;
+    raw_sql("-- begin\nset transaction isolation level read committed")
+        .execute(&mut *connection)
+        .await?;
+    Transaction::begin(connection, None).await
+}
+
+/// The last closed day; nobody closes another one until the transaction ends.
+pub(crate) async fn closed_through(tx: &mut MySqlConnection) -> sqlx::Result<NaiveDate> {
+    query_scalar(
+        "-- closed_through\nselect closed_through from ledger_head where id = 1 lock in share mode",
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// The next events to be posted, which nobody else is posting.
+pub(super) async fn unposted(tx: &mut MySqlConnection, rows: u32) -> sqlx::Result<Vec<EventRow>> {
+    sqlx::query_as(
+        "-- unposted\nselect order_id, n, kind, at, amount, cast(data as char) as data from order_events
+        where posted = 0 order by posted, order_id, n limit ? for update skip locked",
+    )
+    .bind(rows)
+    .fetch_all(tx)
+    .await
+}
+
+/// Of an order what its events do not say.
+#[derive(Debug, Default)]
+pub(super) struct OrderFacts {
+    pub(super) currency: String,
+    pub(super) shipping: i64,
+    /// The number of the event that paid it.
+    pub(super) paid_n: Option<u32>,
+    pub(super) lines: Vec<Line>,
+}
+
+pub(super) async fn orders(
+    tx: &mut MySqlConnection,
+    ids: &[Uuid],
+) -> sqlx::Result<HashMap<Uuid, OrderFacts>> {
+    let mut orders: HashMap<Uuid, OrderFacts> = HashMap::with_capacity(ids.len());
+    for part in parts(ids) {
+        let head =
+            "-- orders\nselect order_id, currency, shipping_amount from orders where order_id in (";
+        let rows: Vec<(Uuid, String, i64)> = of_ids(head, part)
+            .build_query_as()
+            .fetch_all(&mut *tx)
+            .await?;
+        for (id, currency, shipping) in rows {
+            let facts = OrderFacts {
+                currency,
+                shipping,
+                ..OrderFacts::default()
+            };
+            orders.insert(id, facts);
+        }
+        let head =
+            "-- paid\nselect order_id, n from order_events where kind = 'paid' and order_id in (";
+        let rows: Vec<(Uuid, u32)> = of_ids(head, part)
+            .build_query_as()
+            .fetch_all(&mut *tx)
+            .await?;
+        for (id, n) in rows {
+            if let Some(order) = orders.get_mut(&id) {
+                order.paid_n = Some(n);
+            }
+        }
+        let head = "-- lines\nselect order_id, sku, seller_id, quantity, unit_amount from order_lines where order_id in (";
+        let rows: Vec<(Uuid, String, String, u32, i64)> = of_ids(head, part)
+            .build_query_as()
+            .fetch_all(&mut *tx)
+            .await?;
+        for (id, sku, seller, quantity, unit_amount) in rows {
+            let line = Line {
+                sku,
+                seller,
+                quantity: i64::from(quantity),
+                unit_amount,
+            };
+            orders.entry(id).or_default().lines.push(line);
+        }
+    }
+    Ok(orders)
+}
+
+fn of_ids(head: &'static str, ids: &[Uuid]) -> QueryBuilder<MySql> {
+    let mut query = QueryBuilder::new(head);
+    let mut separated = query.separated(", ");
+    for id in ids {
+        separated.push_bind(*id);
+    }
+    query.push(")");
+    query
+}
+
+pub(crate) async fn insert(tx: &mut MySqlConnection, postings: &[Posting]) -> sqlx::Result<()> {
+    for part in parts(postings) {
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- insert\ninsert into ledger_postings (source_id, n, leg, source, account, seller_id, currency, amount, day, belongs_to) ",
+        );
+        query.push_values(part, |mut row, posting| {
+            row.push_bind(posting.source_id)
+                .push_bind(posting.n)
+                .push_bind(posting.leg)
+                .push_bind(posting.source)
+                .push_bind(posting.account)
+                .push_bind(posting.seller.as_str())
+                .push_bind(posting.currency.as_str())
+                .push_bind(posting.amount)
+                .push_bind(posting.day)
+                .push_bind(posting.belongs_to);
+        });
+        query.build().execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// `posted`: 1, or 2 for events that are refused.
+pub(super) async fn mark(
+    tx: &mut MySqlConnection,
+    events: &[(Uuid, u32)],
+    posted: u8,
+) -> sqlx::Result<()> {
+    for part in parts(events) {
+        let mut query: QueryBuilder<MySql> =
+            QueryBuilder::new("-- mark\nupdate order_events set posted = ");
+        query.push_bind(posted).push(" where ");
+        for (i, (id, n)) in part.iter().enumerate() {
+            query
+                .push(if i > 0 {
+                    " or order_id = "
+                } else {
+                    "order_id = "
+                })
+                .push_bind(*id)
+                .push(" and n = ")
+                .push_bind(*n);
+        }
+        query.build().execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// Whether something that happened before `until` waits to be posted.
+pub(crate) async fn waits(tx: &mut MySqlConnection, until: DateTime<Utc>) -> sqlx::Result<bool> {
+    let one: Option<i64> =
+        query_scalar("-- waits\nselect 1 from order_events where posted = 0 and at < ? limit 1")
+            .bind(until.naive_utc())
+            .fetch_optional(tx)
+            .await?;
+    Ok(one.is_some())
+}
+
+/// A transaction whose legs do not sum to 0: the first, in the order of its key.
+#[derive(Debug, FromRow)]
+pub(super) struct Unbalanced {
+    pub(super) source_id: Uuid,
+    pub(super) n: u32,
+    pub(super) currency: String,
+    pub(super) sum: i64,
+}
+
+pub(super) async fn first_unbalanced(books: &MySqlPool) -> sqlx::Result<Option<Unbalanced>> {
+    sqlx::query_as(
+        "-- first_unbalanced\nselect source_id, n, currency, cast(sum(amount) as signed) as sum from ledger_postings
+        group by source_id, n, currency having sum(amount) <> 0 order by source_id, n limit 1",
+    )
+    .fetch_optional(books)
+    .await
+}
+
+/// Account, currency, balance.
+pub(super) async fn balances(books: &MySqlPool) -> sqlx::Result<Vec<(String, String, i64)>> {
+    sqlx::query_as(
+        "-- balances\nselect account, currency, cast(sum(amount) as signed) from ledger_postings
+        group by account, currency order by account, currency",
+    )
+    .fetch_all(books)
+    .await
+}
+
+/// Events that were refused, and one of them.
+pub(super) async fn refused(books: &MySqlPool) -> sqlx::Result<(i64, Option<Uuid>)> {
+    let count = query_scalar("-- refused\nselect count(*) from order_events where posted = 2")
+        .fetch_one(books)
+        .await?;
+    let first = query_scalar(
+        "-- refused\nselect order_id from order_events where posted = 2 order by posted, order_id limit 1",
+    )
+    .fetch_optional(books)
+    .await?;
+    Ok((count, first))
+}
