@@ -87,14 +87,14 @@ fn validate(body: &FeeBody, closed_through: NaiveDate) -> Result<Schedule, ApiEr
     if valid_from.is_none_or(|day| day <= closed_through) {
         problems.add(
             "/valid_from",
-            &format!("must be a day after {closed_through}"),
+            format_args!("must be a day after {closed_through}"),
         );
     }
     if body.basis_points > 10_000 {
         problems.add("/basis_points", "must be 0 to 10000");
     }
     if !(0..=FEE_FIXED_MAX).contains(&body.fixed) {
-        problems.add("/fixed", &format!("must be 0 to {FEE_FIXED_MAX}"));
+        problems.add("/fixed", format_args!("must be 0 to {FEE_FIXED_MAX}"));
     }
     problems.none()?;
     Ok(Schedule {
