@@ -33,14 +33,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Of a run: its audit, and that of its line where it had one.
+    /// Of a run: its audit, and those of its line and its money where it had them.
     pub fn of_run(summary: &Summary) -> Self {
         let line_is_right = summary
             .line
             .as_ref()
             .is_none_or(|line| line.audit.are_zero());
+        let money_is_right = summary
+            .money
+            .as_ref()
+            .is_none_or(|money| money.audit.are_zero());
         match Self::of(&summary.audit) {
-            Verdict::Clean if line_is_right => Verdict::Clean,
+            Verdict::Clean if line_is_right && money_is_right => Verdict::Clean,
             _ => Verdict::Wrong,
         }
     }

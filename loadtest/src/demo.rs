@@ -37,6 +37,7 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
         args.engines
     ));
     let own = OwnStage {
+        sandbox: None,
         engines: args.engines,
         ack_level: "fsync".to_owned(),
         rate_per_user: Rate::AsShipped,
@@ -117,6 +118,7 @@ fn plan(args: &DemoArgs) -> Result<Plan> {
         sends: 1,
         losses: Losses::None,
         keeps_receipts: false,
+        checkout: false,
         seed: args.seed,
     })
 }

@@ -11,6 +11,7 @@ use doorbuster_core::ids::{IdempotencyKey, LiveId, ReservationId, UserId};
 use doorbuster_core::record::{Line, Reason};
 use serde::{Deserialize, Serialize};
 
+use crate::checkout::Purchase;
 use crate::crowd::Behaviour;
 use crate::limits::HISTORY_LINE_BYTES_MAX;
 use crate::plan::Scenario;
@@ -64,6 +65,9 @@ pub struct Client {
     /// When it was due, in µs since the start of the run.
     pub due_us: u64,
     pub asks: Vec<Ask>,
+    /// What it did about money, where it went to the till.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<Box<Purchase>>,
 }
 
 /// One request on the wire.

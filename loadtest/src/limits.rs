@@ -73,6 +73,27 @@ pub const VERIFY_PAGE: u32 = 10_000;
 pub const SOLD_OUT_STALE: Duration = Duration::from_millis(1_000);
 /// Points on the report's time axis.
 pub const CHART_POINTS: usize = 60;
+/// Connections of buyers at the till, to all back-offices together.
+pub const CHECKOUT_CONNECTIONS: usize = 256;
+/// How long a buyer waits for the end of an order.
+pub const CHECKOUT_PATIENCE: Duration = Duration::from_secs(150);
+/// Between two looks at an order, first and at most.
+pub const CHECKOUT_LOOK_FIRST: Duration = Duration::from_millis(100);
+pub const CHECKOUT_LOOK_MAX: Duration = Duration::from_secs(1);
+/// From the last answer until every order must have come to an end, and between two looks whether they have.
+pub const MONEY_REST_BOUND: Duration = Duration::from_secs(120);
+pub const MONEY_REST_LOOK: Duration = Duration::from_millis(200);
+/// Of the measurement of checkout: how long the provider takes, the length of a burst, buyers at the till at once, and holds made for each
+/// second, more than can be paid for.
+pub const BENCH_CHECKOUT_LATENCY_MS: u64 = 20;
+pub const BENCH_CHECKOUT_BURST: Duration = Duration::from_secs(10);
+pub const BENCH_CHECKOUT_WORKERS: usize = CHECKOUT_CONNECTIONS;
+pub const BENCH_CHECKOUT_HOLDS_PER_SECOND: u64 = 3_000;
+/// How long the provider is away, orders and reservations a second meanwhile, and when the backlog must be done at all.
+pub const BENCH_CHECKOUT_OUTAGE: Duration = Duration::from_secs(60);
+pub const BENCH_CHECKOUT_OUTAGE_RATE: u64 = 50;
+pub const BENCH_CHECKOUT_RESERVATIONS_RATE: f64 = 1_000.0;
+pub const BENCH_CHECKOUT_BACK_BOUND: Duration = Duration::from_secs(180);
 /// Bytes of one line of a saved history.
 pub const HISTORY_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -111,6 +111,8 @@ pub struct Plan {
     pub losses: Losses,
     /// Whether buyers keep their receipts, some 300 bytes each.
     pub keeps_receipts: bool,
+    /// Whether those who have a hold pay for it.
+    pub checkout: bool,
     pub seed: u64,
 }
 
@@ -146,6 +148,7 @@ pub(crate) mod tests {
             sends: 1,
             losses: Losses::None,
             keeps_receipts: false,
+            checkout: false,
             seed: 1,
         }
     }

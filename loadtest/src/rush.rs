@@ -13,7 +13,9 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep_until;
 
 use crate::audit;
+use crate::audit::money;
 use crate::audit::settle::Sources;
+use crate::checkout::{self, Till};
 use crate::client::course::{self, Market};
 use crate::client::pool::Pool;
 use crate::client::request::Requests;
@@ -76,10 +78,27 @@ pub async fn run(plan: &Plan, target: &Target, colour: Colour) -> Result<Finishe
     ));
     let (history, last_answer) = send(plan, target, colour).await?;
     let live = &plan.offer.live;
+    let till = match plan.checkout {
+        true => Some(money::source::Source::connect(target).await?),
+        false => None,
+    };
+    if let Some(books) = &till {
+        books.wait_at_rest(live).await?;
+    }
     let mysql_complete = sources.wait_flushed(live, last_answer).await?;
     let settled = sources.read(live).await?;
     let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
-    let outcome = summary::sum_up(&history, verdict, &ledger, mysql_complete);
+    let mut outcome = summary::sum_up(&history, verdict, &ledger, mysql_complete);
+    if let Some(books) = &till {
+        let money = books.read(live).await?;
+        let verdict = money::judge(&history.clients, &money, &settled.books.holdings);
+        outcome.summary.money = Some(Box::new(checkout::figures::sum_up(
+            &history.clients,
+            &money,
+            &verdict,
+        )));
+        outcome.money_findings = verdict.findings;
+    }
     Ok(Finished { outcome, history })
 }
 
@@ -122,6 +141,9 @@ pub(crate) async fn market(plan: &Plan, target: &Target) -> Result<(Arc<Market>,
         losses,
         sends,
         keeps_receipts,
+        till: plan
+            .checkout
+            .then(|| Till::new(&target.backoffices, &plan.offer.live)),
         origin,
         over: AtomicBool::new(false),
         tally: Tally::default(),
@@ -227,7 +249,7 @@ pub async fn audit_again(history: &Path, redis_url: &str, database_url: &str) ->
         .map(|outcome| Duration::from_secs_f64(outcome.summary.mysql_complete_seconds));
     let outcome = summary::sum_up(&history, verdict, &ledger, measured.unwrap_or(waited));
     Ok(match before {
-        Some(before) => outcome.with_line_of(before),
+        Some(before) => outcome.with_money_of(&before).with_line_of(before),
         None => outcome,
     })
 }

@@ -65,6 +65,15 @@ impl Call<'_> {
         }
     }
 
+    /// The same with a token.
+    #[must_use]
+    pub fn by<'a>(self, token: &'a str) -> Call<'a>
+    where
+        Self: 'a,
+    {
+        Call { token, ..self }
+    }
+
     fn bytes(&self, host: &str) -> Vec<u8> {
         let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
         let Call {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::ledger::Ledger;
 use crate::audit::{Finding, Numbers, Verdict};
+use crate::checkout::figures::MoneyFigures;
 use crate::history::{Client, History, Seen, Verb};
 use crate::limits::CHART_POINTS;
 use crate::line::figures::{LineCourse, LineFigures};
@@ -61,6 +62,9 @@ pub struct Summary {
     /// Of a waiting room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<Box<LineFigures>>,
+    /// Of those who paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Box<MoneyFigures>>,
 }
 
 /// A run as it is saved: its figures, what was wrong in words, and its course over time.
@@ -68,6 +72,9 @@ pub struct Summary {
 pub struct Outcome {
     pub summary: Summary,
     pub findings: Vec<Finding>,
+    /// What was wrong with money, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub money_findings: Vec<String>,
     pub course: Vec<Moment>,
     /// How many first answers took at most so many ms.
     pub within: Vec<Within>,
@@ -77,6 +84,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the provider said of its money is taken from what a run saved: the sandbox may be gone.
+    #[must_use]
+    pub fn with_money_of(mut self, before: &Outcome) -> Self {
+        self.summary.money.clone_from(&before.summary.money);
+        self.money_findings.clone_from(&before.money_findings);
+        self
+    }
+
     /// What only a run itself could see of its line is taken from what it saved.
     #[must_use]
     pub fn with_line_of(self, before: Outcome) -> Self {
@@ -144,6 +159,7 @@ pub fn sum_up(
             ..figures(history, ledger, mysql_complete)
         },
         findings: verdict.findings,
+        money_findings: Vec::new(),
         line_course: None,
     }
 }
@@ -205,6 +221,7 @@ fn figures(history: &History, ledger: &Ledger, mysql_complete: Duration) -> Summ
         connections: header.connections,
         seed: header.seed,
         line: None,
+        money: None,
     }
 }
 

@@ -5,7 +5,7 @@ use doorbuster_core::claims::{Claims, Role, TokenKeys};
 use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
 use doorbuster_core::ticket::TicketKeys;
-use doorbuster_stage::{Stage, StageOptions};
+use doorbuster_stage::{SandboxOptions, Stage, StageOptions};
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -34,6 +34,8 @@ impl Wanted {
 #[derive(Debug, Clone)]
 pub struct OwnStage {
     pub engines: usize,
+    /// The payment sandbox, where buyers pay.
+    pub sandbox: Option<SandboxOptions>,
     pub ack_level: String,
     pub rate_per_user: Rate,
 }
@@ -51,6 +53,10 @@ pub enum Rate {
 pub struct Running {
     pub engine_urls: Vec<String>,
     pub backoffice_url: String,
+    /// Further ones, where buyers pay too.
+    pub more_backoffice_urls: Vec<String>,
+    /// The payment sandbox, where there is one to be audited.
+    pub payment_url: Option<String>,
     pub redis_url: String,
     pub database_url: String,
     pub secret: Secret,
@@ -62,6 +68,10 @@ pub struct Running {
 pub struct Target {
     pub engines: Vec<Endpoint>,
     pub backoffice: Endpoint,
+    /// That one, and all others: where buyers pay.
+    pub backoffices: Vec<Endpoint>,
+    /// The payment sandbox, for the audit.
+    pub sandbox: Option<Endpoint>,
     pub redis_url: String,
     pub database_url: String,
     pub ack_level: String,
@@ -93,6 +103,10 @@ impl Running {
                 .map(|i| stage.engine(i).url().to_owned())
                 .collect(),
             backoffice_url: stage.backoffice(0).url().to_owned(),
+            more_backoffice_urls: Vec::new(),
+            payment_url: stage
+                .has_sandbox()
+                .then(|| stage.sandbox().url().to_owned()),
             redis_url: stage.redis_url().to_owned(),
             database_url: stage.database_url(),
             secret: Secret::new(stage.token_secret()),
@@ -112,7 +126,8 @@ impl Target {
     }
 
     async fn start_own(own: OwnStage) -> Result<Self> {
-        let options = StageOptions::whole(own.engines).ack_level(&own.ack_level);
+        let mut options = StageOptions::whole(own.engines).ack_level(&own.ack_level);
+        options.sandbox = own.sandbox;
         Self::start(match own.rate_per_user {
             Rate::AsShipped => options,
             Rate::Off => options.engine_env("RATE_PER_USER", "0"),
@@ -142,8 +157,19 @@ impl Target {
         }
         let first = engines.first().context("no engine to send anyone to")?;
         let ack_level = ack_level(first).await?;
+        let backoffice = Endpoint::resolve(&running.backoffice_url, running.reach).await?;
+        let mut backoffices = vec![backoffice.clone()];
+        for url in &running.more_backoffice_urls {
+            backoffices.push(Endpoint::resolve(url, running.reach).await?);
+        }
+        let sandbox = match &running.payment_url {
+            Some(url) => Some(Endpoint::resolve(url, running.reach).await?),
+            None => None,
+        };
         Ok(Self {
-            backoffice: Endpoint::resolve(&running.backoffice_url, running.reach).await?,
+            backoffice,
+            backoffices,
+            sandbox,
             engines,
             redis_url: running.redis_url.clone(),
             database_url: running.database_url.clone(),

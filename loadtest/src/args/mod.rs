@@ -7,6 +7,7 @@ mod knee;
 mod line;
 mod plans;
 mod rival;
+mod till;
 mod verify;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use line::LineArgs;
 pub use plans::BadConfig;
 pub(crate) use plans::{check_engines, check_people};
 pub use rival::RivalArgs;
+pub use till::TillArgs;
 pub use verify::VerifyDrawArgs;
 
 const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -49,6 +51,7 @@ Examples:
   doorbuster-loadtest rush --users 10000 --stock 100                    10,000 at once for 100 units
   doorbuster-loadtest rush --users 1000 --stock 100 --duplicate 20      everyone sends the same request 20 times
   doorbuster-loadtest rush --users 1 --keys 500 --stock 500 --per-user 3
+  doorbuster-loadtest rush --users 5000 --stock 1000 --checkout --payment-script seed=7,decline=50,timeout=20,error=20
   doorbuster-loadtest rush --engine-url http://127.0.0.1:8080 --backoffice-url http://127.0.0.1:8081
 ";
 
@@ -167,6 +170,8 @@ pub struct RushArgs {
     pub abandon: f64,
     #[command(flatten)]
     pub crowd: CrowdArgs,
+    #[command(flatten)]
+    pub till: TillArgs,
     #[command(flatten)]
     pub target: TargetArgs,
     #[command(flatten)]

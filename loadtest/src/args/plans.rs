@@ -51,14 +51,13 @@ impl RushArgs {
             abandon: self.abandon,
             ..self.crowd.mix()
         };
-        self.crowd.plan(
-            Draft {
-                scenario: Scenario::Rush,
-                offer,
-                mix,
-            },
-            &self.target,
-        )
+        let draft = Draft {
+            scenario: Scenario::Rush,
+            offer,
+            mix,
+        };
+        let (plan, wanted) = self.crowd.plan(draft, &self.target)?;
+        self.till.added(plan, wanted)
     }
 }
 
@@ -161,6 +160,7 @@ impl CrowdArgs {
             mix: draft.mix,
             sends: self.duplicate,
             keeps_receipts: false,
+            checkout: false,
             losses: if self.lose_every_answer {
                 Losses::EveryAcceptance
             } else {
@@ -189,6 +189,7 @@ impl TargetArgs {
             check_engines(engines)?;
             return Ok(Wanted::Own(OwnStage {
                 engines,
+                sandbox: None,
                 ack_level: self.ack_level.clone(),
                 rate_per_user,
             }));
@@ -199,6 +200,8 @@ impl TargetArgs {
         Ok(Wanted::Running(Running {
             engine_urls: self.engine_url.clone(),
             backoffice_url,
+            more_backoffice_urls: Vec::new(),
+            payment_url: None,
             redis_url: self.stores.redis_url.clone(),
             database_url: self.stores.database_url.clone(),
             secret,

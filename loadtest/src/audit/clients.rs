@@ -96,7 +96,10 @@ impl<'a> Case<'a> {
         );
         match (redis, mysql) {
             (Some(redis), Some(_)) => {
-                acceptances.for_each(|(_, answer)| self.compare(answer, redis, verdict))
+                let held_until_ms = stores.ledger.extended.get(&self.id).copied();
+                acceptances.for_each(|(_, answer)| {
+                    self.compare(answer, (redis, held_until_ms), verdict);
+                });
             }
             (redis, _) => verdict.note(Wrong::Lost, || {
                 let store = if redis.is_none() { "redis" } else { "mysql" };
@@ -154,7 +157,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn compare(&self, answer: &Answer, holding: &Holding, verdict: &mut Verdict) {
+    /// Against the record; and against until when it was held, where its time has been extended for payment since.
+    fn compare(
+        &self,
+        answer: &Answer,
+        (holding, held_until_ms): (&Holding, Option<u64>),
+        verdict: &mut Verdict,
+    ) {
         let what = |field: &str| format!("{}, {field}, told against redis", self.client.key);
         let Some(told) = &answer.told else {
             return verdict.note(Wrong::Differences, || {
@@ -175,7 +184,9 @@ impl<'a> Case<'a> {
         verdict.compare(|| what("user"), &told.user, &holding.user);
         if holding.body.is_some() {
             verdict.compare(|| what("lines"), &told.lines, &holding.lines);
-            verdict.compare(|| what("deadline"), &told.deadline_ms, &Some(holding.at_ms));
+            let was_held = told.status == "held";
+            let deadline_ms = held_until_ms.filter(|_| was_held).unwrap_or(holding.at_ms);
+            verdict.compare(|| what("deadline"), &told.deadline_ms, &Some(deadline_ms));
         }
         verdict.compare(
             || what("lines asked for"),

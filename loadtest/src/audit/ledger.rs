@@ -26,6 +26,8 @@ pub struct Ledger {
     pub cancelled: u64,
     /// Units of paid reservations that have come back.
     pub returned: HashMap<(ReservationId, SkuId), u32>,
+    /// Until when they were held, of those whose time was then extended for payment.
+    pub extended: HashMap<ReservationId, u64>,
     counted: HashMap<(UserId, SkuId), u64>,
 }
 
@@ -205,6 +207,11 @@ impl Ledger {
             verdict.note(Wrong::Duplicated, || {
                 format!("event {}: {id} goes from {old:?} to {new:?}", row.seq)
             });
+        }
+        if let Some(held) = old.as_ref().filter(|old| old.status == Status::Held)
+            && new.status == Status::Paying
+        {
+            self.extended.insert(id, held.at_ms);
         }
         let was_live = old.is_some_and(|old| old.status.is_live());
         match (was_live, new.status.is_live()) {

@@ -22,6 +22,7 @@ mod stock;
 mod stores;
 
 pub mod line;
+pub mod money;
 pub mod redis;
 pub mod settle;
 pub mod store;

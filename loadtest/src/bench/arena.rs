@@ -110,6 +110,11 @@ impl Arena {
         Self::of(Target::start(options).await?).await
     }
 
+    /// On a stage of these options.
+    pub(crate) async fn started(options: StageOptions) -> Result<Self> {
+        Self::of(Target::start(options).await?).await
+    }
+
     /// A stage whose engine is still to come.
     pub(crate) async fn stage_without_engine() -> Result<Stage> {
         let options = StageOptions::whole(0).ack_level("fsync").large_database();

@@ -9,6 +9,7 @@ pub(crate) mod goals;
 pub mod baseline;
 
 mod burst;
+mod checkout;
 mod fresh;
 mod idle;
 mod line;
@@ -54,6 +55,8 @@ pub enum Measurement {
     Many,
     /// A million people in one line: joins, polls, and what Redis keeps.
     Line,
+    /// From holds to money: orders a second, statements each, and a minute without the payment provider.
+    Checkout,
     /// Beside the other ways to sell: the whole comparison.
     Rivals,
 }
@@ -82,6 +85,7 @@ pub async fn run(args: &BenchArgs) -> Result<Verdict> {
             Measurement::Spread => spread::run(args).await,
             Measurement::Many => many::run(args).await,
             Measurement::Line => line::run(args).await,
+            Measurement::Checkout => checkout::run(args).await,
             Measurement::Rivals => {
                 let (found, judged) = rivals::run(args).await?;
                 verdict = judged;

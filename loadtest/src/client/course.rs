@@ -13,6 +13,8 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::checkout::buyer::Holder;
+use crate::checkout::{Purchase, Till};
 use crate::client::answer;
 use crate::client::pool::{Lease, Pool};
 use crate::client::request::Requests;
@@ -34,6 +36,8 @@ pub struct Market {
     pub sends: u32,
     /// Whether buyers keep their receipts.
     pub keeps_receipts: bool,
+    /// Where holds are paid for, if they are.
+    pub till: Option<Till>,
     /// The start of the run.
     pub origin: Instant,
     /// Nobody tries again any more: who has no final answer by now is left without one.
@@ -71,6 +75,7 @@ pub async fn walk(market: Arc<Market>, errand: Errand, token: String) -> Client 
     buyer.market.tally.count(client.verdict());
     let more = buyer.afterwards(&client).await;
     client.asks.extend(more);
+    client.purchase = buyer.checks_out(&client).await;
     client
 }
 
@@ -139,6 +144,7 @@ impl Buyer {
             behaviour: *behaviour,
             due_us,
             asks,
+            purchase: None,
         }
     }
 
@@ -163,6 +169,23 @@ impl Buyer {
             under_way.spawn(async move { buyer.take(engine, seed).await });
         }
         under_way.join_all().await.into_iter().flatten().collect()
+    }
+
+    /// Whoever has a hold and means to keep it pays for it, where there is a till.
+    async fn checks_out(&self, client: &Client) -> Option<Box<Purchase>> {
+        let till = self.market.till.as_ref()?;
+        let keeps = !matches!(
+            self.errand.behaviour,
+            Behaviour::Cancel | Behaviour::Abandon
+        );
+        let told = client.verdict().filter(|_| keeps)?.told.as_ref()?;
+        let holder = Holder {
+            market: &self.market,
+            errand: &self.errand,
+            token: &self.token,
+            hold: told.id,
+        };
+        Some(Box::new(till.pay(&holder).await))
     }
 
     async fn afterwards(&self, client: &Client) -> Vec<Ask> {

@@ -150,6 +150,7 @@ mod tests {
             behaviour: Behaviour::Plain,
             due_us: 0,
             asks: answers.iter().map(ask).collect(),
+            purchase: None,
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Fault {
     pub(crate) cycles: u32,
     /// Strikes in one round.
     pub(crate) per_round: u32,
+    /// Whether buyers pay for what they hold.
+    pub(crate) pays: bool,
 }
 
 const fn strike(
@@ -52,6 +54,7 @@ const fn strike(
         kind: Kind::Strike,
         cycles,
         per_round,
+        pays: false,
     }
 }
 

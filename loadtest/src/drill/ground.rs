@@ -90,6 +90,8 @@ impl Ground {
         let running = Running {
             engine_urls: fronts.iter().map(|front| url_of(&front.clients)).collect(),
             backoffice_url: url_of(&backoffice.clients),
+            more_backoffice_urls: Vec::new(),
+            payment_url: None,
             redis_url: stage.redis_url().to_owned(),
             database_url: stage.database_url(),
             secret: Secret::new(stage.token_secret()),

@@ -260,6 +260,7 @@ mod tests {
             behaviour: Behaviour::Plain,
             due_us: 0,
             asks: seqs.iter().map(ask).collect(),
+            purchase: None,
         }
     }
 

@@ -158,6 +158,7 @@ pub(super) fn plan(task: &Task, name: &str) -> Plan {
         },
         losses: Losses::None,
         keeps_receipts: task.fault.kind == Kind::Loss,
+        checkout: task.fault.pays,
         seed: task.seed,
     }
 }

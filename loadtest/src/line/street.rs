@@ -148,6 +148,7 @@ impl Street {
                     behaviour: Behaviour::Plain,
                     due_us: person.due_us,
                     asks: story.reserves.clone(),
+                    purchase: None,
                 });
             }
             told.users.push(person.user.as_str().to_owned());

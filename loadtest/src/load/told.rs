@@ -23,6 +23,7 @@ pub fn clients(fired: Vec<Fired>, buyers: &Buyers) -> Vec<Client> {
                 behaviour: Behaviour::Plain,
                 due_us: shot.due_us + offset_us,
                 asks: Vec::new(),
+                purchase: None,
             });
             client.asks.push(ask(shot, offset_us));
         }

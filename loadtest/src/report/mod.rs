@@ -2,6 +2,7 @@
 
 mod chart;
 mod line;
+mod money;
 pub(crate) mod number;
 mod page;
 mod story;

@@ -4,15 +4,16 @@ use anyhow::{Context, Result};
 use askama::Template;
 use doorbuster_core::clock;
 
+use crate::command::Verdict;
 use crate::history::Header;
 use crate::plan::Scenario;
-use crate::summary::Outcome;
+use crate::summary::{Outcome, Summary};
 
 use super::chart::{self, Chart};
-use super::line;
 use super::number::grouped;
 use super::story::story;
 use super::tables::{self, AuditRow, Bar, CourseRow, LatencyRow, Row, Tile};
+use super::{line, money};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -29,6 +30,8 @@ struct Page {
     latencies: Vec<LatencyRow>,
     within: Vec<Bar>,
     audit: Vec<AuditRow>,
+    /// Empty where nobody paid.
+    money: Vec<Row>,
     findings: Vec<String>,
     settings: Vec<Row>,
 }
@@ -53,7 +56,7 @@ pub fn html(header: &Header, outcome: &Outcome) -> Result<String> {
         when: clock::from_ms(header.start_ms)
             .format("%Y-%m-%d %H:%M:%S UTC")
             .to_string(),
-        clean: if summary.audit.are_zero() {
+        clean: if Verdict::of_run(summary) == Verdict::Clean {
             Clean::Yes
         } else {
             Clean::No
@@ -67,14 +70,26 @@ pub fn html(header: &Header, outcome: &Outcome) -> Result<String> {
         latencies: tables::latencies(summary),
         within: tables::within(outcome),
         audit: tables::audit(summary),
+        money: money(summary),
         findings: outcome
             .findings
             .iter()
             .map(|finding| finding.text.clone())
+            .chain(outcome.money_findings.iter().cloned())
             .collect(),
         settings: tables::settings(header, summary),
     };
     page.render().context("the report's template")
+}
+
+fn money(summary: &Summary) -> Vec<Row> {
+    let figures = summary.money.iter();
+    let rows = figures.flat_map(|figures| money::rows(figures));
+    let row = |(name, value): (&str, String)| Row {
+        name: name.to_owned(),
+        value,
+    };
+    rows.map(row).collect()
 }
 
 fn title(header: &Header) -> String {

@@ -2,9 +2,9 @@
 
 use crate::summary::{Outcome, Summary};
 
-use super::line;
 use super::number::{counted, grouped, ms, seconds};
 use super::story::offered_units;
+use super::{line, money};
 
 /// Findings shown on a terminal; all that were kept are in the report.
 const FINDINGS_SHOWN_MAX: usize = 10;
@@ -38,6 +38,15 @@ pub fn text(outcome: &Outcome) -> String {
         ),
     ];
     lines.extend(audit(outcome));
+    if let Some(figures) = &summary.money {
+        lines.extend(
+            money::rows(figures)
+                .iter()
+                .map(|(name, value)| row(name, value)),
+        );
+        let findings = outcome.money_findings.iter().take(FINDINGS_SHOWN_MAX);
+        lines.extend(findings.map(|finding| row("", &format!("! {finding}"))));
+    }
     if let Some(figures) = &summary.line {
         lines.extend(
             line::rows(figures)

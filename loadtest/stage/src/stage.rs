@@ -124,6 +124,11 @@ impl Stage {
             .expect("the options of this stage ask for no SMTP server")
     }
 
+    /// Whether there is a payment sandbox.
+    pub fn has_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
     /// The payment sandbox.
     ///
     /// # Panics

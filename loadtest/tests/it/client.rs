@@ -54,6 +54,7 @@ fn market(shops: &[&Shop], visit: &Visit) -> Arc<Market> {
         losses: visit.losses,
         sends: visit.sends,
         keeps_receipts: false,
+        till: None,
         origin: clock::instant(),
         over: AtomicBool::new(false),
         tally: Tally::default(),

@@ -35,6 +35,7 @@ fn plan(name: &str) -> Plan {
         sends: 1,
         losses: Losses::None,
         keeps_receipts: false,
+        checkout: false,
         seed: 7,
     }
 }

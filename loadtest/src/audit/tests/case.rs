@@ -51,13 +51,14 @@ pub(super) fn refusal(code: &str) -> Seen {
     }))
 }
 
-pub(super) fn client(number: u64, asks: Vec<Ask>) -> Client {
+pub(crate) fn client(number: u64, asks: Vec<Ask>) -> Client {
     Client {
         user: user(number),
         key: format!("k{number}"),
         behaviour: Behaviour::Plain,
         due_us: 0,
         asks,
+        purchase: None,
     }
 }
 

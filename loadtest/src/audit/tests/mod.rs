@@ -4,4 +4,4 @@ mod case;
 mod clients;
 mod stores;
 
-pub(crate) use case::Case;
+pub(crate) use case::{Case, client};
