@@ -223,6 +223,8 @@ pub const DRILL_WRITERS: usize = 2;
 /// Buyers a second, unless asked otherwise and at most; each is an errand of its own.
 pub const DRILL_RATE: u32 = 600;
 pub const DRILL_RATE_MAX: u32 = 5_000;
+/// At most, where buyers pay.
+pub const DRILL_PAYING_RATE: u32 = 150;
 /// Connections that they share.
 pub const DRILL_CONNECTIONS: usize = 200;
 /// The longest outage of a fault, and one of those of which there are many.
@@ -260,6 +262,7 @@ pub const DRILL_PLANTED_FLUSH: Duration = Duration::from_secs(15);
 /// stopped; goodput after a retry storm.
 pub const DRILL_READMISSION: Duration = Duration::from_secs(5);
 pub const DRILL_DRAINED: Duration = Duration::from_secs(30);
+pub const DRILL_PAYING: Duration = Duration::from_secs(30);
 pub const DRILL_STOPPED: Duration = Duration::from_secs(10);
 pub const DRILL_GOODPUT: Duration = Duration::from_secs(10);
 /// And selling after a loss: a rebuild waits for three seconds where engines died with Redis.

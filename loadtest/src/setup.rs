@@ -74,6 +74,15 @@ impl Call<'_> {
         Call { token, ..self }
     }
 
+    /// The same with a body.
+    #[must_use]
+    pub fn saying(self, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
     fn bytes(&self, host: &str) -> Vec<u8> {
         let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
         let Call {

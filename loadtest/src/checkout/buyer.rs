@@ -71,6 +71,9 @@ impl Till {
         }
         self.until_ended(&mut purchase, holder, &place, &mut rng)
             .await;
+        if errand.behaviour == Behaviour::Cancel && purchase.state.as_deref() == Some("paid") {
+            self.cancel(&mut purchase, holder, &mut rng).await;
+        }
         if errand.behaviour == Behaviour::Retry && purchase.order.is_some() {
             self.again(&mut purchase, errand.engine + 1, &place).await;
         }
@@ -104,25 +107,27 @@ impl Till {
         purchase
     }
 
+    /// Sends the `first` request until it is answered, and then looks until the end.
     async fn until_ended(
         &self,
         purchase: &mut Purchase,
         holder: &Holder<'_>,
-        place: &[u8],
+        first: &[u8],
         rng: &mut SmallRng,
     ) {
-        let market = holder.market;
+        let (market, mut is_heard) = (holder.market, false);
         let patience_us = u64::try_from(CHECKOUT_PATIENCE.as_micros()).unwrap_or(u64::MAX);
         let (mut at, mut look, mut backoff) =
             (holder.errand.engine, CHECKOUT_LOOK_FIRST, BACKOFF_MIN);
         while market.now_us().saturating_sub(purchase.began_us) < patience_us {
             let request = match &purchase.order {
-                None => place.to_vec(),
-                Some(order) => self.look(at, order, holder.token),
+                Some(order) if is_heard => self.look(at, order, holder.token),
+                _ => first.to_vec(),
             };
             purchase.sent += 1;
             let pause = match self.exchange(at, &request).await {
                 Ok(Heard::Order(order)) => {
+                    is_heard = true;
                     purchase.told(order);
                     if purchase.has_ended() {
                         purchase.ended_us = Some(market.now_us());
@@ -146,6 +151,20 @@ impl Till {
             };
             sleep(pause.mul_f64(rng.random_range(0.7..1.3))).await;
         }
+    }
+
+    /// Has changed its mind, until somebody has heard it, and waits for the money to come back.
+    async fn cancel(&self, purchase: &mut Purchase, holder: &Holder<'_>, rng: &mut SmallRng) {
+        let Some(order) = purchase.order.clone() else {
+            return;
+        };
+        (purchase.cancelled, purchase.ended_us) = (true, None);
+        let (host, token) = (&self.hosts[0], holder.token);
+        let request = format!(
+            "POST /v1/orders/{order}/cancel HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.until_ended(purchase, holder, request.as_bytes(), rng)
+            .await;
     }
 
     /// The same once more, after the end.

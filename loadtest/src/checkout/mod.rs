@@ -29,6 +29,9 @@ pub struct Purchase {
     /// Another id that it was told under the same key: there must be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_order: Option<String>,
+    /// Whether its buyer then asked to cancel it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// In µs since the start of the run: when it was first sent, and when its end was told.
     pub began_us: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,10 +52,12 @@ pub struct Till {
 impl Purchase {
     /// Whether its end was told: nothing is going to happen by itself any more.
     pub fn has_ended(&self) -> bool {
-        matches!(
-            self.state.as_deref(),
-            Some("paid" | "cancelled" | "refunded" | "parked")
-        )
+        match self.state.as_deref() {
+            // Whoever wants it cancelled waits for that.
+            Some("paid") => !self.cancelled,
+            Some("cancelled" | "refunded" | "parked") => true,
+            _ => false,
+        }
     }
 }
 

@@ -10,14 +10,16 @@ use serde::Serialize;
 use super::faults::{FAULTS, Fault};
 use super::processes::{FRONT_KILLED, FRONT_POINTS, WRITER_POINTS};
 use super::report::{Report, Row};
-use super::{Dose, Series, books, disk};
+use super::{Dose, Series, books, disk, money};
 use crate::args::DrillArgs;
-use crate::limits::{DRILL_OUTAGE_SECONDS, DRILL_OUTAGE_SECONDS_SHORT};
+use crate::limits::{DRILL_OUTAGE_SECONDS, DRILL_OUTAGE_SECONDS_SHORT, DRILL_PAYING_RATE};
 
 /// Acknowledgements over all cycles in which Redis is killed or cut off.
 const ACKED: u64 = 1_000_000;
 /// Rounds beyond those that are planned, until there are as many.
 const MORE_ROUNDS_MAX: usize = 40;
+/// Orders over all cycles in which back-offices end and the provider misbehaves.
+const ORDERS: u64 = 100_000;
 /// Faults whose acknowledgements are counted.
 const OF_REDIS: [&str; 2] = ["F5", "F6"];
 
@@ -46,7 +48,7 @@ const fn part(fault: &'static str, cycles: u32, rate: u32) -> Part {
     }
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     part("F5", 100, RATE_MANY),
     part("F6", 60, RATE_MANY),
     part("F1", 200, RATE),
@@ -59,6 +61,10 @@ const PARTS: [Part; 6] = [
     Part {
         per_round: 1,
         ..part("F12", 1, RATE)
+    },
+    Part {
+        per_round: 13,
+        ..part("F26", 390, DRILL_PAYING_RATE)
     },
 ];
 
@@ -101,6 +107,15 @@ pub(super) async fn run(args: &DrillArgs, seed: u64, faults: &[&'static Fault]) 
     for dose in of_redis.iter().cycle().take(MORE_ROUNDS_MAX) {
         let share = ACKED / OF_REDIS.len() as u64 * of_redis.len() as u64;
         if acked(&series.report.faults) >= share {
+            break;
+        }
+        let cycles = dose.per_round;
+        series.drill(Dose { cycles, ..*dose }).await;
+    }
+    // So it is with orders.
+    let of_money: Vec<Dose> = doses().filter(|dose| dose.fault.pays).collect();
+    for dose in of_money.iter().cycle().take(MORE_ROUNDS_MAX) {
+        if series.report.faults.iter().map(Row::orders).sum::<u64>() >= ORDERS {
             break;
         }
         let cycles = dose.per_round;
@@ -167,6 +182,11 @@ fn counted(rows: &[Row]) -> Vec<Counted> {
     }
     count(&["F5"], disk::KILLED, 100, ended(disk::KILLED));
     count(&["F6"], disk::CUT_OFF, 50, ended(disk::CUT_OFF));
+    let orders = rows.iter().map(Row::orders).sum();
+    count(&["F26"], "orders while back-offices end", ORDERS, orders);
+    for point in money::POINTS {
+        count(&["F26"], point, 10, ended(point));
+    }
     count(&["F12"], books::KILLED, 30, ended(books::KILLED));
     count(&["F12"], books::LONG_AWAY, 1, ended(books::LONG_AWAY));
     counted
@@ -186,7 +206,7 @@ mod tests {
         assert!(cycles("F12") >= 30);
         let points = u32::try_from(WRITER_POINTS.len()).unwrap();
         assert!(cycles("F3") >= 20 * points);
-        assert_eq!(faults(&[]).len(), 5);
+        assert_eq!(faults(&[]).len(), 6);
         let long = |part: &Part| part.fault == "F12" && part.outage == DRILL_OUTAGE_SECONDS;
         assert!(PARTS.iter().any(long));
     }
@@ -195,7 +215,7 @@ mod tests {
     fn too_few_are_told() {
         let rows: Vec<Row> = faults(&[]).iter().map(|fault| Row::new(fault, 1)).collect();
         let none = counted(&rows);
-        assert_eq!(none.len(), 7 + WRITER_POINTS.len());
+        assert_eq!(none.len(), 8 + WRITER_POINTS.len() + money::POINTS.len());
         assert_eq!(counted(&rows[..1]).len(), 1, "of what was drilled alone");
         assert!(none.iter().all(|counted| !counted.is_enough()));
         assert!(

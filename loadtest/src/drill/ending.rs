@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::ground::Ground;
 use super::round::{Outcome, Task, Twist, keys_per_user};
 use crate::audit;
+use crate::audit::money;
 use crate::client::course::Market;
 use crate::crowd::{Behaviour, Errand};
 use crate::history::{Client, Header, History};
@@ -123,6 +124,10 @@ impl Sale<'_> {
                 .push(format!("{unanswered} buyers gave up without an answer"));
         }
         let (sources, live) = (&self.ground.sources, &self.offer.live);
+        let pays = self.ground.money.is_some();
+        if pays {
+            self.ground.money_source().await?.wait_at_rest(live).await?;
+        }
         let settled = match sources.read(live).await {
             Ok(settled) => settled,
             // What there is tells more than that there is not all of it.
@@ -135,6 +140,11 @@ impl Sale<'_> {
         let history = History { header, clients };
         let (verdict, ledger) = audit::judge(&history, &settled.live, &settled.books)?;
         outcome.judged(verdict.numbers, &verdict.findings);
+        if pays {
+            let money = self.ground.money_source().await?.read(live).await?;
+            let judged = money::judge(&history.clients, &money, &settled.books.holdings);
+            outcome.paid(&history.clients, &money, judged);
+        }
         if settled.live.epoch != self.epoch {
             // What engines remember makes good what Redis has lost: that it lost nothing, the generation tells.
             outcome.broken.push(format!(
@@ -144,7 +154,8 @@ impl Sale<'_> {
         }
         let left = settled.live.stock.get(&self.offer.sku);
         let left = left.map(|stock| stock.left);
-        if left != Some(0) {
+        // Units of those whose payment failed come back after the last buyer.
+        if left != Some(0) && !pays {
             outcome
                 .broken
                 .push(format!("{left:?} units are left, and more were asked for"));

@@ -8,6 +8,7 @@ pub(crate) enum Part {
     Redis,
     Books,
     Wire,
+    Till,
 }
 
 /// How a fault is drilled.
@@ -209,6 +210,16 @@ pub(crate) const FAULTS: &[Fault] = &[
         "every fsync takes longer while the file is rewritten, or a person's script runs for seconds",
         [2, 2],
     ),
+    Fault {
+        pays: true,
+        ..strike(
+            "F26",
+            Part::Till,
+            "payments",
+            "buyers pay at a provider that declines, times out after capture, answers 500, doubles and delays webhooks, hangs and is away; a back-office ends at every step of an order",
+            [26, 13],
+        )
+    },
     strike(
         "F27",
         Part::Redis,

@@ -1,4 +1,4 @@
-//! Where a drill happens: two fronts, two writers and a back-office on a stage, with a wire between every two programs.
+//! Where a drill happens: two fronts, two writers and a back-office, or two and a payment sandbox, on a stage, with a wire between every two programs.
 //!
 //! Every process is one of the stage's, so that it ends with it, however the drill ends.
 
@@ -9,9 +9,11 @@ use doorbuster_stage::{Server, Stage, StageOptions};
 use tokio::task::spawn_blocking;
 
 use super::member::{self, Member, database_of, wire_to};
+use super::money::Money;
 use super::shim::{self, Shim};
 use super::store::Session;
 use super::talk;
+use crate::audit::money::source::Source;
 use crate::audit::settle::Sources;
 use crate::client::endpoint::Reach;
 use crate::config::Secret;
@@ -26,11 +28,20 @@ pub(super) enum Redises {
     WithReplica,
 }
 
+/// Whether buyers pay for what they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paying {
+    No,
+    Yes,
+}
+
 /// All of it. Dropped in this order: programs, then what they use.
 pub(super) struct Ground {
     pub(super) fronts: Vec<Member>,
     pub(super) writers: Vec<Member>,
-    backoffice: Member,
+    pub(super) backoffices: Vec<Member>,
+    /// Where buyers pay, if they do.
+    pub(super) money: Option<Money>,
     /// Through the wires, as buyers and operators come.
     pub(super) target: Target,
     /// Around the wires, for the audit.
@@ -57,6 +68,23 @@ impl Ground {
         ack_level: &str,
         company: Redises,
         planted: Option<&str>,
+    ) -> Result<Self> {
+        Self::set_up(ack_level, company, planted, Paying::No).await
+    }
+
+    /// With a payment sandbox and two back-offices that can be ended at every step of an order.
+    ///
+    /// # Errors
+    /// If anything of it does not start.
+    pub(super) async fn start_paying() -> Result<Self> {
+        Self::set_up("fsync", Redises::One, None, Paying::Yes).await
+    }
+
+    async fn set_up(
+        ack_level: &str,
+        company: Redises,
+        planted: Option<&str>,
+        paying: Paying,
     ) -> Result<Self> {
         let library = shim::build().await?;
         let mut options = StageOptions::servers().ack_level(ack_level);
@@ -86,12 +114,21 @@ impl Ground {
             let (name, clock) = (format!("writer-{i}"), Some(&*library).filter(|_| i == 0));
             writers.push(member::engine(&stage, (&name, "writer"), settings, clock).await?);
         }
-        let backoffice = member::backoffice(&stage).await?;
+        let (backoffices, money) = match paying {
+            Paying::No => (vec![member::backoffice(&stage).await?], None),
+            Paying::Yes => {
+                let (backoffices, money) = Money::start(&stage).await?;
+                (backoffices, Some(money))
+            }
+        };
         let running = Running {
             engine_urls: fronts.iter().map(|front| url_of(&front.clients)).collect(),
-            backoffice_url: url_of(&backoffice.clients),
-            more_backoffice_urls: Vec::new(),
-            payment_url: None,
+            backoffice_url: url_of(&backoffices[0].clients),
+            more_backoffice_urls: backoffices[1..]
+                .iter()
+                .map(|backoffice| url_of(&backoffice.clients))
+                .collect(),
+            payment_url: money.as_ref().map(|money| money.sandbox.url().to_owned()),
             redis_url: stage.redis_url().to_owned(),
             database_url: stage.database_url(),
             secret: Secret::new(stage.token_secret()),
@@ -110,7 +147,8 @@ impl Ground {
             shim: Shim::of(stage.dir(), shim::REDIS),
             fronts,
             writers,
-            backoffice,
+            backoffices,
+            money,
             stage,
         };
         ground.ready().await?;
@@ -120,7 +158,15 @@ impl Ground {
     /// All programs of ours.
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
         let engines = self.fronts.iter().chain(&self.writers);
-        engines.chain([&self.backoffice])
+        engines.chain(&self.backoffices)
+    }
+
+    /// Where what came of money is read.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or nobody pays here.
+    pub(super) async fn money_source(&self) -> Result<Source> {
+        Source::connect(&self.target).await
     }
 
     /// A session of an operator with the database, around the wires.
@@ -193,6 +239,9 @@ impl Ground {
         for member in self.members() {
             member.heal().await?;
         }
+        if let Some(money) = &self.money {
+            money.heal().await?;
+        }
         self.redis(run_again).await?;
         self.mariadb(run_again).await?;
         let mut operator = self.session().await?;
@@ -244,6 +293,6 @@ pub(super) fn run_again(server: &Server) -> Result<()> {
     server.start()
 }
 
-fn url_of(wire: &Wire) -> String {
+pub(super) fn url_of(wire: &Wire) -> String {
     format!("http://{}", wire.address)
 }

@@ -19,6 +19,8 @@ use crate::wire::{Toxic, Wire};
 
 const ENGINE: &str = "doorbuster-engine-drill";
 const BACKOFFICE: &str = "doorbuster-backoffice";
+/// The same with crash points.
+const PAYING_BACKOFFICE: &str = "doorbuster-backoffice-drill";
 
 /// One program of ours with its wires.
 pub(super) struct Member {
@@ -113,7 +115,13 @@ pub(super) async fn engine(
     let shim = library.map(|library| Shim::env(library, name));
     let loaded = shim.iter().flatten();
     env.extend(loaded.map(|(name, value)| (&**name, &**value)));
-    let member = member(stage, name, ENGINE, &["serve", "--role", role], &env).await?;
+    let post = Post {
+        name,
+        program: ENGINE,
+        args: &["serve", "--role", role],
+        port: None,
+    };
+    let member = member(stage, &post, &env).await?;
     Ok(Member {
         clock: shim.is_some().then(|| Shim::of(stage.dir(), name)),
         ..member
@@ -121,17 +129,51 @@ pub(super) async fn engine(
 }
 
 pub(super) async fn backoffice(stage: &Arc<Stage>) -> Result<Member> {
-    let listen = ("BACKOFFICE_LISTEN", "127.0.0.1:{port}");
-    member(stage, "backoffice", BACKOFFICE, &["serve"], &[listen]).await
+    let post = Post {
+        name: "backoffice",
+        program: BACKOFFICE,
+        args: &["serve"],
+        port: None,
+    };
+    member(stage, &post, &[LISTEN]).await
 }
 
-async fn member(
+/// One that can be ended at every step of an order; on a port that its provider was told.
+pub(super) async fn paying_backoffice(
     stage: &Arc<Stage>,
-    name: &str,
-    program: &str,
-    args: &[&str],
-    env: &[(&str, &str)],
+    (name, port): (&str, Option<u16>),
+    settings: &[(&str, &str)],
 ) -> Result<Member> {
+    let crash_point = stage.dir().join(format!("{name}.crash-point"));
+    let crash_point = crash_point.display().to_string();
+    let mut env = vec![LISTEN, ("CRASH_POINT_FILE", crash_point.as_str())];
+    env.extend_from_slice(settings);
+    let post = Post {
+        name,
+        program: PAYING_BACKOFFICE,
+        args: &["serve"],
+        port,
+    };
+    member(stage, &post, &env).await
+}
+
+const LISTEN: (&str, &str) = ("BACKOFFICE_LISTEN", "127.0.0.1:{port}");
+
+/// What a member is, and where.
+struct Post<'a> {
+    name: &'a str,
+    program: &'a str,
+    args: &'a [&'a str],
+    port: Option<u16>,
+}
+
+async fn member(stage: &Arc<Stage>, post: &Post<'_>, env: &[(&str, &str)]) -> Result<Member> {
+    let Post {
+        name,
+        program,
+        args,
+        port,
+    } = *post;
     let books_url = stage.database_url();
     let (redis, books) = (wire_to(stage.redis_url())?, wire_to(&books_url)?);
     let redis_url = format!("redis://{}", redis.address);
@@ -159,7 +201,7 @@ async fn member(
             path: &path,
             args: &args,
             env: &env,
-            port: None,
+            port,
         })
     })
     .await?;
@@ -187,7 +229,7 @@ pub(super) fn database_of(url: &str) -> &str {
 }
 
 /// A program of this project, beside this one or one level up.
-fn program_path(name: &str) -> Result<PathBuf> {
+pub(super) fn program_path(name: &str) -> Result<PathBuf> {
     let here = std::env::current_exe().context("where this program lies cannot be told")?;
     let mut dirs = here.ancestors().skip(1).take(2);
     dirs.find_map(|dir| Some(dir.join(name)).filter(|path| path.is_file()))

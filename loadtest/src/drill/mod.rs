@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`faults`] is the list; [`ground`] is where it happens, with a wire between every two programs, each of ours
 //! a [`member`]; [`scene`] is one round as faults see it, and [`strikes`] leads to them: [`processes`], [`disk`], [`books`],
-//! [`network`], [`settings`]; [`round`] holds a round, and [`ending`] judges it; [`loss`] holds one in which Redis loses data,
+//! [`network`], [`settings`], [`money`]; [`round`] holds a round, and [`ending`] judges it; [`loss`] holds one in which Redis loses data,
 //! with [`lost`] for what that cost, [`storm`] one of retries, [`planted`] those that must fail, [`documented`] as many as are
 //! promised; [`shim`] is loaded into Redis for its clock and its disk; [`report`] says what came of it.
 //!
@@ -19,6 +19,7 @@ mod strikes;
 
 mod books;
 mod disk;
+mod money;
 mod network;
 mod processes;
 mod settings;
@@ -44,7 +45,7 @@ use serde::Serialize;
 
 use crate::args::{BadConfig, DrillArgs};
 use crate::command::{self, Verdict};
-use crate::limits::{DRILL_HOURS_MAX, DRILL_ROUNDS_PER_STAGE};
+use crate::limits::{DRILL_HOURS_MAX, DRILL_PAYING_RATE, DRILL_ROUNDS_PER_STAGE};
 use crate::rush::{raise_file_limit, say};
 use faults::{FAULTS, Fault, Kind};
 use ground::{Ground, Redises};
@@ -164,7 +165,10 @@ impl Dose {
             fault,
             cycles: args.cycles.unwrap_or(fault.cycles),
             per_round: args.strikes.unwrap_or(fault.per_round),
-            rate: args.rate,
+            rate: match fault.pays {
+                true => args.rate.min(DRILL_PAYING_RATE),
+                false => args.rate,
+            },
             outage: args.outage(),
         }
     }
@@ -232,10 +236,18 @@ impl Series {
             return loss::round(task, &name).await;
         }
         let (ground, rounds) = match self.ground.take() {
-            Some((ground, rounds)) if rounds < DRILL_ROUNDS_PER_STAGE => (ground, rounds),
+            Some((ground, rounds))
+                if rounds < DRILL_ROUNDS_PER_STAGE && ground.money.is_some() == task.fault.pays =>
+            {
+                (ground, rounds)
+            }
             used => {
                 drop(used);
-                (Ground::start("fsync", Redises::One, None).await?, 0)
+                let ground = match task.fault.pays {
+                    true => Ground::start_paying().await?,
+                    false => Ground::start("fsync", Redises::One, None).await?,
+                };
+                (ground, 0)
             }
         };
         let (ground, _) = self.ground.insert((ground, rounds + 1));

@@ -9,6 +9,7 @@ use super::faults::{FAULTS, Fault};
 use super::round::Outcome;
 use super::scene::{Goal, Recovery};
 use crate::audit::Numbers;
+use crate::audit::money::MoneyNumbers;
 
 /// Everything about one fault. The first of them are the contract's.
 #[derive(Debug, Serialize)]
@@ -23,6 +24,9 @@ pub(super) struct Row {
     audit: Numbers,
     /// What was measured that worst time.
     recovery_of: &'static str,
+    /// Orders, and what was wrong with their money, where buyers paid.
+    orders: u64,
+    money: MoneyNumbers,
     /// Acknowledged, lost with Redis, and known to be.
     lost_and_listed: u64,
     /// Of those, given again to buyers who presented their receipts.
@@ -55,6 +59,8 @@ impl Row {
             recovery_seconds: 0.0,
             audit: Numbers::default(),
             recovery_of: "",
+            orders: 0,
+            money: MoneyNumbers::default(),
             lost_and_listed: 0,
             honoured: 0,
             ended: BTreeMap::new(),
@@ -80,8 +86,12 @@ impl Row {
         self.ended.get(what).copied().unwrap_or(0).into()
     }
 
+    pub(super) fn orders(&self) -> u64 {
+        self.orders
+    }
+
     pub(super) fn holds(&self) -> bool {
-        self.audit.are_zero() && self.broken.is_empty()
+        self.audit.are_zero() && self.money.are_zero() && self.broken.is_empty()
     }
 
     pub(super) fn add(&mut self, outcome: Outcome) {
@@ -90,6 +100,8 @@ impl Row {
         self.lost_and_listed += outcome.listed;
         self.honoured += outcome.honoured;
         self.audit += outcome.numbers;
+        self.orders += outcome.orders;
+        self.money += outcome.money;
         for (what, times) in outcome.ended {
             *self.ended.entry(what).or_default() += times;
         }
@@ -156,6 +168,7 @@ impl Row {
             words.join(", ")
         };
         let lost = match self.lost_and_listed {
+            0 if self.orders > 0 => format!(" ({} orders)", self.orders),
             0 => String::new(),
             lost => format!(
                 " ({lost} lost and listed, {} honoured by receipt)",

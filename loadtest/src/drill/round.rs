@@ -14,6 +14,8 @@ use super::faults::{FAULTS, Fault, Kind, Part};
 use super::ground::Ground;
 use super::scene::{Company, Notes, Recovery, Scene, some_ms};
 use super::strikes;
+use crate::audit::money::facts::Money;
+use crate::audit::money::{self, MoneyNumbers};
 use crate::audit::{Finding, Numbers};
 use crate::crowd::Mix;
 use crate::history::{Broken, Client, Seen};
@@ -71,6 +73,9 @@ pub(super) struct Outcome {
     pub(super) acked: u64,
     pub(super) recoveries: Vec<Recovery>,
     pub(super) numbers: Numbers,
+    /// Orders, where buyers pay, and what was wrong with their money.
+    pub(super) orders: u64,
+    pub(super) money: MoneyNumbers,
     /// Acknowledged, lost with Redis, and known to be.
     pub(super) listed: u64,
     /// Of those, given again to buyers who presented their receipts.
@@ -82,7 +87,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn holds(&self) -> bool {
-        self.numbers.are_zero() && self.broken.is_empty()
+        self.numbers.are_zero() && self.money.are_zero() && self.broken.is_empty()
     }
 
     pub(super) fn take(&mut self, notes: Notes) {
@@ -97,6 +102,26 @@ impl Outcome {
         let words = findings.iter().take(5);
         self.broken
             .extend(words.map(|finding| format!("audit: {}", finding.text)));
+    }
+
+    /// What came of those who paid.
+    pub(super) fn paid(&mut self, clients: &[Client], money: &Money, verdict: money::Verdict) {
+        self.orders = money.orders.len() as u64;
+        self.money = verdict.numbers;
+        let words = verdict.findings.into_iter().take(5);
+        self.broken
+            .extend(words.map(|finding| format!("money: {finding}")));
+        let purchases = clients
+            .iter()
+            .filter_map(|client| client.purchase.as_deref());
+        let untold = purchases
+            .filter(|purchase| purchase.ended_us.is_none())
+            .count();
+        if untold > 0 {
+            self.broken.push(format!(
+                "{untold} buyers were not told the end of their order"
+            ));
+        }
     }
 
     /// Answers that no fault excuses.
@@ -233,7 +258,8 @@ fn drawn(fault: &'static Fault, rng: &mut StdRng) -> Vec<&'static Fault> {
     let all: Vec<&'static Fault> = FAULTS
         .iter()
         // Duplicates are a crowd of their own, and a database away for a minute is drilled alone.
-        .filter(|fault| fault.kind == Kind::Strike && !["F12", "F21"].contains(&fault.id))
+        .filter(|fault| fault.kind == Kind::Strike && !fault.pays)
+        .filter(|fault| !["F12", "F21"].contains(&fault.id))
         .collect();
     while drawn.len() < wanted {
         let one = all[rng.random_range(0..all.len())];

@@ -18,8 +18,8 @@ use crate::client::course::{self, Market};
 use crate::crowd::{Behaviour, Errand};
 use crate::history::{Client, Verb};
 use crate::limits::{
-    DRILL_DRAINED, DRILL_GOODPUT, DRILL_HEALED_BOUND, DRILL_READMISSION, DRILL_REBUILT,
-    DRILL_SELLS, DRILL_STOPPED, POLL_STEP,
+    DRILL_DRAINED, DRILL_GOODPUT, DRILL_HEALED_BOUND, DRILL_PAYING, DRILL_READMISSION,
+    DRILL_REBUILT, DRILL_SELLS, DRILL_STOPPED, POLL_STEP,
 };
 
 /// What is measured after a fault, each with its goal.
@@ -37,6 +37,8 @@ pub(super) enum Goal {
     Noticed,
     /// From the moment when Redis and the engines were back until units are sold again in a new generation.
     Rebuilt,
+    /// From the moment when the fault was gone until orders come to their end.
+    Paying,
 }
 
 impl Goal {
@@ -48,6 +50,7 @@ impl Goal {
             Goal::Goodput => "goodput",
             Goal::Noticed => "noticed",
             Goal::Rebuilt => "rebuilt",
+            Goal::Paying => "paying",
         }
     }
 
@@ -55,6 +58,7 @@ impl Goal {
         match self {
             Goal::Selling | Goal::Noticed => DRILL_READMISSION,
             Goal::Rebuilt => DRILL_REBUILT,
+            Goal::Paying => DRILL_PAYING,
             Goal::Drained => DRILL_DRAINED,
             Goal::Stopped => DRILL_STOPPED,
             Goal::Goodput => DRILL_GOODPUT,

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 
 use super::faults::Fault;
 use super::scene::Scene;
-use super::{books, disk, network, processes, settings};
+use super::{books, disk, money, network, processes, settings};
 
 /// Strikes once and heals. What does not hold is noted in the scene.
 ///
@@ -29,6 +29,7 @@ pub(super) async fn strike(fault: &Fault, scene: &Scene<'_>, rng: &mut StdRng) -
         "F14" => network::partition(scene, rng).await,
         "F21" => network::answers_lost(scene, rng).await,
         "F24" => network::no_descriptors(scene, rng).await,
+        "F26" => money::struck(scene, rng).await,
         "F16" => settings::clock_jumps(scene, rng).await,
         "F22" => settings::out_of_memory(scene, rng).await,
         "F27" => settings::below_the_level(scene, rng).await,

@@ -46,5 +46,6 @@ pub use guest::Program;
 pub use hop::{Hop, Passing};
 pub use job::Finished;
 pub use options::{SandboxOptions, Servers, StageOptions};
+pub use ports::free_port;
 pub use server::Server;
 pub use stage::Stage;

@@ -23,7 +23,7 @@ const CLIENT_PORTS_BEGIN_DEFAULT: u16 = 32_768;
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// A port that nobody listens on now and that this process has not given before.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..PORT_CANDIDATES_MAX {
         let port = candidate()?;

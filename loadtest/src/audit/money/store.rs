@@ -99,6 +99,19 @@ impl Store {
         Ok(count)
     }
 
+    /// How many have.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn ended(&self, live: &LiveId) -> Result<i64> {
+        let query = "-- ended\nselect count(*) from orders where sale_id = ? and state in ('paid', 'cancelled', 'refunded', 'parked')";
+        let count = sqlx::query_scalar(query)
+            .bind(live.name())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(count)
+    }
+
     /// Refunds of orders of `live` that have not come to an end.
     ///
     /// # Errors
