@@ -11,7 +11,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
 /// Charges on a page.
 pub(crate) const PAGE_ROWS_MAX: usize = 1_000;
 /// Characters of an order's id, a method and a token.
-pub(crate) const TEXT_CHARS_MAX: usize = 200;
+pub(crate) const TEXT_CHARS_MAX: usize = 255;
 /// How long a request that is never answered is kept waiting, so that clients which wait for ever do not stay here for ever.
 pub(crate) const SILENCE: Duration = Duration::from_secs(120);
 /// Webhooks that wait to be told; more are lost, as they are where a provider is overrun.
