@@ -35,6 +35,29 @@ fn faults_of_every_kind_cost_nobody_anything() {
 }
 
 #[test]
+fn back_offices_that_end_in_the_midst_of_an_order_cost_nobody_anything() {
+    let output = drill(&[
+        "F26",
+        "--cycles",
+        "4",
+        "--strikes",
+        "4",
+        "--seed",
+        "5",
+        "--json",
+    ]);
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let object: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    let row = &object["faults"][0];
+    assert!(row["orders"].as_u64() > Some(100), "{row}");
+    assert_eq!(row["money"]["unsettled"], 0);
+}
+
+#[test]
 fn bugs_that_are_planted_are_caught() {
     let bugs = ["no-idempotency-record", "refusal-after-write"];
     let output = drill(&[&["--planted"], &bugs[..], &["--json"]].concat());
@@ -64,7 +87,7 @@ fn what_cannot_be_drilled_is_named() {
 }
 
 #[test]
-fn the_engine_that_is_shipped_has_neither_crash_points_nor_planted_bugs() {
+fn the_programs_that_are_shipped_have_neither_crash_points_nor_planted_bugs() {
     let has = |program: &str, words: &[u8]| {
         let path = Path::new(LOADTEST).with_file_name(program);
         let bytes = std::fs::read(&path)
@@ -75,4 +98,6 @@ fn the_engine_that_is_shipped_has_neither_crash_points_nor_planted_bugs() {
         assert!(has("doorbuster-engine-drill", words));
         assert!(!has("doorbuster-engine", words));
     }
+    assert!(has("doorbuster-backoffice-drill", b"CRASH_POINT_FILE"));
+    assert!(!has("doorbuster-backoffice", b"CRASH_POINT_FILE"));
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use doorbuster_stage::{Stage, StageOptions};
+use doorbuster_stage::{SandboxOptions, Stage, StageOptions};
 use serde_json::Value;
 
 /// The program on the servers of `stage`.
@@ -79,6 +79,39 @@ fn a_rush_sells_every_unit_once_and_refuses_the_rest() {
         (&duplicate["accepted"], &duplicate["offered"]),
         (&20.into(), &50.into())
     );
+}
+
+#[test]
+fn whoever_has_a_hold_pays_for_it_once_whatever_the_provider_does() {
+    let sandbox = SandboxOptions {
+        script: "seed=3,decline=80,timeout=30,error=40,busy=40,pending=40,pending_ms=300,duplicate=100,lost=100".to_owned(),
+        latency_ms: 5,
+    };
+    let options = StageOptions::whole(2)
+        .with_sandbox(sandbox)
+        .backoffice_env("PAYMENT_ATTEMPT_MS", "500");
+    let ground = Ground {
+        stage: Stage::start(&options).unwrap(),
+        dir: tempfile::tempdir().unwrap(),
+    };
+    let payment_url = ground.stage.sandbox().url().to_owned();
+    let line = "rush --users 400 --stock 200 --checkout --retry 0.1 --lose-answer 0.1 --cancel 0.1 --double-click 0.1";
+    let run = ground.run(&format!("{line} --payment-url {payment_url}"));
+    let money = &run["money"];
+    for (name, number) in money["audit"].as_object().unwrap() {
+        assert_eq!(number, 0, "{name}: {money}");
+    }
+    assert!(
+        money["paid"].as_u64() > Some(100) && money["cancelled"].as_u64() > Some(0),
+        "{money}"
+    );
+    assert!(
+        money["refunded"].as_u64() > Some(0) && money["given_back"].as_i64() > Some(0),
+        "{money}"
+    );
+    assert_eq!(money["unanswered"], 0);
+    let page = std::fs::read_to_string(ground.dir.path().join("run.html")).unwrap();
+    assert!(page.contains("<h2>Money</h2>") && page.contains("unsettled 0"));
 }
 
 #[test]
