@@ -1,5 +1,7 @@
 //! What the provider said of an attempt when it was asked, because it had told something by itself. Called by the inbox of webhooks.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 
 use super::model::State;
@@ -36,4 +38,14 @@ pub(crate) async fn heard(app: &App, attempt: AttemptId, found: Found) -> Result
         _ => {}
     }
     Ok(())
+}
+
+/// Those of the attempts of which nothing new can be heard. One statement for all, so that most webhooks cost no question.
+///
+/// # Errors
+/// Where MySQL does not answer.
+pub(crate) async fn noted(app: &App, attempts: &[AttemptId]) -> sqlx::Result<HashSet<AttemptId>> {
+    let ids: Vec<_> = attempts.iter().map(|attempt| attempt.uuid()).collect();
+    let noted = saga::attempts::store::noted(&app.books, &ids).await?;
+    Ok(noted.into_iter().map(AttemptId::new).collect())
 }

@@ -25,4 +25,4 @@ pub(crate) mod saga;
 pub(crate) mod store;
 pub(crate) mod view;
 
-pub(crate) use heard::heard;
+pub(crate) use heard::{heard, noted};

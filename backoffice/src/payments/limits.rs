@@ -52,9 +52,11 @@ pub const EVENT_CHARS_MAX: usize = 64;
 pub const WEBHOOKS_WAITING_MAX: usize = 1_024;
 /// Of them, how many one statement writes.
 pub const WEBHOOKS_PER_STATEMENT: usize = 256;
-/// Rows of the inbox that one look takes; the provider is asked about all of them at once.
-pub const INBOX_ROWS: u32 = 64;
-/// Between two looks, where nothing has come in here.
+/// Rows of the inbox that one look takes; the provider is asked about them at once.
+pub const INBOX_ROWS: u32 = 256;
+/// How long a webhook is left alone: mostly the answer to the charge itself comes first, and there is nothing to ask.
+pub const INBOX_DELAY: Duration = Duration::from_secs(1);
+/// Between two looks.
 pub const INBOX_EVERY: Duration = Duration::from_secs(1);
 /// For how long a back-office that has taken a row is left alone with it: longer than it may ask.
 pub const INBOX_LEASE: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 //! A webhook moves nothing by itself, so a false one moves nothing at all. A row is done once what the provider said was taken; a crash before
 //! that leaves the row to the next lease, and whoever is told twice hears the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,6 +18,9 @@ use crate::orders;
 use crate::payments::charge::{AttemptId, Found};
 use crate::payments::limits::{INBOX_EVERY, INBOX_RETRY_FIRST, INBOX_RETRY_MAX, INBOX_ROWS};
 
+/// The outcome of a webhook that told nothing new: its order had noted the capture already.
+const NOTED: &str = "noted";
+
 /// Until `stop`.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
     loop {
@@ -31,13 +34,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
         if has_more && !stop.is_cancelled() {
             continue;
         }
-        let woken = async {
-            tokio::select! {
-                () = app.webhooks.written() => {}
-                () = sleep(INBOX_EVERY) => {}
-            }
-        };
-        if stop.run_until_cancelled(woken).await.is_none() {
+        if stop.run_until_cancelled(sleep(INBOX_EVERY)).await.is_none() {
             return;
         }
     }
@@ -53,13 +50,23 @@ async fn work_off(app: &App) -> Result<usize> {
             .or_default()
             .push(row);
     }
+    let attempts: Vec<AttemptId> = of.keys().copied().collect();
+    let noted = match attempts.is_empty() {
+        true => HashSet::new(),
+        false => orders::noted(app, &attempts).await?,
+    };
     let mut asked = JoinSet::new();
-    for attempt in of.keys().copied() {
+    for attempt in attempts.into_iter().filter(|one| !noted.contains(one)) {
         let app = app.clone();
         asked.spawn(async move { (attempt, ask(&app, attempt).await) });
     }
     // By outcome, so that each takes one statement.
     let mut finished: HashMap<&'static str, Vec<&str>> = HashMap::new();
+    let rows = noted.iter().flat_map(|attempt| &of[attempt]);
+    let known: Vec<&str> = rows.map(|row| row.event_id.as_str()).collect();
+    if !known.is_empty() {
+        finished.insert(NOTED, known);
+    }
     let mut put_off: HashMap<(&'static str, u32), Vec<&str>> = HashMap::new();
     while let Some(asked) = asked.join_next().await {
         let (attempt, (outcome, is_done)) = asked?;

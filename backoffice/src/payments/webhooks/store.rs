@@ -9,12 +9,13 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
 use crate::limits::SWEEP_ROWS_MAX;
-use crate::payments::limits::{INBOX_KEPT, INBOX_LEASE, INBOX_ROWS};
+use crate::payments::limits::{INBOX_DELAY, INBOX_KEPT, INBOX_LEASE, INBOX_ROWS};
 use crate::payments::provider::Event;
 
 /// All of them, each once: those that are there already stay as they are. One statement, so that nothing of it is half-done.
 pub(super) async fn insert(books: &MySqlPool, events: &[&Event]) -> sqlx::Result<()> {
-    let now = clock::now().naive_utc();
+    let now = clock::now();
+    let (now, due) = (now.naive_utc(), (now + INBOX_DELAY).naive_utc());
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- insert\ninsert into webhook_inbox (event_id, kind, attempt_id, state, tries, due_at, received_at) ",
     );
@@ -24,7 +25,7 @@ pub(super) async fn insert(books: &MySqlPool, events: &[&Event]) -> sqlx::Result
             .push_bind(event.attempt.uuid())
             .push_bind("waiting")
             .push_bind(0_u32)
-            .push_bind(now)
+            .push_bind(due)
             .push_bind(now);
     });
     statement.push(" on duplicate key update event_id = webhook_inbox.event_id");

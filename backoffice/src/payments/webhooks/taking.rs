@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::mysql::MySqlPool;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::store;
 use crate::error::ApiError;
@@ -20,8 +20,6 @@ pub(crate) struct Taking(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Somebody has written something.
-    written: Notify,
 }
 
 #[derive(Default)]
@@ -34,11 +32,6 @@ impl Taking {
     /// Never held while anything is awaited.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends once something new may be in the inbox.
-    pub(super) async fn written(&self) {
-        self.0.written.notified().await;
     }
 
     /// # Errors
@@ -82,7 +75,6 @@ impl Taking {
                 // A client that has gone sends it again.
                 let _ = tell.send(told.clone());
             }
-            self.0.written.notify_one();
         }
     }
 }

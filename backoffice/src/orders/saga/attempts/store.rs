@@ -16,6 +16,20 @@ pub(crate) async fn of_attempt(books: &MySqlPool, attempt: Uuid) -> sqlx::Result
         .await
 }
 
+/// Those of these attempts whose captures their orders have noted: there is nothing more to be heard of them.
+pub(crate) async fn noted(books: &MySqlPool, attempts: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- noted\nselect a.attempt_id from payment_attempts a join orders o on o.order_id = a.order_id
+        where a.state = 'captured' and o.state in ('captured', 'paid', 'refunded') and a.attempt_id in (",
+    );
+    let mut ids = statement.separated(", ");
+    for attempt in attempts {
+        ids.push_bind(*attempt);
+    }
+    statement.push(")");
+    statement.build_query_scalar().fetch_all(books).await
+}
+
 /// Their attempts, before anything is sent.
 pub(crate) async fn open(tx: &mut MySqlConnection, orders: &[&Order]) -> sqlx::Result<()> {
     let now = clock::now().naive_utc();
