@@ -1,5 +1,6 @@
 // Who is at the page. A sign-in by e-mail address and password keeps itself fresh; a token that somebody else issued is good as long as it says.
-import { call, el, remembered, remember, t, Trouble } from "./page.js";
+import { resetForm, signUpForm } from "./account.js";
+import { button, call, el, remembered, remember, t, Trouble } from "./page.js";
 
 const KEY = "doorbuster-session";
 /** A lock that comes later than this was another tab's, which has used up our refresh token since. */
@@ -111,7 +112,8 @@ export function signInForm(done) {
     await call("/v1/me/reservations?limit=1", { token: next.access });
     keep(next);
   });
-  return el("section", { class: "narrow", "aria-labelledby": "sign-in" },
+  const instead = (form) => () => section.replaceWith(form(done));
+  const section = el("section", { class: "narrow", "aria-labelledby": "sign-in" },
     el("h1", { id: "sign-in" }, t("sign_in")), error,
     el("form", { onsubmit: byPassword },
       el("label", { for: "email" }, t("email")),
@@ -119,10 +121,12 @@ export function signInForm(done) {
       el("label", { for: "password" }, t("password")),
       el("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true }),
       el("p", {}, el("button", { class: "go wide" }, t("sign_in")))),
+    el("p", { class: "row" }, button("sign_up", instead(signUpForm)), button("forgot", instead(resetForm))),
     el("details", {},
       el("summary", {}, t("with_token")),
       el("form", { onsubmit: byToken },
         el("label", { for: "token" }, t("token")),
         el("input", { id: "token", name: "token", autocomplete: "off", spellcheck: "false", required: true }),
         el("p", {}, el("button", { class: "wide" }, t("sign_in"))))));
+  return section;
 }

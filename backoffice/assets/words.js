@@ -1,6 +1,9 @@
 // Every word of both pages, in English and Korean. `code_` words say what a problem means to the person who meets it.
 const en = {
   sign_in: "Sign in", sign_out: "Sign out", email: "E-mail address", password: "Password", with_token: "Sign in with a token", token: "Access token",
+  sign_up: "Create an account", sign_up_text: "A mail is sent to you; its link makes the account, and you choose a password there.", your_name: "Your name", forgot: "Forgot your password?",
+  forgot_text: "A mail is sent to you; its link sets a new password.", send_mail: "Send me a mail", to_sign_in: "Back to the sign-in", check_mail: "Check your mail",
+  check_mail_text: "A mail is on its way to {email}. Open the link in it.",
   not_staff: "This page is for operators and admins.", role_buyer: "buyer", role_operator: "operator", role_finance: "finance", role_admin: "admin", sections: "Sections",
   sales: "Sales", sale: "Sale", state: "State", opens: "Opens", closes: "Closes", left: "Left", left_of: "Left of stock", new_sale: "New sale", more: "More", refresh: "Refresh",
   no_sales: "No sale has been written down yet.", cancel: "Cancel", done: "Done",
@@ -61,6 +64,9 @@ const en = {
 
 const ko = {
   sign_in: "로그인", sign_out: "로그아웃", email: "이메일 주소", password: "비밀번호", with_token: "토큰으로 로그인", token: "액세스 토큰",
+  sign_up: "회원 가입", sign_up_text: "보내 드리는 메일의 링크를 열면 계정이 만들어지고, 거기서 비밀번호를 정합니다.", your_name: "이름", forgot: "비밀번호를 잊으셨나요?",
+  forgot_text: "보내 드리는 메일의 링크에서 새 비밀번호를 정합니다.", send_mail: "메일 받기", to_sign_in: "로그인으로 돌아가기", check_mail: "메일을 확인해 주세요",
+  check_mail_text: "{email} 주소로 메일을 보냈습니다. 메일의 링크를 열어 주세요.",
   not_staff: "운영자와 관리자만 볼 수 있는 페이지입니다.", role_buyer: "구매자", role_operator: "운영자", role_finance: "재무", role_admin: "관리자", sections: "메뉴",
   sales: "판매", sale: "판매", state: "상태", opens: "시작", closes: "종료", left: "남음", left_of: "남은 재고", new_sale: "새 판매", more: "더 보기", refresh: "새로 고침",
   no_sales: "아직 등록된 판매가 없습니다.", cancel: "취소", done: "확인",

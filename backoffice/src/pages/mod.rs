@@ -104,7 +104,7 @@ type Asset = (&'static str, &'static str, &'static str);
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-const ASSETS: [Asset; 15] = [
+const ASSETS: [Asset; 16] = [
     ("style.css", STYLE, include_str!("../../assets/style.css")),
     ("words.js", SCRIPT, include_str!("../../assets/words.js")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
@@ -112,6 +112,11 @@ const ASSETS: [Asset; 15] = [
         "session.js",
         SCRIPT,
         include_str!("../../assets/session.js"),
+    ),
+    (
+        "account.js",
+        SCRIPT,
+        include_str!("../../assets/account.js"),
     ),
     ("chart.js", SCRIPT, include_str!("../../assets/chart.js")),
     (

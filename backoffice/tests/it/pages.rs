@@ -45,6 +45,7 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
     );
     let options = StageOptions::whole(1)
         .with_sandbox(SandboxOptions::default())
+        .with_mail()
         .engine_env("RATE_PER_USER", "0");
     let stage = Stage::start(&options).unwrap();
     let desk = Desk::on(&stage).await;
@@ -58,6 +59,7 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
         .current_dir(tests())
         .env("BACKOFFICE_URL", stage.backoffice(0).url())
         .env("ENGINE_URL", stage.engine(0).url())
+        .env("MAILS", stage.dir().join("mail/new"))
         .env("STAFF_TOKEN", desk.token("olga", Role::Operator))
         .env("FINANCE_TOKEN", desk.token("fay", Role::Finance))
         .env("STAFF_EMAIL", EMAIL)
