@@ -47,6 +47,30 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets(&SECONDS_BUCKETS)?
         .install_recorder()?;
+    describe();
+    breaker(Stand::Closed);
+    for name in [
+        AUDIT_FAILURES,
+        REFRESH_REUSES,
+        TURNED_AWAY,
+        PAYMENT_DIFFERENCES,
+        BREAKER_OPENED,
+    ] {
+        counter!(name).increment(0);
+    }
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// What each is, and its unit.
+fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     describe_histogram!(
         REQUEST_SECONDS,
@@ -99,25 +123,6 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         MONEY_DIFFERENCES,
         "What the last comparison of orders and money found, where this back-office made it; anything but 0 is an alarm."
     );
-    breaker(Stand::Closed);
-    for name in [
-        AUDIT_FAILURES,
-        REFRESH_REUSES,
-        TURNED_AWAY,
-        PAYMENT_DIFFERENCES,
-        BREAKER_OPENED,
-    ] {
-        counter!(name).increment(0);
-    }
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
-        loop {
-            ticks.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(handle)
 }
 
 fn describe_orders() {

@@ -64,6 +64,7 @@ pub fn table() -> Vec<Route> {
     let mut table = of_sales();
     table.extend(catalog::routes::table());
     table.extend(orders::routes::table());
+    table.extend(of_money());
     table.extend(settlement::routes::table());
     table.extend(accounts::routes::of_staff());
     table.extend(accounts::routes::of_people());
@@ -73,7 +74,7 @@ pub fn table() -> Vec<Route> {
 
 /// What staff does about sales, and what their buyers ask.
 fn of_sales() -> Vec<Route> {
-    use Access::{Admin, Bearer, Finance, Office, Public, Staff};
+    use Access::{Admin, Bearer, Public, Staff};
     let (read, write) = (Route::get, Route::post);
     vec![
         write("/admin/v1/sales", Staff, post(sales::create)),
@@ -124,6 +125,14 @@ fn of_sales() -> Vec<Route> {
         read("/v1/sales/{id}/draw", Public, get(draws::show)),
         read("/v1/sales/{id}/draw/entries", Public, get(draws::entries)),
         read("/v1/me/reservations", Bearer, get(me::reservations)),
+    ]
+}
+
+/// Points, and the payment provider.
+fn of_money() -> Vec<Route> {
+    use Access::{Bearer, Finance, Office, Public, Staff};
+    let (read, write) = (Route::get, Route::post);
+    vec![
         read("/v1/me/points", Bearer, get(points::mine)),
         read("/admin/v1/users/{id}/points", Office, get(points::read)),
         write(

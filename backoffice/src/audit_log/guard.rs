@@ -165,7 +165,7 @@ async fn check_rights(connection: &mut MySqlConnection, account: &Account) -> Re
 }
 
 /// Names in backticks alone, as servers print them, go back into a statement.
-fn is_quoted(role: &String) -> bool {
+fn is_quoted(role: &str) -> bool {
     let mut names = role.split('@');
     names.all(|name| {
         let inner = name.strip_prefix('`').and_then(|n| n.strip_suffix('`'));

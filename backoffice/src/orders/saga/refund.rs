@@ -154,6 +154,8 @@ async fn finish(app: &App, order: &mut Order, refund: &RefundRow) -> Result<bool
         left.iter().all(|line| line.gone == line.quantity) && order.refunded == order.captured;
     let mut to = Move {
         points_returned: refund.points,
+        // A cancellation waits for the refund before it.
+        minds_cancel: true,
         ..Move::to(order.state)
     };
     if is_all {

@@ -227,8 +227,10 @@ pub(crate) async fn paid(tx: &mut MySqlConnection, orders: &[&Order]) -> sqlx::R
 pub(crate) struct Move {
     pub(crate) to: State,
     pub(crate) why: Option<Why>,
-    /// Until it is tried again; `None`: nothing is due.
+    /// Until it is tried again; `None`: nothing is due, unless its buyer has asked to cancel it meanwhile.
     pub(crate) next_in: Option<Duration>,
+    /// A wish to cancel that was known before this move is still to be looked at.
+    pub(crate) minds_cancel: bool,
     /// Added.
     pub(crate) captured: i64,
     pub(crate) refunded: i64,
@@ -241,6 +243,7 @@ impl Move {
             to,
             why: None,
             next_in: None,
+            minds_cancel: false,
             captured: 0,
             refunded: 0,
             points_returned: 0,
@@ -276,8 +279,8 @@ pub(crate) async fn advance(
     let events = u32::try_from(happened.len()).unwrap_or(u32::MAX);
     let moved = query(
         "-- advance\nupdate orders set state = ?, reason = coalesce(?, reason), captured_amount = captured_amount + ?,
-            refunded_amount = refunded_amount + ?, points_returned = points_returned + ?, tries = 0, events = events + ?, next_step_at = ?,
-            payment_token = if(?, payment_token, null), ended_at = if(?, coalesce(ended_at, ?), ended_at)
+            refunded_amount = refunded_amount + ?, points_returned = points_returned + ?, tries = 0, events = events + ?,
+            next_step_at = coalesce(?, if(cancel_asked_at is not null and ?, ?, null)), payment_token = if(?, payment_token, null), ended_at = if(?, coalesce(ended_at, ?), ended_at)
         where order_id = ? and version = ?",
     )
     .bind(to.to.word())
@@ -287,6 +290,8 @@ pub(crate) async fn advance(
     .bind(to.points_returned)
     .bind(events)
     .bind(to.next_in.map(|pause| (now + pause).naive_utc()))
+    .bind(to.minds_cancel || !order.cancel_asked)
+    .bind(now.naive_utc())
     .bind(keeps_token)
     .bind(is_end)
     .bind(now.naive_utc())

@@ -63,7 +63,7 @@ async fn refresh(app: &App, every: Duration) -> sqlx::Result<()> {
     };
     let done = async {
         let since = clock::now() - chrono::Duration::days(STATISTICS_DAYS);
-        if let Err(error) = count_sales(&app, since).await {
+        if let Err(error) = count_sales(app, since).await {
             tracing::info!(
                 error = format!("{error:#}"),
                 "what sales have brought away is as it was"

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Shop, as_buyer, buy, counts, finance, order, sale, until};
+use super::{Shop, as_buyer, buy, counts, finance, order, place, sale, until};
 use crate::http::Answer;
 use crate::stage::{Desk, name};
+use crate::till::outage;
 use doorbuster_core::claims::Role;
 
 async fn cancel(desk: &Desk<'_>, order: &Value) -> Answer {
@@ -102,4 +103,35 @@ async fn a_cancellation_and_a_refund_at_once_give_back_once() {
         assert_eq!(shop.money(&ended).await, (10_000, 10_000));
     }
     assert_eq!(counts(&desk, &sale, "tee").await, [20, 20, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_cancellation_waits_for_the_refund_before_it() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 20, (300, 300)).await;
+    let user = name("impatient");
+    let hold = desk
+        .hold(
+            &sale,
+            &user,
+            json!([{"sku": "tee", "quantity": 1}, {"sku": "cap", "quantity": 1}]),
+        )
+        .await;
+    let bought = place(&desk, &user, "k", &order(&sale, &hold, "tok_ok")).await;
+    let bought = bought.ok(201);
+    outage(shop.till(), "refuse").await;
+    let path = format!(
+        "/admin/v1/orders/{}/refunds",
+        bought["id"].as_str().unwrap()
+    );
+    let lines = json!([{"sku": "cap", "quantity": 1, "units": "restock"}]);
+    let body = json!({"lines": lines, "reason": "torn"});
+    finance(&desk, &path, "k", &body).await.ok(200);
+    assert_eq!(cancel(&desk, &bought).await.ok(200)["state"], "paid");
+    outage(shop.till(), "off").await;
+    let ended = until(&desk, &bought, "refunded").await;
+    assert_eq!(shop.money(&ended).await, (13_333, 13_333));
+    assert_eq!(counts(&desk, &sale, "tee").await, [20, 20, 0, 0]);
+    assert_eq!(counts(&desk, &sale, "cap").await, [20, 20, 0, 0]);
 }
