@@ -39,9 +39,7 @@ struct Schema {
 /// This page
 #[utoipa::path(get, path = "/docs", tag = "operation", responses((status = 200, content_type = "text/html", body = String)))]
 pub(crate) async fn page() -> Result<Response, ApiError> {
-    let document =
-        serde_json::to_value(openapi::document()).map_err(|e| ApiError::Internal(e.into()))?;
-    let page = describe(&document)
+    let page = describe(&openapi::document())
         .render()
         .map_err(|e| ApiError::Internal(e.into()))?;
     Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response())
@@ -134,9 +132,7 @@ mod tests {
 
     #[test]
     fn the_page_tells_every_route_and_loads_nothing() {
-        let page = describe(&serde_json::to_value(openapi::document()).unwrap())
-            .render()
-            .unwrap();
+        let page = describe(&openapi::document()).render().unwrap();
         for route in route::table() {
             assert!(
                 page.contains(&format!(

@@ -27,6 +27,7 @@ pub mod server;
 pub mod settlement;
 pub mod token;
 
+mod answers;
 mod app;
 pub mod auth;
 mod edge;

@@ -1,6 +1,7 @@
 //! The OpenAPI document, made from the handlers themselves. Served at /openapi.json and rendered at /docs.
 
 use axum::Json;
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
@@ -11,8 +12,8 @@ use crate::mail::dead;
 use crate::orders::openapi::OrdersApi;
 use crate::settlement::openapi::SettlementApi;
 use crate::{
-    addresses, audit_log, coupons, dead_letters, draws, email_changes, health, me, passwords,
-    payments, points, profile, reconcile, sales, sessions, sign_ups, users,
+    addresses, answers, audit_log, coupons, dead_letters, draws, email_changes, health, me,
+    passwords, payments, points, profile, reconcile, sales, sessions, sign_ups, users,
 };
 
 #[derive(OpenApi)]
@@ -81,16 +82,19 @@ impl utoipa::Modify for BearerTokens {
 }
 
 /// The document.
-pub(crate) fn document() -> Document {
-    Api::openapi()
+pub(crate) fn document() -> Value {
+    let described = Api::openapi()
         .merge_from(CatalogApi::openapi())
         .merge_from(OrdersApi::openapi())
-        .merge_from(SettlementApi::openapi())
+        .merge_from(SettlementApi::openapi());
+    let mut document = serde_json::to_value(described).expect("the document is JSON");
+    answers::complete(&mut document);
+    document
 }
 
 /// This document
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, content_type = "application/json", body = Object)))]
-pub(crate) async fn json() -> Json<Document> {
+pub(crate) async fn json() -> Json<Value> {
     Json(document())
 }
 
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_document_has_exactly_the_routes_of_the_table() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
         let paths = document["paths"].as_object().unwrap();
         let documented: BTreeSet<(String, String)> = paths
             .iter()
@@ -124,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_operation_but_the_public_ones_asks_for_a_token() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
         for route in route::table() {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
             assert_eq!(
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_is_named_is_there() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
         let text = document.to_string();
         let schemas = document["components"]["schemas"].as_object().unwrap();
         for name in text

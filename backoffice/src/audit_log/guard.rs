@@ -148,7 +148,8 @@ async fn check_rights(connection: &mut MySqlConnection, account: &Account) -> Re
                     "{whose} may {right} where the audit log is, so it could alter it: revoke that, then run this again"
                 ),
                 Grant::Roles(roles)
-                    if holders.len() + roles.len() <= ROLES_MAX && roles.iter().all(is_quoted) =>
+                    if holders.len() + roles.len() <= ROLES_MAX
+                        && roles.iter().all(|role| is_quoted(role)) =>
                 {
                     let new = roles.into_iter().filter(|role| !holders.contains(role));
                     let new: Vec<String> = new.collect();

@@ -77,6 +77,13 @@ pub(crate) async fn list(
             "limit must be 1 to {PAGE_ROWS_MAX}"
         )));
     }
+    // Names in the log are ASCII, and MySQL compares them with nothing else.
+    let is_name = |text: &Option<String>| text.as_ref().is_none_or(|text| text.is_ascii());
+    if !is_name(&query.subject) || !is_name(&query.actor) {
+        return Err(ApiError::InvalidRequest(
+            "subject and actor must be ASCII".to_owned(),
+        ));
+    }
     let wanted = Wanted {
         subject: query.subject.as_deref(),
         actor: query.actor.as_deref(),

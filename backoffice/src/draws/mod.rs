@@ -34,24 +34,22 @@ pub(crate) struct DrawView {
     pub salt: String,
     /// SHA-256 of the secret, hex
     pub commitment: String,
-    #[serde(flatten)]
-    pub result: Option<ResultView>,
-}
-
-/// What came of it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ResultView {
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    pub drawn_at: String,
+    pub drawn_at: Option<String>,
     /// How many came before the sale opened
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 5)]
-    pub early: u32,
+    pub early: Option<u32>,
     /// Hex, as all that follow
-    pub secret: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
     /// SHA-256 of all entries in the order of their numbers
-    pub list_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_hash: Option<String>,
     /// SHA-256 of secret and list hash
-    pub seed: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
 }
 
 /// Which entries are wanted.
@@ -82,22 +80,17 @@ pub(crate) async fn show(
     let draw = stored.line().and_then(|line| line.draw);
     let pledge = draw.ok_or(ApiError::UnknownDraw)?;
     let booked = draw_store::find(&app.books, &LiveId::Sale(id.clone())).await?;
+    let drawn = booked.as_ref().map(|draw| &draw.drawn);
     Ok(Json(DrawView {
         sale: id.to_string(),
         salt: pledge.salt,
         commitment: pledge.commitment,
-        result: booked.map(|draw| result(&draw)),
+        drawn_at: (booked.as_ref()).map(|draw| clock::rfc3339(clock::to_ms(draw.at))),
+        early: drawn.map(|drawn| drawn.early),
+        secret: drawn.map(|drawn| to_hex(&drawn.secret.reveal())),
+        list_hash: drawn.map(|drawn| to_hex(&drawn.list_hash)),
+        seed: drawn.map(|drawn| to_hex(&drawn.seed)),
     }))
-}
-
-fn result(draw: &BookedDraw) -> ResultView {
-    ResultView {
-        drawn_at: clock::rfc3339(clock::to_ms(draw.at)),
-        early: draw.drawn.early,
-        secret: to_hex(&draw.drawn.secret.reveal()),
-        list_hash: to_hex(&draw.drawn.list_hash),
-        seed: to_hex(&draw.drawn.seed),
-    }
 }
 
 /// The list that was drawn from, in the order of numbers, each with the place it was drawn: CSV `number,entry,place`

@@ -44,7 +44,7 @@ pub(crate) struct ReservationView {
     pub sale: String,
     #[schema(example = "ann")]
     pub user: String,
-    pub items: Vec<ItemView>,
+    pub items: Vec<ReservedItem>,
     /// held, paying, paid or released
     #[schema(example = "held")]
     pub status: String,
@@ -62,7 +62,7 @@ pub(crate) struct ReservationView {
 
 /// Units of one sku.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ItemView {
+pub(crate) struct ReservedItem {
     #[schema(example = "tee-m")]
     pub sku: String,
     #[schema(example = 1)]
@@ -109,7 +109,7 @@ fn view(row: store::ReservationRow, items: &store::Items) -> ReservationView {
         user: row.user_id,
         items: items
             .iter()
-            .map(|(sku, quantity)| ItemView {
+            .map(|(sku, quantity)| ReservedItem {
                 sku: sku.clone(),
                 quantity: *quantity,
             })

@@ -350,7 +350,15 @@ async fn staff_reads_the_log_a_page_at_a_time_by_subject_and_by_actor() {
         (vec!["sale.open".to_owned()], &Value::Null)
     );
 
-    for bad in ["limit=0", "limit=101", "cursor=x", "cursor=-1", "who=olga"] {
+    for bad in [
+        "limit=0",
+        "limit=101",
+        "cursor=x",
+        "cursor=-1",
+        "who=olga",
+        "subject=%EB%A8%B8%EA%B7%B8",
+        "actor=%EB%A8%B8%EA%B7%B8",
+    ] {
         let answer = desk.get(&format!("/admin/v1/audit-log?{bad}")).await;
         assert_eq!(answer.refusal(), (400, "invalid_request"), "{bad}");
     }

@@ -72,7 +72,7 @@ pub(crate) struct Call {
     base: String,
     method: Method,
     path: String,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
@@ -88,8 +88,8 @@ impl Call {
         }
     }
 
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
         self
     }
 
@@ -134,7 +134,7 @@ impl Call {
             .unwrap();
         tokio::spawn(connection);
         let mut request = Request::builder().method(self.method).uri(self.path);
-        if !self.headers.iter().any(|(name, _)| *name == "host") {
+        if !self.headers.iter().any(|(name, _)| name == "host") {
             request = request.header("host", authority);
         }
         for (name, value) in self.headers {

@@ -23,6 +23,7 @@ mod dead_mails;
 mod draws;
 mod edge;
 mod email_changes;
+mod fuzz;
 mod lines;
 mod mails;
 mod me;

@@ -1,5 +1,5 @@
-//! A storm of sign-ins beside a sale: all who buy are served. What it costs the slowest of them is printed, and no test's matter: on two
-//! cores a bound on it would say more of the other tests.
+//! A storm of sign-ins beside a sale: all who buy are served. What it costs the slowest of them, and how much memory it takes, is bounded where nothing
+//! else runs: `cargo test --release -p doorbuster-backoffice --test it storm -- --ignored --nocapture`. Beside other tests a bound would say more of those.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,6 +26,24 @@ const RESERVATIONS: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(4);
 /// Quiet and stormy by turns, short and many, so that what else the machine does falls on both and on few of either.
 const ROUNDS: usize = 7;
+
+/// Passwords that are looked at in a storm, at least.
+const HASHED_MIN: u32 = 50;
+/// By how much the median of the slowest may differ in the storm: a turn of a thread that hashes, on a machine of two cores.
+const P99_MORE_MAX: Duration = Duration::from_millis(5);
+/// What a storm may take beside what is taken without: one hash has 19 MiB, two hundred at once would have 3,800; what is left is two hundred
+/// requests under way.
+const MEMORY_MORE_MAX: u64 = 256 << 20;
+
+/// What a run has shown.
+struct Shown {
+    quiet: Vec<Duration>,
+    stormy: Vec<Duration>,
+    /// Passwords that were looked at.
+    hashed: u32,
+    memory_quiet: u64,
+    memory_stormy: u64,
+}
 
 /// What buyers need to know.
 #[derive(Clone)]
@@ -92,8 +110,8 @@ fn storm(base: &str, hashed: &Arc<AtomicU32>) -> JoinSet<()> {
     storm
 }
 
-#[tokio::test]
-async fn all_who_buy_are_served_in_a_storm_of_sign_ins() {
+/// Each that buys is served, or this panics.
+async fn run() -> Shown {
     let options = StageOptions::whole(1)
         .with_mail()
         .engine_env("RATE_PER_USER", "0")
@@ -120,13 +138,59 @@ async fn all_who_buy_are_served_in_a_storm_of_sign_ins() {
     measure().await;
     let hashed = Arc::new(AtomicU32::new(0));
     let (mut quiet, mut stormy) = (Vec::new(), Vec::new());
+    // One hash has been made by then, and its memory is kept.
+    Person::new("first").try_sign_in(&desk).await;
+    let memory_quiet = stage.backoffice(0).resident_bytes();
+    let mut memory_stormy = memory_quiet;
     for _ in 0..ROUNDS {
         quiet.push(measure().await);
         let storm = storm(stage.backoffice(0).url(), &hashed);
         stormy.push(measure().await);
+        memory_stormy = memory_stormy.max(stage.backoffice(0).resident_bytes());
         drop(storm);
     }
     println!("p99 of a reservation: quiet {quiet:?}, in the storm {stormy:?}");
+    println!(
+        "memory of the back-office: {} MiB, in the storm {} MiB",
+        memory_quiet >> 20,
+        memory_stormy >> 20
+    );
     let hashed = hashed.load(Ordering::Relaxed);
-    assert!(hashed >= 50, "that was no storm: {hashed}");
+    println!("passwords looked at: {hashed}");
+    Shown {
+        quiet,
+        stormy,
+        hashed,
+        memory_quiet,
+        memory_stormy,
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Whether it was a storm, and whether it cost no more than it may where nothing else runs. Called by the bench `trials` too.
+pub(crate) async fn trial() -> [bool; 2] {
+    let shown = run().await;
+    let (quiet, stormy) = (median(shown.quiet), median(shown.stormy));
+    let more = shown.memory_stormy.saturating_sub(shown.memory_quiet);
+    println!(
+        "median: quiet {quiet:?}, in the storm {stormy:?}   goal: at most {P99_MORE_MAX:?} more"
+    );
+    println!(
+        "memory: {} MiB more   goal: at most {} MiB",
+        more >> 20,
+        MEMORY_MORE_MAX >> 20
+    );
+    let is_bounded = stormy <= quiet + P99_MORE_MAX && more <= MEMORY_MORE_MAX;
+    [shown.hashed >= HASHED_MIN, is_bounded]
+}
+
+#[tokio::test]
+async fn all_who_buy_are_served_in_a_storm_of_sign_ins() {
+    let [was_a_storm, is_bounded] = trial().await;
+    println!("no more than where nothing else runs: {is_bounded}");
+    assert!(was_a_storm, "that was no storm");
 }

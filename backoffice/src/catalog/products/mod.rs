@@ -25,6 +25,7 @@ use view::{ProductLine, ProductLines, ProductView};
 /// Who may see a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ProductState)]
 pub(crate) enum State {
     /// Staff
     Draft,
