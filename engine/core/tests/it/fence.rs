@@ -36,6 +36,39 @@ macro_rules! refusal {
     };
 }
 
+/// Those about what is paid for.
+async fn of_payments(scene: &Scene, epoch: u32) -> Vec<(&'static str, Option<Fenced>)> {
+    let (gate, live, id) = (&scene.gate, &scene.live, scene.id("ann", "k"));
+    let sku = crate::harness::sku(scene.coupon_id().as_str());
+    vec![
+        refusal!(
+            begin_payment,
+            gate.begin_payment(live, epoch, id, &user("ann")),
+            BegunPayment::Fenced
+        ),
+        refusal!(
+            settle,
+            gate.settle(live, epoch, id, &user("ann"), true),
+            Settled::Fenced
+        ),
+        refusal!(
+            release,
+            gate.release(live, epoch, id, &user("ann")),
+            Released::Fenced
+        ),
+        refusal!(
+            restock,
+            gate.restock(live, epoch, id, &user("ann"), "k", &[(sku.clone(), 1)]),
+            Returned::Fenced
+        ),
+        refusal!(
+            write_off,
+            gate.write_off(live, epoch, id, &user("ann"), "k", &[(sku.clone(), 1)]),
+            Returned::Fenced
+        ),
+    ]
+}
+
 /// Calls every function but `open`; each refusal, by script.
 async fn refusals(scene: &Scene, epoch: u32) -> Vec<(&'static str, Option<Fenced>)> {
     let (gate, live) = (&scene.gate, &scene.live);
@@ -44,7 +77,8 @@ async fn refusals(scene: &Scene, epoch: u32) -> Vec<(&'static str, Option<Fenced
     let run_id = gate.run_id().await.unwrap();
     let entry_id = &StreamId::new("1-1");
     let sku = crate::harness::sku(name);
-    vec![
+    let mut all = of_payments(scene, epoch).await;
+    all.extend([
         refusal!(
             switch,
             gate.switch(live, epoch, Verb::Pause),
@@ -78,31 +112,6 @@ async fn refusals(scene: &Scene, epoch: u32) -> Vec<(&'static str, Option<Fenced
             gate.cancel(live, epoch, id, &user("ann")),
             Cancelled::Fenced
         ),
-        refusal!(
-            begin_payment,
-            gate.begin_payment(live, epoch, id, &user("ann")),
-            BegunPayment::Fenced
-        ),
-        refusal!(
-            settle,
-            gate.settle(live, epoch, id, &user("ann"), true),
-            Settled::Fenced
-        ),
-        refusal!(
-            release,
-            gate.release(live, epoch, id, &user("ann")),
-            Released::Fenced
-        ),
-        refusal!(
-            restock,
-            gate.restock(live, epoch, id, &user("ann"), "k", &[(sku.clone(), 1)]),
-            Returned::Fenced
-        ),
-        refusal!(
-            write_off,
-            gate.write_off(live, epoch, id, &user("ann"), "k", &[(sku.clone(), 1)]),
-            Returned::Fenced
-        ),
         refusal!(sweep, gate.sweep(live, epoch), Swept::Fenced),
         refusal!(find, gate.find(live, epoch, id), Found::Fenced),
         refusal!(trim, gate.trim(live, epoch, entry_id, 1), Trimmed::Fenced),
@@ -120,7 +129,8 @@ async fn refusals(scene: &Scene, epoch: u32) -> Vec<(&'static str, Option<Fenced
             Vouched::Fenced
         ),
         refusal!(snapshot, gate.snapshot(live), Snapped::Fenced),
-    ]
+    ]);
+    all
 }
 
 /// All scripts but the last `but` of the list above refuse with `expected`, and nothing changes.

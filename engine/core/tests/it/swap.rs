@@ -79,6 +79,11 @@ async fn swapped_is_the_whole_sale() {
     assert_eq!(state.returns, [("x".into(), "tee=1".into())].into());
     assert_eq!(state.sale["payment_ms"], "1800000");
     assert_eq!(state.adjusts, [("key".into(), "2|3|tee|1".into())].into());
+    tells_of_the_rebuild(&scene).await;
+}
+
+/// The journal has one entry, of the new generation.
+async fn tells_of_the_rebuild(scene: &Scene) {
     let entries = scene
         .gate
         .journal(&scene.live, &StreamId::start(), 9)
