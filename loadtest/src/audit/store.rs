@@ -6,7 +6,7 @@ use std::future::Future;
 use anyhow::{Context, Result};
 use doorbuster_core::clock;
 use doorbuster_core::ids::{BodyHash, LiveId, ReservationId, SkuId, UserId};
-use doorbuster_core::journal::RawEvent;
+use doorbuster_core::journal::{Event, RawEvent};
 use doorbuster_core::record::{Line, Reason, Status};
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions, MySqlRow};
 use sqlx::types::chrono::{DateTime, Utc};
@@ -257,7 +257,17 @@ fn journal_row(row: &MySqlRow) -> Result<JournalRow> {
 /// The event that `raw` is, if its columns say the same.
 fn raw_event(seq: u64, id: Option<&[u8]>, raw: &[u8]) -> Result<RawEvent, String> {
     let event = RawEvent::from_raw(seq, raw).map_err(|why| why.to_string())?;
-    let same = id.map_or(event.field.len() == 1, |id| event.field == id);
+    // Those that concern a reservation beside its record name it in their value.
+    let named = match event.decode() {
+        Ok(Event::Returned(returned)) => Some(returned.id),
+        Ok(Event::Reacquired { id, .. }) => Some(id),
+        _ => None,
+    };
+    let same = match (id, named) {
+        (Some(id), Some(named)) => reservation_id(id).is_ok_and(|id| id == named),
+        (Some(id), None) => event.field == id,
+        (None, _) => event.field.len() == 1 && named.is_none(),
+    };
     same.then_some(event)
         .ok_or_else(|| "its raw form is not that of its columns".to_owned())
 }
