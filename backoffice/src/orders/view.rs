@@ -171,17 +171,20 @@ pub(crate) async fn show(app: &App, id: Uuid, viewer: Viewer<'_>) -> Result<Orde
         Viewer::Buyer(user) => Some(user),
         Viewer::Staff => None,
     };
-    let row = store::find(&app.books, id, user).await?;
+    // The order itself last: it is at least as new as what is told with it, so that nobody sees the end of a refund, and not what came of it.
     let lines = store::lines(&app.books, std::iter::once(id)).await?;
     let events = store::events(&app.books, id).await?;
     // Nothing goes back unless one of these has happened, so most orders need no look for it.
-    let may_go_back =
-        |event: &EventRow| ["failed", "refund_asked", "decided"].contains(&event.kind.as_str());
-    let refunds = if row.cancel_asked_at.is_some() || events.iter().any(may_go_back) {
+    let may_go_back = ["failed", "refund_asked", "decided", "refunded", "returned"];
+    let refunds = if events
+        .iter()
+        .any(|event| may_go_back.contains(&event.kind.as_str()))
+    {
         refunds::store::of(&app.books, id).await?
     } else {
         Vec::new()
     };
+    let row = store::find(&app.books, id, user).await?;
     let mut order = view(row, lines);
     order.refunds = Some(refunds.into_iter().map(refund).collect());
     let for_staff = matches!(viewer, Viewer::Staff);
