@@ -43,7 +43,7 @@ const en = {
   code_unavailable: "A server does not answer at the moment.", code_already_claimed: "You have it already", code_idempotency_mismatch: "This key was used for something else", code_unknown_sku: "There is no such item",
   code_unauthorized: "This sign-in is not valid, or is over.", code_invalid_request: "The request cannot be accepted", code_other: "Other", code_offline: "The network does not answer.", code_unknown_sale: "There is no such sale",
   code_wrong_credentials: "E-mail address or password is wrong.", code_session_ended: "Please sign in again.", code_sale_exists: "There is a sale of this id already.", code_insufficient_stock: "Not so many are left.",
-  code_hold_ended: "It has ended already.", code_in_flight: "It is being paid.", code_forbidden: "This is not yours.",
+  code_hold_ended: "It has ended already.", code_in_flight: "Something is under way with it; try again in a moment.", code_forbidden: "This is not yours.",
   orders: "Orders", order: "Order", my_orders: "My orders", all_orders: "All orders", buyer: "Buyer", total: "Total", sum: "What it comes to", shipping: "Shipping", coupon: "Coupon", points: "Points",
   refunded_so_far: "Refunded", points_returned: "Points back", delivery: "Delivery", what_happened: "What happened", order_and_pay: "Order and pay", pay: "Pay", pay_sum: "Pay {sum}", paying: "Paying; this may take a moment.",
   address: "Send it to", address_other: "Another address", address_none: "No address is needed", address_recipient: "Recipient", address_phone: "Phone", address_postal_code: "Postal code", address_line1: "Address", address_line2: "More of the address",
@@ -58,8 +58,13 @@ const en = {
   event_points_earned: "Points earned", event_coupon_used: "Coupon used", event_coupon_returned: "Coupon back", event_returned: "Units back", event_cancelled: "Ended", event_parked: "Left to a person", event_decided: "Decided by a person", event_shipped: "Sent", event_delivered: "Delivered",
   delivery_preparing: "being prepared", delivery_shipped: "on its way", delivery_delivered: "delivered", delivery_stopped: "not sent", ship: "Send", delivered: "It has arrived", carrier: "Carrier", tracking_number: "Tracking number",
   refund: "Refund", refunds: "Refunds", refund_text: "Money and points of the chosen units go back.", everything: "Everything", units: "What becomes of the units", refund_open: "On its way", refund_repaid: "Paid back", refund_done: "Done", refund_refused: "Refused", decide: "Decide", decision: "Decision", done_said: "It is done.",
+  units_restock: "On sale again", units_write_off: "Written off", units_keep: "The buyer keeps them", decision_refund: "Give everything back", decision_reacquire: "Take its units again, and go on", decision_settled_by_hand: "It was settled at the provider by hand",
   code_already_ordered: "It is ordered already.", code_coupon_unusable: "This coupon cannot be used for it.", code_insufficient_points: "You have not as many points.", code_unknown_coupon: "There is no such coupon.", code_unknown_order: "You have no such order.", code_unknown_reservation: "There is no such reservation.",
   code_already_sent: "It is on its way already.", code_payments_off: "Nothing can be paid for at the moment.", code_not_paid: "It is not paid, or no longer.", code_not_parked: "Nobody has to decide about it any more.",
+  code_settle_by_hand: "The provider took another currency: give it back there by hand, then record that here.", code_undecidable: "This cannot be decided of this order.", code_not_sent: "It has not been sent yet.",
+  code_not_over: "The period is not over yet.", code_later_closed: "A later month is closed already.", code_nothing_due: "Nothing is to be paid out.", code_settlement_altered: "It does not come to what it came to when it was closed.",
+  code_statement_too_long: "The statement is too long for here; the command line writes it.", code_unknown_settlement: "This period has not been settled.", code_unknown_statement: "There is no such statement.",
+  code_bad_signature: "The webhook is not signed as it must be.", code_missing_idempotency_key: "The request has no Idempotency-Key.",
 };
 
 const ko = {
@@ -106,7 +111,7 @@ const ko = {
   code_unavailable: "지금 서버가 응답하지 않습니다.", code_already_claimed: "이미 받았습니다", code_idempotency_mismatch: "다른 요청에 쓰인 키입니다", code_unknown_sku: "없는 상품입니다",
   code_unauthorized: "로그인이 유효하지 않거나 만료되었습니다.", code_invalid_request: "받아들일 수 없는 요청입니다", code_other: "기타", code_offline: "네트워크가 응답하지 않습니다.", code_unknown_sale: "없는 판매입니다",
   code_wrong_credentials: "이메일 주소 또는 비밀번호가 틀렸습니다.", code_session_ended: "다시 로그인하세요.", code_sale_exists: "같은 ID의 판매가 이미 있습니다.", code_insufficient_stock: "남은 수량이 부족합니다.",
-  code_hold_ended: "이미 끝났습니다.", code_in_flight: "결제가 진행 중입니다.", code_forbidden: "본인의 것이 아닙니다.",
+  code_hold_ended: "이미 끝났습니다.", code_in_flight: "처리 중입니다. 잠시 후 다시 시도해 주세요.", code_forbidden: "본인의 것이 아닙니다.",
   orders: "주문", order: "주문", my_orders: "내 주문", all_orders: "모든 주문", buyer: "구매자", total: "합계", sum: "금액", shipping: "배송비", coupon: "쿠폰", points: "포인트",
   refunded_so_far: "환불 금액", points_returned: "돌려받은 포인트", delivery: "배송", what_happened: "진행 내역", order_and_pay: "주문하고 결제하기", pay: "결제", pay_sum: "{sum} 결제", paying: "결제하는 중입니다. 잠시만 기다려 주세요.",
   address: "배송지", address_other: "다른 주소", address_none: "배송지 필요 없음", address_recipient: "받는 사람", address_phone: "전화번호", address_postal_code: "우편번호", address_line1: "주소", address_line2: "상세 주소",
@@ -121,8 +126,13 @@ const ko = {
   event_points_earned: "포인트 적립", event_coupon_used: "쿠폰 사용", event_coupon_returned: "쿠폰 반환", event_returned: "수량 반환", event_cancelled: "종료", event_parked: "담당자에게 넘김", event_decided: "담당자 결정", event_shipped: "발송", event_delivered: "배송 완료",
   delivery_preparing: "준비 중", delivery_shipped: "배송 중", delivery_delivered: "배송 완료", delivery_stopped: "발송 안 함", ship: "발송", delivered: "배송 완료 처리", carrier: "택배사", tracking_number: "운송장 번호",
   refund: "환불", refunds: "환불", refund_text: "고른 수량의 금액과 포인트를 돌려줍니다.", everything: "전부", units: "수량 처리", refund_open: "진행 중", refund_repaid: "금액 반환", refund_done: "완료", refund_refused: "거절됨", decide: "결정", decision: "결정", done_said: "처리했습니다.",
+  units_restock: "다시 판매", units_write_off: "폐기", units_keep: "구매자가 보관", decision_refund: "전부 환불", decision_reacquire: "수량을 다시 확보해 진행", decision_settled_by_hand: "결제 대행사에서 직접 정산함",
   code_already_ordered: "이미 주문했습니다.", code_coupon_unusable: "이 주문에 사용할 수 없는 쿠폰입니다.", code_insufficient_points: "포인트가 부족합니다.", code_unknown_coupon: "없는 쿠폰입니다.", code_unknown_order: "없는 주문입니다.", code_unknown_reservation: "없는 예약입니다.",
   code_already_sent: "이미 발송되었습니다.", code_payments_off: "지금은 결제할 수 없습니다.", code_not_paid: "결제된 주문이 아닙니다.", code_not_parked: "결정할 것이 없습니다.",
+  code_settle_by_hand: "다른 통화로 결제되었습니다. 결제 대행사에서 직접 돌려준 뒤 여기에 기록하세요.", code_undecidable: "이 주문에는 할 수 없는 결정입니다.", code_not_sent: "아직 발송하지 않았습니다.",
+  code_not_over: "아직 끝나지 않은 기간입니다.", code_later_closed: "이후 달이 이미 마감되었습니다.", code_nothing_due: "지급할 금액이 없습니다.", code_settlement_altered: "마감 당시의 결과와 다릅니다.",
+  code_statement_too_long: "정산서가 너무 깁니다. 명령줄로 작성하세요.", code_unknown_settlement: "정산하지 않은 기간입니다.", code_unknown_statement: "없는 정산서입니다.",
+  code_bad_signature: "웹훅 서명이 올바르지 않습니다.", code_missing_idempotency_key: "Idempotency-Key가 없습니다.",
 };
 
 export const WORDS = { en, ko };

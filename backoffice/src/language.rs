@@ -52,7 +52,7 @@ impl Language {
     }
 }
 
-/// What a buyer reads in Korean where a program reads `code`; nothing where only staff and programs meet it.
+/// What people read in Korean where a program reads `code`.
 pub(crate) fn korean_title(code: &str) -> Option<&'static str> {
     Some(match code {
         "invalid_request" => "요청이 올바르지 않습니다",
@@ -82,6 +82,53 @@ pub(crate) fn korean_title(code: &str) -> Option<&'static str> {
         "insufficient_points" => "포인트가 부족합니다",
         "too_many_addresses" => "배송지를 더 추가할 수 없습니다",
         "body_too_large" => "요청 본문이 너무 큽니다",
+        "idempotency_mismatch" => "다른 요청에 이미 사용한 Idempotency-Key입니다",
+        "missing_idempotency_key" => "Idempotency-Key 헤더가 필요합니다",
+        "bad_signature" => "웹훅 서명이 올바르지 않습니다",
+        "not_open" => "아직 열리지 않았습니다",
+        "closed" => "종료되었습니다",
+        "recovering" => "복구 중입니다. 잠시 후 다시 시도해 주세요",
+        "not_drawn" => "아직 추첨하지 않았습니다",
+        "not_active" => "활성 상태인 계정이 아닙니다",
+        "unknown_sale" => "없는 판매입니다",
+        "unknown_draw" => "추첨이 없는 판매입니다",
+        "unknown_mail" => "없는 메일입니다",
+        "unknown_dead_letter" => "없는 미처리 이벤트입니다",
+        "unknown_seller" => "없는 판매자입니다",
+        "unknown_notice" => "없는 공지입니다",
+        "unknown_settlement" => "정산하지 않은 기간입니다",
+        "unknown_statement" => "없는 정산서입니다",
+        "sale_exists" => "같은 ID의 판매가 이미 있습니다",
+        "coupon_exists" => "같은 ID의 쿠폰이 이미 있습니다",
+        "seller_exists" => "같은 ID의 판매자가 이미 있습니다",
+        "category_exists" => "같은 ID의 분류가 이미 있습니다",
+        "product_exists" => "같은 ID의 상품이 이미 있습니다",
+        "notice_exists" => "같은 ID의 공지가 이미 있습니다",
+        "sku_taken" => "다른 상품이 사용하는 상품 코드입니다",
+        "sku_in_use" => "판매에 사용 중인 상품 코드입니다",
+        "version_conflict" => "그사이 수정되었습니다. 다시 읽고 수정해 주세요",
+        "category_cycle" => "분류를 자기 아래에 둘 수 없습니다",
+        "category_too_deep" => "분류가 너무 깊습니다",
+        "too_many_categories" => "분류를 더 추가할 수 없습니다",
+        "category_in_use" => "아래에 분류나 상품이 있습니다",
+        "incomplete" => "공개하기에 부족한 것이 있습니다",
+        "last_admin" => "마지막 관리자입니다",
+        "mail_expired" => "기한이 지난 메일입니다",
+        "insufficient_stock" => "남은 수량이 부족합니다",
+        "too_many_adjusts" => "재고를 더 조정할 수 없습니다",
+        "still_refused" => "이번에도 반영하지 못했습니다",
+        "not_sent" => "아직 발송하지 않았습니다",
+        "not_paid" => "결제된 주문이 아닙니다",
+        "not_parked" => "결정을 기다리는 주문이 아닙니다",
+        "settle_by_hand" => {
+            "다른 통화로 결제되었습니다. 결제 대행사에서 직접 정산한 뒤 기록해 주세요"
+        }
+        "undecidable" => "이 주문에는 할 수 없는 결정입니다",
+        "not_over" => "아직 끝나지 않은 기간입니다",
+        "later_closed" => "이후 기간이 이미 마감되었습니다",
+        "nothing_due" => "지급할 금액이 없습니다",
+        "settlement_altered" => "마감 당시의 결과와 다릅니다",
+        "statement_too_long" => "정산서가 너무 깁니다. 명령줄로 작성해 주세요",
         "unsupported_media_type" => "요청 본문은 JSON이어야 합니다",
         "rate_limited" => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
         "overloaded" => "접속자가 많습니다. 다시 시도해 주세요",
@@ -95,6 +142,36 @@ pub(crate) fn korean_title(code: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_has_a_korean_title() {
+        let sources = [
+            include_str!("error.rs"),
+            include_str!("catalog/error.rs"),
+            include_str!("orders/error.rs"),
+            include_str!("settlement/error.rs"),
+        ];
+        let mut codes = 0;
+        for source in sources {
+            // `(STATUS, "code")`, on one line.
+            for line in source
+                .lines()
+                .filter(|line| line.trim_end().ends_with([',', ')']))
+            {
+                let pair = line.split_once(", \"").and_then(|(before, rest)| {
+                    let is_status = before.rsplit_once("::").is_some_and(|(_, status)| {
+                        status.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+                    });
+                    rest.split_once("\")").filter(|_| is_status)
+                });
+                if let Some((code, _)) = pair {
+                    assert!(korean_title(code).is_some(), "{code}");
+                    codes += 1;
+                }
+            }
+        }
+        assert!(codes >= 75, "{codes}");
+    }
 
     #[test]
     fn korean_is_spoken_to_those_who_put_it_first() {
