@@ -1,12 +1,14 @@
 // From what is set aside to what is paid: address, coupon, points, the sum, payment, the result. What is sent is written down with its key
 // first, and sent again under the same key until there is an answer: nobody pays twice, whatever happens to the tab or the network.
-import { ask, button, call, el, put, remember, remembered, say, t } from "./page.js";
+import { ask, button, call, el, forgetEach, put, remember, remembered, say, t } from "./page.js";
 import * as session from "./session.js";
 import { delivery, headline, isSettled, price, sums, timeline } from "./order.js";
 
 const PAUSE_MS = 500;
 const PAUSE_MS_MAX = 8_000;
 const LOOK_MS = 1_500;
+/** A hold and its payment are over by then, however long the sale gives them; the order that came of it is found among the buyer's. */
+const KEPT_MS = 2 * 24 * 3600 * 1000;
 const FIELDS = [["recipient", "name", 100], ["phone", "tel", 32], ["postal_code", "postal-code", 16], ["line1", "address-line1", 200], ["line2", "address-line2", 200]];
 const decides = (status) => status >= 400 && status < 500 && ![401, 408, 429].includes(status);
 
@@ -19,6 +21,7 @@ export function checkoutOf({ sale, held, onChange, onSignIn }) {
   let turn = 0;
 
   const read = () => { try { return JSON.parse(remembered(place)); } catch { return null; } };
+  forgetEach("doorbuster-order-", (sent) => { try { const { body, at } = JSON.parse(sent); return Boolean(body) && !(Date.now() - at < KEPT_MS); } catch { return true; } });
   const say_ = (kind, text) => { note.hidden = !text; note.className = `note ${kind}`; put(note, text); };
   const signedOut = (trouble) => { if (trouble.status === 401) { onSignIn(); return true; } return false; };
 
@@ -67,7 +70,7 @@ export function checkoutOf({ sale, held, onChange, onSignIn }) {
       const given = Object.fromEntries(FIELDS.map(([name]) => [name, other.querySelector(`[name=${name}]`).value.trim()]));
       const address = chosen.value === "none" ? null : chosen.value === "other" ? { ...given, country: "KR" } : { id: chosen.value };
       const body = { sale, reservation: held.id, payment: { method: "card", token: card.value.trim() }, points: Number(points.value) || 0, coupon: coupon.value.trim() || null, address };
-      send({ key: crypto.randomUUID(), body });
+      send({ key: crypto.randomUUID(), body, at: Date.now() });
     }
 
     const field = (word, input, hint) => el("div", {}, el("label", { for: input.id }, t(word)), input, hint ? el("p", { class: "said", id: id("card-text") }, t(hint)) : null);

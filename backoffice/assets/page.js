@@ -20,6 +20,13 @@ export function remember(name, value) {
   try { value === null ? localStorage.removeItem(name) : localStorage.setItem(name, value); } catch { if (value !== null) kept.set(name, value); }
 }
 
+/** Forgets what stands under names that begin so and `gone` says of its value. */
+export function forgetEach(beginning, gone) {
+  let names = [...kept.keys()];
+  try { names = [...names, ...Object.keys(localStorage)]; } catch { /* it keeps nothing */ }
+  for (const name of names) if (name.startsWith(beginning) && gone(remembered(name))) remember(name, null);
+}
+
 /** The text behind `name`, with what stands in braces put in. */
 export function t(name, values = {}) {
   const text = WORDS[language][name] ?? WORDS.en[name] ?? name;

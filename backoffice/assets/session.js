@@ -1,6 +1,6 @@
 // Who is at the page. A sign-in by e-mail address and password keeps itself fresh; a token that somebody else issued is good as long as it says.
 import { resetForm, signUpForm } from "./account.js";
-import { button, call, el, remembered, remember, t, Trouble } from "./page.js";
+import { button, call, el, forgetEach, remembered, remember, t, Trouble } from "./page.js";
 
 const KEY = "doorbuster-session";
 /** A lock that comes later than this was another tab's, which has used up our refresh token since. */
@@ -16,6 +16,8 @@ function read() {
 }
 function keep(next) {
   session = next;
+  // An order that is on its way has what stands for the card in it: it stays with nobody who has left.
+  if (!next) forgetEach("doorbuster-order-", (sent) => sent.includes('"body"'));
   try { next ? sessionStorage.setItem(KEY, JSON.stringify(next)) : sessionStorage.removeItem(KEY); } catch { /* for as long as the page lives */ }
 }
 
