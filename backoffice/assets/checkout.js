@@ -112,6 +112,7 @@ export function checkoutOf({ sale, held, onChange, onSignIn }) {
     for (;;) {
       try { order = await call(`/v1/orders/${id}`, { token: await session.token() }); } catch (trouble) {
         if (signedOut(trouble)) return;
+        if (decides(trouble.status)) return say_("bad", trouble.text);
         say_("warn", trouble.text ?? t("code_unavailable"));
       }
       if (order) draw();
@@ -123,8 +124,10 @@ export function checkoutOf({ sale, held, onChange, onSignIn }) {
   }
 
   function draw() {
-    say_({ paid: "good", cancelled: "bad", parked: "warn" }[order.state] ?? "warn", t(`order_said_${order.state}`));
-    const can = order.state === "paid" && order.delivery?.state === "preparing";
+    const leaves = order.cancel_asked_at && !isSettled(order);
+    if (leaves) say_("warn", t("cancel_asked"));
+    else say_({ paid: "good", cancelled: "bad", parked: "warn" }[order.state] ?? "warn", t(`order_said_${order.state}`));
+    const can = order.state === "paid" && order.delivery?.state === "preparing" && !leaves;
     box.replaceChildren(note, el("p", {}, headline(order)), sums(order), ...[delivery(order)].filter(Boolean),
       el("details", {}, el("summary", {}, t("what_happened")), timeline(order)),
       el("p", { class: "row" }, can ? button("cancel_order", cancel, { class: "small" }) : "", el("a", { href: `/orders#${order.id}` }, t("my_orders"))));

@@ -1,8 +1,10 @@
 // One order, as its buyer and staff see it: state, lines, sums, how it goes on, what happened. Shared by all pages that show one.
 import { el, money, number, t, time } from "./page.js";
 
+/** Its buyer has called it off after it was paid, and it has not been sent: it goes back. */
+const isCalledOff = (order) => order.state === "paid" && order.cancel_asked_at && order.delivery?.state === "preparing";
 /** Nothing changes any more without somebody's doing. */
-export const isSettled = (order) => ["paid", "cancelled", "refunded", "parked"].includes(order.state);
+export const isSettled = (order) => ["paid", "cancelled", "refunded", "parked"].includes(order.state) && !isCalledOff(order);
 export const price = (order, amount) => money({ amount, currency: order.amounts.currency });
 export const orderBadge = (state) => el("span", { class: `badge ${{ paid: "good", placed: "warn", charging: "warn", captured: "warn", undoing: "warn", parked: "bad" }[state] ?? ""}` }, t(`order_${state}`));
 

@@ -69,7 +69,7 @@ async function one(id, now) {
     el("h2", {}, t("what_happened")), timeline(order),
     el("p", { class: "row" }, can && !order.cancel_asked_at ? button("cancel_order", cancel, { class: "stop" }) : "", button("refresh", show, { class: "small" })),
   ].filter(Boolean));
-  if (!isSettled(order) || (order.cancel_asked_at && order.state === "paid")) setTimeout(() => { if (now === turn) one(id, now).catch(() => {}); }, LOOK_MS);
+  if (!isSettled(order)) setTimeout(() => { if (now === turn) one(id, now).catch(() => {}); }, LOOK_MS);
 }
 
 addEventListener("hashchange", show);
