@@ -1,11 +1,15 @@
 // Orders on the operator's page: a list with filters, and one order with its timeline, its delivery, its refunds and what a person has to decide.
-import { ask, button, el, number, say, t, time } from "./page.js";
+import { ask, button, el, number, remember, remembered, say, t, time } from "./page.js";
 import * as session from "./session.js";
 import { staff, trouble } from "./operator.js";
 import { address, delivery, headline, price, sums, timeline } from "./order.js";
 
 const STATES = ["", "parked", "placed", "charging", "captured", "paid", "undoing", "cancelled", "refunded"];
 const LOOK_MS = 2_000;
+const PAUSE_MS = 500;
+const PAUSE_MS_MAX = 8_000;
+const decides = (status) => status >= 400 && status < 500 && ![401, 408, 429].includes(status);
+const labelled = (kind, values) => values.map((value) => ({ value, label: t(`${kind}_${value}`) }));
 const can = (...roles) => roles.includes(session.role());
 
 export async function ordersScreen() {
@@ -41,7 +45,10 @@ export async function orderScreen(id) {
   const path = `/admin/v1/orders/${id}`;
   const notice = el("div");
   const body = el("div");
+  // A refund that has no answer yet, with its key: it is sent until it has one, whatever happens to the tab or the network.
+  const place = `doorbuster-refund-${id}-${session.user()}`;
   let timer = 0;
+  let left = false;
 
   async function load() {
     clearTimeout(timer);
@@ -54,8 +61,8 @@ export async function orderScreen(id) {
     const doing = [
       paid && order.delivery?.state === "preparing" && can("operator", "admin") ? button("ship", () => ship(order), { class: "go" }) : null,
       paid && order.delivery?.state === "shipped" && can("operator", "admin") ? button("delivered", () => change("PUT", "delivery", { state: "delivered" })) : null,
-      paid && !open && can("finance", "admin") ? button("refund", () => refund(order), { class: "stop" }) : null,
-      order.state === "parked" ? button("decide", () => decide(order), { class: "go" }) : null,
+      paid && !open && !remembered(place) && can("finance", "admin") ? button("refund", () => refund(order), { class: "stop" }) : null,
+      order.state === "parked" && can("finance", "admin") ? button("decide", () => decide(order), { class: "go" }) : null,
     ].filter(Boolean);
     body.replaceChildren(...[
       el("p", {}, headline(order)), el("p", { class: "said mono" }, order.id),
@@ -71,12 +78,36 @@ export async function orderScreen(id) {
     if (open || ["placed", "charging", "captured", "undoing"].includes(order.state)) timer = setTimeout(() => load().catch(() => {}), LOOK_MS);
   }
 
-  async function change(method, what, sent, key = null) {
-    try {
-      draw(await staff(`${path}/${what}`, { method, body: sent, headers: key ? { "idempotency-key": key } : {} }));
-      notice.replaceChildren(el("p", { class: "note good" }, t("done_said")));
-      say(t("done_said"));
-    } catch (error) { notice.replaceChildren(trouble(error)); }
+  function done(order) {
+    draw(order);
+    notice.replaceChildren(el("p", { class: "note good" }, t("done_said")));
+    say(t("done_said"));
+  }
+
+  async function change(method, what, sent) {
+    try { done(await staff(`${path}/${what}`, { method, body: sent })); } catch (error) { notice.replaceChildren(trouble(error)); }
+  }
+
+  async function sendRefund() {
+    let sent = null;
+    try { sent = JSON.parse(remembered(place)); } catch { return; }
+    for (let pause = PAUSE_MS; !left; pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
+      try {
+        const order = await staff(`${path}/refunds`, { method: "POST", body: sent.body, headers: { "idempotency-key": sent.key } });
+        remember(place, null);
+        return done(order);
+      } catch (error) {
+        // Kept for whoever of this name signs in again.
+        if (error.status === 401) return;
+        if (decides(error.status)) {
+          remember(place, null);
+          await load().catch(() => {});
+          return notice.replaceChildren(trouble(error));
+        }
+        notice.replaceChildren(el("p", { class: "note warn" }, t("adjust_again")));
+        await new Promise((resolve) => setTimeout(resolve, Math.max(pause, (error.wait ?? 0) * 1000)));
+      }
+    }
   }
 
   async function ship(order) {
@@ -90,21 +121,23 @@ export async function orderScreen(id) {
     const answer = await ask({ title: t("refund"), text: t("refund_text"), yes: t("refund"), danger: true, fields: [
       { name: "sku", label: t("sku"), options: [t("everything"), ...order.lines.map((line) => line.sku)] },
       { name: "quantity", label: t("quantity"), attributes: { type: "number", min: "1", step: "1", value: "1" } },
-      { name: "units", label: t("units"), options: ["restock", "write_off", "keep"] },
+      { name: "units", label: t("units"), options: labelled("units", ["restock", "write_off", "keep"]) },
       { name: "reason", label: t("reason"), attributes: { maxlength: "200" } }] });
     if (!answer) return;
     const lines = answer.sku === t("everything") ? {} : { lines: [{ sku: answer.sku, quantity: Number(answer.quantity), units: answer.units }] };
     // One key for one decision.
-    await change("POST", "refunds", { ...lines, reason: answer.reason }, crypto.randomUUID());
+    remember(place, JSON.stringify({ key: crypto.randomUUID(), body: { ...lines, reason: answer.reason } }));
+    await sendRefund();
   }
 
   async function decide(order) {
     const answer = await ask({ title: t("decide"), text: t(`why_${order.reason}`), yes: t("decide"), fields: [
-      { name: "decision", label: t("decision"), options: ["refund", "reacquire"] },
+      { name: "decision", label: t("decision"), options: labelled("decision", ["refund", "reacquire", "settled_by_hand"]) },
       { name: "reason", label: t("reason"), attributes: { maxlength: "200" } }] });
     if (answer) await change("POST", "decide", answer);
   }
 
   await load();
-  return { parts: [el("p", {}, el("a", { href: "#/orders" }, t("orders"))), el("h1", {}, t("order")), notice, body], leave: () => clearTimeout(timer) };
+  if (remembered(place)) sendRefund();
+  return { parts: [el("p", {}, el("a", { href: "#/orders" }, t("orders"))), el("h1", {}, t("order")), notice, body], leave: () => { left = true; clearTimeout(timer); } };
 }

@@ -145,7 +145,7 @@ export function ask({ title, text, yes, danger = false, fields = [] }) {
       const id = `ask-${field.name}`;
       const attributes = { id, name: field.name, required: true, ...field.attributes };
       const input = field.options
-        ? el("select", attributes, field.options.map((o) => el("option", { value: o }, o)))
+        ? el("select", attributes, field.options.map((o) => el("option", { value: o.value ?? o }, o.label ?? o)))
         : el("input", attributes);
       return [el("label", { for: id }, field.label), input];
     });
