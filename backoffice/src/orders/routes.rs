@@ -21,7 +21,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::get("/admin/v1/orders", Office, get(desk::list)),
         Route::get(ORDER, Office, get(desk::read)),
         Route::put(DELIVERY, Staff, put(desk::delivery::put)),
-        Route::post(DECIDE, Office, post(desk::decide::decide)),
+        Route::post(DECIDE, Finance, post(desk::decide::decide)),
         Route::post(REFUNDS, Finance, post(desk::refund::create)),
         Route::get(POLICY, Office, get(policies::read)),
         Route::put(POLICY, Staff, put(policies::put)),

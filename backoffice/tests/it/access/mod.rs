@@ -119,7 +119,7 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Office, "GET /admin/v1/orders"),
     (Office, "GET /admin/v1/orders/{id}"),
     (Staff, "PUT /admin/v1/orders/{id}/delivery"),
-    (Office, "POST /admin/v1/orders/{id}/decide"),
+    (Finance, "POST /admin/v1/orders/{id}/decide"),
     (Finance, "POST /admin/v1/orders/{id}/refunds"),
     (Office, "GET /admin/v1/sales/{id}/policy"),
     (Staff, "PUT /admin/v1/sales/{id}/policy"),

@@ -90,7 +90,7 @@ async fn it_waits_for_a_person_where_the_sale_says_so() {
         let decide = async |decision: &str| {
             let call = desk
                 .call("POST", &path)
-                .token(&desk.token("olga", Role::Operator));
+                .token(&desk.token("fay", Role::Finance));
             call.json(&json!({"decision": decision, "reason": "a test"}))
                 .send()
                 .await
