@@ -7,13 +7,14 @@ use crate::auth::Access;
 use crate::route;
 
 /// Operations that ask no server and take nothing: they always answer.
-const PLAIN: [&str; 7] = [
+const PLAIN: [&str; 8] = [
     "/livez",
     "/metrics",
     "/openapi.json",
     "/docs",
     "/",
     "/sales/{id}",
+    "/orders",
     "/assets/{name}",
 ];
 
@@ -32,7 +33,7 @@ pub(crate) fn complete(document: &mut Value) {
             content["application/x-www-form-urlencoded"].is_object(),
         );
         let is_secured = route.access != Access::Public;
-        let is_restricted = matches!(route.access, Access::Staff | Access::Admin);
+        let is_restricted = !matches!(route.access, Access::Public | Access::Bearer);
         let asks = !PLAIN.contains(&route.path);
         let further = [
             (
@@ -117,6 +118,9 @@ mod tests {
         for status in ["400", "401", "403", "408", "413", "415", "503"] {
             assert!(of("/admin/v1/sales", "post", status), "{status}");
         }
+        // Of finance and of the whole office too.
+        assert!(of("/admin/v1/ledger", "get", "403") && of("/admin/v1/orders", "get", "403"));
+        assert!(!of("/orders", "get", "503"));
         assert!(of("/v1/me", "get", "401") && !of("/v1/me", "get", "403"));
         assert!(!of("/livez", "get", "503") && !of("/v1/me", "get", "415"));
         assert!(!document.to_string().contains(
