@@ -236,3 +236,53 @@ fn sources() -> Vec<(String, String)> {
         })
         .collect()
 }
+
+/// Names in kebab case, as clap makes a flag of a field.
+fn flag(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+#[test]
+fn the_sample_of_the_environment_loads_and_has_every_variable_with_its_flag() {
+    let loaded = Command::new("sh")
+        .args(["-c", "set -eu; . ./.env.sample; printf %s \"$MAIL_FROM\""])
+        .current_dir(root())
+        .output()
+        .expect("sh");
+    let said = String::from_utf8_lossy(&loaded.stderr);
+    assert!(loaded.status.success() && said.is_empty(), "{said}");
+    assert_eq!(loaded.stdout, b"Doorbuster <no-reply@localhost>");
+
+    let sample = std::fs::read_to_string(root().join(".env.sample")).expect("the sample");
+    let listed: BTreeSet<&str> = sample
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name)
+        .collect();
+    let (head, _) = sample.split_once("\n\n").expect("a head");
+    let mut flags = 0;
+    for (path, text) in files(&["config.rs"]) {
+        if !path.starts_with("engine/src/") && !path.starts_with("backoffice/src/") {
+            continue;
+        }
+        for part in text.split("env = \"").skip(1) {
+            let name = part.split('"').next().unwrap_or_default();
+            assert!(listed.contains(name), "{path}: {name}");
+            // The field stands after its attribute, whose parentheses may go on.
+            let field = part.lines().skip(1).map(str::trim).find_map(|line| {
+                let line = line.strip_prefix("pub ").unwrap_or(line);
+                let (field, _) = line.split_once(": ")?;
+                let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+                field.chars().all(is_name).then(|| flag(field))
+            });
+            let is_named = head.contains(name);
+            assert!(
+                field == Some(flag(name)) || is_named,
+                "{path}: {name}, {field:?}"
+            );
+            flags += 1;
+        }
+    }
+    assert!(flags > 25, "{flags}");
+}
