@@ -151,13 +151,16 @@ pub(crate) async fn gate(
     next.run(request).await
 }
 
-/// Before every request of control.
+/// Before every request of control. What a proxy on this machine passes on comes from elsewhere.
 pub(crate) async fn local(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
-    if from.ip().is_loopback() {
+    let is_passed_on = ["forwarded", "x-forwarded-for"]
+        .iter()
+        .any(|name| request.headers().contains_key(*name));
+    if from.ip().is_loopback() && !is_passed_on {
         next.run(request).await
     } else {
         Refused::Forbidden.into_response()

@@ -42,6 +42,7 @@ use self::hooks::Hooks;
 use self::limits::{BODY_BYTES_MAX, DECIDE_EVERY};
 use self::script::Script;
 use self::till::Till;
+use crate::config::ConfigError;
 use crate::payments::config::provider_key;
 
 /// The sandbox, while it serves.
@@ -81,17 +82,26 @@ impl Sandbox {
 /// # Errors
 /// Bad configuration, a port that is taken, a directory that cannot be written.
 pub async fn serve(config: &PaymentSandbox) -> Result<()> {
+    let address = config.payment_sandbox_listen;
+    let bearer = provider_key()?;
+    if bearer.is_none() && !address.ip().is_loopback() {
+        let why = "whoever reaches it could pay and refund: set PAYMENT_PROVIDER_KEY, or listen on this machine alone";
+        return Err(ConfigError::Secret {
+            variable: "PAYMENT_SANDBOX_LISTEN",
+            problem: format!("is {address}, and {why}"),
+        }
+        .into());
+    }
     let sandbox = Arc::new(Sandbox {
         till: Till::open(&config.dir)?,
         hooks: Hooks::new(config.hooks()?),
         script: RwLock::new(Arc::new(config.script.clone())),
         outage: Mutex::default(),
         latency: Duration::from_millis(config.latency_ms),
-        bearer: provider_key()?,
+        bearer,
         requests: AtomicU64::new(0),
         turned_away: Mutex::default(),
     });
-    let address = config.payment_sandbox_listen;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("PAYMENT_SANDBOX_LISTEN={address} cannot be bound"))?;

@@ -32,6 +32,7 @@ use crate::{crash, metrics};
 pub struct Payments(Option<Arc<On>>);
 
 struct On {
+    kind: Kind,
     provider: Box<dyn Provider>,
     client: Client,
     signer: Signer,
@@ -45,12 +46,16 @@ impl Payments {
             tracing::warn!("PAYMENT_PROVIDER_URL is not set: nothing can be paid for");
             return Ok(Self(None));
         };
+        if config.payment_provider == Kind::Sandbox {
+            tracing::warn!("payments go to a sandbox: no money is moved");
+        }
         Ok(Self::by(config.payment_provider, way, signer))
     }
 
     /// By this provider, reached this way; `signer` checks its webhooks.
     pub fn by(kind: Kind, way: Way, signer: Signer) -> Self {
         Self(Some(Arc::new(On {
+            kind,
             provider: kind.provider(),
             client: Client::new(way),
             signer,
@@ -60,6 +65,11 @@ impl Payments {
     /// Whether there is a provider. Without one every call is `NotSent` or `Unknown`.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Whose words it speaks; none where there is no provider.
+    pub(crate) fn provider(&self) -> Option<&'static str> {
+        Some(self.0.as_ref()?.kind.word())
     }
 
     /// How the breaker stands; none where there is no provider.

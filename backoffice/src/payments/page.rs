@@ -16,6 +16,9 @@ use crate::error::ApiError;
 pub(crate) struct ProviderView {
     /// false: PAYMENT_PROVIDER_URL is not set, and nothing can be paid for
     on: bool,
+    /// As PAYMENT_PROVIDER says it; `sandbox` moves no money. null where it is off
+    #[schema(example = "sandbox")]
+    provider: Option<&'static str>,
     /// null where it is off
     breaker: Option<BreakerView>,
     inbox: InboxView,
@@ -61,6 +64,7 @@ pub(crate) async fn provider(State(app): State<App>) -> Result<Json<ProviderView
     });
     Ok(Json(ProviderView {
         on: app.payments.is_on(),
+        provider: app.payments.provider(),
         breaker,
         inbox: InboxView {
             waiting: waiting.waiting,

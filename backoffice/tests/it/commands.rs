@@ -240,3 +240,14 @@ fn a_port_that_is_taken_is_a_failure_that_names_the_variable() {
         stderr(&output)
     );
 }
+
+#[test]
+fn a_payment_sandbox_that_others_may_reach_needs_a_key() {
+    let open = run(
+        &["payment-sandbox", "--dir", "/nonexistent"],
+        &[("PAYMENT_SANDBOX_LISTEN", "0.0.0.0:0")],
+    );
+    assert!(!open.status.success());
+    let said = stderr(&open);
+    assert!(said.contains("PAYMENT_PROVIDER_KEY"), "{said}");
+}

@@ -202,6 +202,12 @@ async fn an_outage_ends_by_itself_where_it_was_given_an_end() {
     let body = serde_json::json!({"mode": "refuse", "seconds": 1});
     let call = crate::http::Call::new(server.url(), "POST", "/control/outage");
     assert_eq!(call.json(&body).send().await.ok(200)["outage"], "refuse");
+    // What a proxy on this machine passes on is no word of this machine's.
+    for name in ["forwarded", "x-forwarded-for"] {
+        let call = crate::http::Call::new(server.url(), "POST", "/control/outage");
+        let call = call.header(name, "for=203.0.113.7").json(&body);
+        assert_eq!(call.send().await.status, 403, "{name}");
+    }
     crate::stage::eventually(async || (state(&server).await["outage"] == "off").then_some(()))
         .await;
 }

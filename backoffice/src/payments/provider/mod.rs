@@ -92,6 +92,13 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// As `PAYMENT_PROVIDER` says it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+        }
+    }
+
     pub(crate) fn provider(self) -> Box<dyn Provider> {
         match self {
             Self::Sandbox => Box::new(sandbox::Sandbox),
