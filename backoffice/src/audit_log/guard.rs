@@ -17,7 +17,12 @@ use super::store;
 use crate::limits::{AUDIT_ROWS, ROLES_MAX};
 
 /// Tables that only grow.
-pub(super) const APPEND_ONLY: [&str; 3] = ["audit_log", "audit_links", "points_entries"];
+pub(super) const APPEND_ONLY: [&str; 4] = [
+    "audit_log",
+    "audit_links",
+    "points_entries",
+    "ledger_postings",
+];
 /// Table of the migration library, which the programs only read.
 pub(super) const READ_ONLY: [&str; 1] = ["_sqlx_migrations"];
 
