@@ -85,6 +85,19 @@ pub(crate) enum Why {
 }
 
 impl Why {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::PaymentFailed,
+        Self::HoldEnded,
+        Self::CancelledByBuyer,
+        Self::Late,
+        Self::CouponUsed,
+        Self::PointsSpent,
+        Self::AmountDiffers,
+        Self::Contradiction,
+        Self::RefundRefused,
+        Self::ByStaff,
+    ];
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::PaymentFailed => "payment_failed",

@@ -10,6 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::model::Why;
 use super::refunds;
 use super::refunds::store::RefundRow;
 use super::store::{self, EventRow, LineRow, OrderRow};
@@ -131,8 +132,9 @@ pub(crate) struct RefundView {
     /// Of it, for shipping
     pub shipping: i64,
     pub points: i64,
+    /// As staff gave it; to buyers `by_staff` instead, or what the order itself has for a reason
     pub reason: String,
-    /// Why the provider refused it
+    /// Why the provider refused it, in its words; for staff
     pub problem: Option<String>,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -186,8 +188,13 @@ pub(crate) async fn show(app: &App, id: Uuid, viewer: Viewer<'_>) -> Result<Orde
     };
     let row = store::find(&app.books, id, user).await?;
     let mut order = view(row, lines);
-    order.refunds = Some(refunds.into_iter().map(refund).collect());
     let for_staff = matches!(viewer, Viewer::Staff);
+    order.refunds = Some(
+        refunds
+            .into_iter()
+            .map(|row| refund(row, for_staff))
+            .collect(),
+    );
     order.timeline = Some(
         events
             .into_iter()
@@ -274,15 +281,21 @@ fn line(row: LineRow) -> LineView {
     }
 }
 
-fn refund(row: RefundRow) -> RefundView {
+fn refund(row: RefundRow, for_staff: bool) -> RefundView {
+    let is_ours = Why::ALL.iter().any(|why| why.word() == row.reason);
+    let reason = if for_staff || is_ours {
+        row.reason
+    } else {
+        Why::ByStaff.word().to_owned()
+    };
     RefundView {
         id: row.refund_id.hyphenated().to_string(),
         state: row.state,
         amount: row.amount,
         shipping: row.shipping_amount,
         points: row.points,
-        reason: row.reason,
-        problem: row.problem,
+        reason,
+        problem: row.problem.filter(|_| for_staff),
         created_at: written(row.created_at),
         done_at: row.done_at.map(written),
     }

@@ -69,7 +69,11 @@ async fn lines_go_back_one_by_one_and_make_the_whole() {
     assert_eq!(counts(&desk, &sale, "cap").await, [10, 8, 0, 2]);
     let before = super::look(&desk, &order).await;
     assert_eq!(before["state"], "paid");
-    assert_eq!(before["refunds"].as_array().unwrap().len(), 3);
+    let refunds = before["refunds"].as_array().unwrap();
+    assert_eq!(refunds.len(), 3);
+    // Staff writes for staff.
+    assert!(refunds.iter().all(|refund| refund["reason"] == "by_staff"));
+    assert_eq!(seen["refunds"][0]["reason"], "a test");
     // The rest at once: nothing is left, not a won and not a point.
     let rest = refund(&desk, &order, "4", &json!({"reason": "the rest"}))
         .await
