@@ -17,6 +17,8 @@ use crate::error::ApiError;
 use crate::limits::{BODY_TIMEOUT, REQUEST_ID_CHARS_MAX};
 use crate::orders::error::Refusal;
 use crate::payments::limits::WEBHOOK_BYTES_MAX;
+use crate::settlement;
+use crate::settlement::period::Period;
 
 /// What our logs, the audit log and the client call a request.
 #[derive(Debug, Clone)]
@@ -177,6 +179,22 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
             .await
             .map(|Path(id)| Self(id))
             .map_err(|_| ApiError::Order(Refusal::UnknownOrder))
+    }
+}
+
+/// The settled period that the path names.
+#[derive(Debug)]
+pub(crate) struct PeriodPath(pub Period);
+
+impl<S: Send + Sync> FromRequestParts<S> for PeriodPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let unknown = || ApiError::Settlement(settlement::error::Refusal::UnknownSettlement);
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| unknown())?;
+        id.parse().map(Self).map_err(|_| unknown())
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod config;
 
 use askama::Template;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -147,7 +148,8 @@ const ASSETS: [Asset; 16] = [
 #[utoipa::path(get, path = "/assets/{name}", tag = "pages", params(("name" = String, Path)), responses(
     (status = 200, content_type = "text/javascript", body = String),
     (status = 404, description = "not_found", body = crate::error::Problem)))]
-pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn asset(name: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
+    let Path(name) = name.map_err(|_| ApiError::NotFound)?;
     let found = ASSETS.iter().find(|asset| asset.0 == name);
     let (_, kind, text) = found.ok_or(ApiError::NotFound)?;
     let headers = [

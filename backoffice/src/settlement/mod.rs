@@ -18,7 +18,7 @@ mod view;
 
 use askama::Template as _;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use doorbuster_core::clock;
@@ -29,7 +29,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem};
-use crate::extract::{Caller, StrictJson, StrictQuery};
+use crate::extract::{Caller, PeriodPath, StrictJson, StrictQuery};
 use crate::ledger::check::{self, LedgerView};
 use crate::ledger::rules::Account;
 use crate::ledger::{job, store as ledger};
@@ -107,9 +107,8 @@ pub(crate) async fn create(
     (status = 404, description = "unknown_settlement", body = Problem)))]
 pub(crate) async fn read(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PeriodPath(period): PeriodPath,
 ) -> Result<Json<SettlementView>, ApiError> {
-    let period = id.parse().map_err(|_| Refusal::UnknownSettlement)?;
     shown(&app, period).await.map(Json)
 }
 
@@ -121,10 +120,9 @@ pub(crate) async fn read(
     (status = 409, description = "statement_too_long: the command line writes it", body = Problem)))]
 pub(crate) async fn show_statement(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PeriodPath(period): PeriodPath,
     StrictQuery(query): StrictQuery<StatementQuery>,
 ) -> Result<Response, ApiError> {
-    let period: Period = id.parse().map_err(|_| Refusal::UnknownSettlement)?;
     let all = store::statements(&app.books, &period.to_string()).await?;
     let (seller, currency) = (query.seller, query.currency);
     let found = all
@@ -145,7 +143,8 @@ pub(crate) async fn show_statement(
                 false,
             );
             let html = page.render().map_err(|e| ApiError::Internal(e.into()))?;
-            Ok(Html(html).into_response())
+            let policy = (header::CONTENT_SECURITY_POLICY, statement::POLICY);
+            Ok(([policy], Html(html)).into_response())
         }
         "csv" if row.entries > u64::from(STATEMENT_ENTRIES_MAX) => {
             Err(Refusal::StatementTooLong.into())
@@ -182,10 +181,9 @@ pub(crate) async fn show_statement(
 pub(crate) async fn pay_out(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PeriodPath(period): PeriodPath,
     StrictJson(body): StrictJson<PayoutBody>,
 ) -> Result<Json<SettlementView>, ApiError> {
-    let period: Period = id.parse().map_err(|_| Refusal::UnknownSettlement)?;
     let reference = body.reference.trim();
     if !(1..=REFERENCE_CHARS_MAX).contains(&reference.chars().count()) {
         return Err(ApiError::InvalidRequest(

@@ -121,6 +121,9 @@ impl<'a> Writing<'a> {
     }
 }
 
+/// The page has its own style, by its hash, and nothing else: it is also a file that is sent on.
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'sha256-OETUF46Mm/y62a9MZ8K7AYy83Hk/NfWsUEYarugiQ3g='; frame-ancestors 'none'";
+
 /// A statement to be printed.
 #[derive(Template)]
 #[template(path = "statement.html")]
@@ -164,6 +167,19 @@ impl<'a> Page<'a> {
 mod tests {
     use super::super::fee::Schedule;
     use super::*;
+
+    #[test]
+    fn the_policy_allows_the_style_of_the_page_and_no_other() {
+        use base64::Engine as _;
+        let page = include_str!("../../templates/statement.html");
+        let style = page.split("<style>").nth(1).unwrap();
+        let style = style.split("</style>").next().unwrap();
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+        assert!(
+            POLICY.contains(&format!("style-src 'sha256-{hash}';")),
+            "{hash}"
+        );
+    }
 
     fn entry(n: u32, amount: i64, belongs_to: Option<&str>) -> Entry {
         Entry {

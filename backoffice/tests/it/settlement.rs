@@ -186,6 +186,8 @@ async fn months_are_closed_once_and_what_comes_late_counts_in_the_next() {
     let late = format!("2020-02-01,2020-01-31,{first},6,return,-1000,-33,-967,KRW\r\n");
     assert!(csv.contains(&late) && csv.lines().count() == 4, "{csv}");
     assert!(!csv.contains(&second.to_string()));
+    let nowhere = finance(&desk, "GET", "/admin/v1/settlements/%ff", None).await;
+    assert_eq!(nowhere.refusal(), (404, "unknown_settlement"));
     let html = finance(&desk, "GET", &format!("{path}html"), None)
         .await
         .text;
