@@ -54,7 +54,7 @@ pub(crate) struct OrderBody {
     #[serde(default)]
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     pub coupon: Option<String>,
-    /// One of the bearer's, or another; null: his default one, if he has any
+    /// One of the bearer's, his default one, if he has any, or another; null or absent: none is needed
     #[serde(default)]
     pub address: Option<AddressChoice>,
 }
@@ -74,6 +74,7 @@ pub(crate) struct PaymentBody {
 #[serde(untagged)]
 pub(crate) enum AddressChoice {
     Saved(SavedAddress),
+    Default(DefaultAddress),
     Given(Box<AddressBody>),
 }
 
@@ -83,6 +84,15 @@ pub(crate) enum AddressChoice {
 pub(crate) struct SavedAddress {
     #[schema(format = Uuid)]
     pub id: String,
+}
+
+/// The bearer's default address.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DefaultAddress {
+    /// Must be true
+    #[schema(example = true)]
+    pub default: bool,
 }
 
 /// What may be quoted.
@@ -105,6 +115,7 @@ pub(crate) struct NewOrder {
 
 #[derive(Debug)]
 pub(crate) enum ChosenAddress {
+    None,
     Default,
     Saved(Uuid),
     Given(Box<Address>),
@@ -169,7 +180,13 @@ impl OrderBody {
             );
         }
         let address = match self.address {
-            None => Some(ChosenAddress::Default),
+            None => Some(ChosenAddress::None),
+            Some(AddressChoice::Default(DefaultAddress { default })) => {
+                if !default {
+                    problems.add("/address/default", "must be true");
+                }
+                Some(ChosenAddress::Default)
+            }
             Some(AddressChoice::Saved(saved)) => problems
                 .parsed("/address/id", Uuid::try_parse(&saved.id))
                 .map(ChosenAddress::Saved),
@@ -199,7 +216,8 @@ impl NewOrder {
             coupon,
         } = &self.wanted;
         let address = match &self.address {
-            ChosenAddress::Default => Value::Null,
+            ChosenAddress::None => Value::Null,
+            ChosenAddress::Default => json!({"default": true}),
             ChosenAddress::Saved(id) => json!(id),
             ChosenAddress::Given(address) => copy(address),
         };
@@ -240,12 +258,14 @@ mod tests {
         let hash = |change: fn(&mut Value)| body(change).unwrap().body_hash();
         let first = hash(|_| ());
         assert_eq!(hash(|json| json["points"] = 0.into()), first);
+        assert_eq!(hash(|json| json["address"] = Value::Null), first);
         for change in [
             (|json| json["points"] = 1.into()) as fn(&mut Value),
             |json| json["coupon"] = "welcome".into(),
             |json| json["sale"] = "drop-2".into(),
             |json| json["payment"]["token"] = "tok_2".into(),
             |json| json["address"] = json!({"id": "0b2c8f6e-5d1a-8c3e-9f00-3f1d7a9b2c4d"}),
+            |json| json["address"] = json!({"default": true}),
         ] {
             assert_ne!(hash(change), first);
         }

@@ -123,6 +123,7 @@ async fn address(
     chosen: &ChosenAddress,
 ) -> Result<Option<Value>, ApiError> {
     let saved = match chosen {
+        ChosenAddress::None => return Ok(None),
         ChosenAddress::Given(address) => return Ok(Some(copy(address))),
         ChosenAddress::Saved(id) => {
             Some(addresses::store::find(&app.books, &caller.user, *id).await?)
