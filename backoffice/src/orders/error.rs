@@ -23,6 +23,12 @@ pub(crate) enum Refusal {
     NotPaid,
     #[error("the order does not wait for a person")]
     NotParked,
+    #[error(
+        "the provider captured another currency than the order's: give it back there by hand, then decide settled_by_hand"
+    )]
+    SettleByHand,
+    #[error("this cannot be decided of it: {0}")]
+    Undecidable(&'static str),
     #[error("money of this order is on its way back; try again when that is done")]
     InFlight,
     #[error("there are not as many points")]
@@ -41,6 +47,8 @@ impl Refusal {
             Self::NotSent => (StatusCode::CONFLICT, "not_sent"),
             Self::NotPaid => (StatusCode::CONFLICT, "not_paid"),
             Self::NotParked => (StatusCode::CONFLICT, "not_parked"),
+            Self::SettleByHand => (StatusCode::CONFLICT, "settle_by_hand"),
+            Self::Undecidable(_) => (StatusCode::CONFLICT, "undecidable"),
             Self::InFlight => (StatusCode::CONFLICT, "in_flight"),
             Self::InsufficientPoints => (StatusCode::CONFLICT, "insufficient_points"),
         }

@@ -67,6 +67,22 @@ pub(crate) async fn redeem(
     })
 }
 
+/// Whether it is the order's, locked until the transaction ends.
+pub(crate) async fn is_redeemed(
+    tx: &mut MySqlConnection,
+    claim: Uuid,
+    order: Uuid,
+) -> sqlx::Result<bool> {
+    let found: Option<i64> = query_scalar(
+        "-- is_redeemed\nselect 1 from coupon_redemptions where claim_id = ? and order_id = ? and state = 'redeemed' for update",
+    )
+    .bind(claim)
+    .bind(order)
+    .fetch_optional(tx)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Gives it back, once; whether it was the order's until now.
 pub(crate) async fn release(
     tx: &mut MySqlConnection,

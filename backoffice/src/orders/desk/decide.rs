@@ -4,16 +4,19 @@ use axum::Json;
 use axum::extract::State as AxumState;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::mysql::MySqlConnection;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::audit_log::{self, Change};
+use crate::coupons::redeem;
 use crate::error::{ApiError, Problem};
 use crate::extract::{Caller, OrderPath, StrictJson};
 use crate::limits::REASON_CHARS_MAX;
 use crate::orders::deliveries;
 use crate::orders::error::Refusal;
-use crate::orders::model::{Event, Late, State, Why};
+use crate::orders::model::{Event, Late, Order, State, Why};
+use crate::orders::saga::attempts;
 use crate::orders::saga::refund::ask_all_back;
 use crate::orders::saga::store::{Move, advance, seize};
 use crate::orders::saga::undo::ask_back;
@@ -29,6 +32,8 @@ pub(crate) enum Decision {
     Reacquire,
     /// Everything goes back
     Refund,
+    /// Of money in another currency, which nothing here gives back: a person has done so at the provider, and the order ends
+    SettledByHand,
 }
 
 /// A decision.
@@ -46,7 +51,7 @@ pub(crate) struct DecideBody {
     (status = 200, description = "Decided; `state` says how far it is", body = OrderView),
     (status = 400, description = "invalid_request", body = Problem),
     (status = 404, description = "unknown_order", body = Problem),
-    (status = 409, description = "not_parked", body = Problem)))]
+    (status = 409, description = "not_parked; settle_by_hand: the provider captured another currency, so that only `settled_by_hand` can be decided, after it; undecidable", body = Problem)))]
 pub(crate) async fn decide(
     AxumState(app): AxumState<App>,
     caller: Caller,
@@ -74,18 +79,20 @@ pub(crate) async fn decide(
     let before = json!({"state": "parked", "reason": order.reason});
     // One that had been paid has a delivery, and units that were sold.
     let was_paid = deliveries::store::lock(&mut tx, id).await?.is_some();
+    fits(&mut tx, &order, body.decision, was_paid).await?;
     let to = match (body.decision, was_paid) {
         (Decision::Reacquire, true) => Move::to(State::Paid),
         (Decision::Reacquire, false) => {
             set_late(&mut tx, id, Late::Reacquire).await?;
             Move::to(State::Captured)
         }
-        (Decision::Refund, true) => {
+        (Decision::Refund | Decision::SettledByHand, true) => {
             let by = caller.user.as_str();
             ask_all_back(&mut tx, &order, Why::ByStaff, by).await?;
             Move::to(State::Paid)
         }
-        (Decision::Refund, false) => {
+        // Of what was settled by hand nothing was captured here, so nothing is asked back.
+        (Decision::Refund | Decision::SettledByHand, false) => {
             ask_back(&mut tx, &order, Why::ByStaff).await?;
             Move::to(State::Undoing).why(Why::ByStaff)
         }
@@ -102,4 +109,43 @@ pub(crate) async fn decide(
     tx.commit().await?;
     app.saga.wake();
     show(&app, id, Viewer::Staff).await.map(Json)
+}
+
+/// Whether it may be decided so, by what the books have of the order.
+async fn fits(
+    tx: &mut MySqlConnection,
+    order: &Order,
+    decision: Decision,
+    was_paid: bool,
+) -> Result<(), ApiError> {
+    let is_captured = attempts::store::provider_ref(&mut *tx, order)
+        .await?
+        .is_some();
+    let is_foreign = is_captured && order.captured == 0;
+    match decision {
+        Decision::SettledByHand if is_foreign => return Ok(()),
+        Decision::SettledByHand => return undecidable("the provider has no other currency of it"),
+        _ if is_foreign => return Err(ApiError::Order(Refusal::SettleByHand)),
+        // Its units are sold already, and nothing of it is taken again.
+        Decision::Reacquire if !was_paid => {}
+        _ => return Ok(()),
+    }
+    if order.captured != order.total || order.refunded > 0 {
+        return undecidable("the provider does not have just what it comes to");
+    }
+    if order.points_returned > 0 {
+        return undecidable("its points went back");
+    }
+    let has_coupon = match order.claim {
+        Some(claim) => redeem::store::is_redeemed(tx, claim, order.id).await?,
+        None => true,
+    };
+    if !has_coupon {
+        return undecidable("its coupon went back");
+    }
+    Ok(())
+}
+
+fn undecidable(why: &'static str) -> Result<(), ApiError> {
+    Err(ApiError::Order(Refusal::Undecidable(why)))
 }

@@ -106,7 +106,12 @@ pub(in crate::orders) async fn stray(app: &App, id: Uuid, found: &Found) -> Resu
     let Some(mut order) = store::seize(&mut tx, id).await? else {
         return Ok(());
     };
-    if order.state != State::Cancelled {
+    // What is noted already was seen to by a person, and is told again.
+    if order.state != State::Cancelled
+        || attempts::store::provider_ref(&mut *tx, &order)
+            .await?
+            .is_some()
+    {
         return Ok(());
     }
     metrics::order_parked();
@@ -116,10 +121,11 @@ pub(in crate::orders) async fn stray(app: &App, id: Uuid, found: &Found) -> Resu
     let captured = if same { amount.amount } else { 0 };
     let why = Why::Contradiction;
     let data = json!({"reason": why.word(), "found": "captured after it was called off", "captured": amount});
-    let happened = [
-        Event::once("charged").amount(captured),
-        Event::of("parked", id).data(data),
-    ];
+    let mut happened = Vec::new();
+    if captured > 0 {
+        happened.push(Event::once("charged").amount(captured));
+    }
+    happened.push(Event::of("parked", id).data(data));
     let to = Move {
         captured,
         ..Move::to(State::Parked).why(why)

@@ -208,7 +208,11 @@ async fn end(app: &App, order: &mut Order) -> Result<bool, ApiError> {
     let mut tx = app.books.begin().await?;
     let mut happened = Vec::new();
     let spent = points::has_cause(&mut tx, &format!("spend:{}", order.id)).await?;
-    let points_back = if spent { order.points } else { 0 };
+    let points_back = if spent {
+        order.points - order.points_returned
+    } else {
+        0
+    };
     if points_back > 0 {
         give_points_back(&mut tx, order, points_back, "saga").await?;
         happened.push(Event::once("points_returned").amount(points_back));
@@ -221,7 +225,12 @@ async fn end(app: &App, order: &mut Order) -> Result<bool, ApiError> {
     } else {
         (State::Cancelled, mail::Kind::OrderCancelled)
     };
-    happened.push(Event::once("cancelled").data(json!({"reason": order.reason})));
+    let mut cancelled = Event::once("cancelled").data(json!({"reason": order.reason}));
+    // One whose money came after its end ends again, when a person has decided.
+    if order.reason.as_deref() == Some(Why::ByStaff.word()) {
+        cancelled.cause = format!("cancelled:{}", order.version);
+    }
+    happened.push(cancelled);
     let to = Move {
         points_returned: points_back,
         ..Move::to(state)

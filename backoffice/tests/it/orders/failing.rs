@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
-    Shop, as_buyer, buy, counts, coupon_of, give_points, order, place, points, sale, timeline,
-    until,
+    Shop, as_buyer, buy, counts, coupon_of, finance, give_points, order, place, points, sale,
+    timeline, until,
 };
 use crate::stage::name;
 use crate::till::outage;
@@ -135,12 +135,33 @@ async fn another_amount_than_was_asked_for_waits_for_a_person() {
         .await
         .ok(200);
     assert_eq!(listed["orders"].as_array().unwrap().len(), 2);
-    let path = format!(
-        "/admin/v1/orders/{}/decide",
-        seen[0]["id"].as_str().unwrap()
+    let decide = async |order: &Value, decision: &str| {
+        let path = format!("/admin/v1/orders/{}/decide", order["id"].as_str().unwrap());
+        let body = json!({"decision": decision, "reason": "a test"});
+        finance(&desk, &path, "k", &body).await
+    };
+    // Another currency is nothing that could be refunded or kept: a person gives it back at the provider.
+    for (order, decision, code) in [
+        (&seen[0], "reacquire", "undecidable"),
+        (&seen[0], "settled_by_hand", "undecidable"),
+        (&seen[1], "reacquire", "settle_by_hand"),
+        (&seen[1], "refund", "settle_by_hand"),
+    ] {
+        let refused = decide(order, decision).await;
+        assert_eq!(refused.refusal(), (409, code), "{decision}");
+    }
+    decide(&seen[1], "settled_by_hand").await.ok(200);
+    let ended = until(&desk, &seen[1], "cancelled").await;
+    let shown = format!("/admin/v1/orders/{}", ended["id"].as_str().unwrap());
+    let shown = desk.get(&shown).await.ok(200);
+    let events = shown["timeline"].as_array().unwrap();
+    let decided = events.iter().find(|event| event["kind"] == "decided");
+    let data = &decided.unwrap()["data"];
+    assert_eq!(
+        (&data["decision"], &data["by"]),
+        (&json!("settled_by_hand"), &json!("fay"))
     );
-    let body = json!({"decision": "refund", "reason": "a test"});
-    desk.put(&path, &body).await.ok(200);
+    decide(&seen[0], "refund").await.ok(200);
     let refunded = until(&desk, &seen[0], "refunded").await;
     assert_eq!(shop.money(&refunded).await, (9_999, 9_999));
     assert_eq!(counts(&desk, &sale, "tee").await[3], 0);

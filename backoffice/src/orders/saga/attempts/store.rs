@@ -1,7 +1,7 @@
 //! SQL of attempts to charge. Called by the saga's steps.
 
 use doorbuster_core::clock;
-use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
@@ -92,7 +92,10 @@ pub(crate) async fn ended(
 }
 
 /// What the provider calls what it has captured.
-pub(crate) async fn provider_ref(books: &MySqlPool, order: &Order) -> sqlx::Result<Option<String>> {
+pub(crate) async fn provider_ref(
+    books: impl MySqlExecutor<'_>,
+    order: &Order,
+) -> sqlx::Result<Option<String>> {
     let found: Option<(Option<String>,)> = query_as(
         "-- provider_ref\nselect provider_ref from payment_attempts where attempt_id = ? and state = 'captured'",
     )
