@@ -19,6 +19,20 @@ async fn deliver(desk: &Desk<'_>, order: &Value, body: &Value) -> Answer {
     call.json(body).send().await
 }
 
+/// An order that goes there, after one that goes nowhere: who names no address wants none, also where he has a default one.
+async fn to_default_address(desk: &Desk<'_>, sale: &str, user: &str) -> Value {
+    let order = buy(desk, sale, user, "tok_ok").await;
+    assert_eq!(order["address"], Value::Null);
+    let tee = json!([{"sku": "tee", "quantity": 1}]);
+    let hold = desk.hold(sale, user, tee).await;
+    let mut body = super::order(sale, &hold, "tok_ok");
+    body["address"] = json!({"default": false});
+    let refused = place(desk, user, &name("key"), &body).await;
+    assert_eq!(refused.refusal(), (400, "invalid_request"));
+    body["address"] = json!({"default": true});
+    place(desk, user, &name("key"), &body).await.ok(201)
+}
+
 #[tokio::test]
 async fn goods_are_sent_arrive_and_earn_points_and_their_buyer_leaves_no_address_behind() {
     let shop = Shop::shared();
@@ -31,17 +45,7 @@ async fn goods_are_sent_arrive_and_earn_points_and_their_buyer_leaves_no_address
     let sale = sale(&desk, 5, (300, 300)).await;
     let rules = json!({"late_payment": "reacquire", "shipping_fee": 2_500, "free_from": null, "earn_per_mille": 15});
     policy(&desk, &sale, rules).await;
-    // Who says nothing of an address wants none, also where he has a default one.
-    let order = buy(&desk, &sale, &user, "tok_ok").await;
-    assert_eq!(order["address"], Value::Null);
-    let tee = json!([{"sku": "tee", "quantity": 1}]);
-    let hold = desk.hold(&sale, &user, tee).await;
-    let mut body = super::order(&sale, &hold, "tok_ok");
-    body["address"] = json!({"default": false});
-    let refused = place(&desk, &user, &name("key"), &body).await;
-    assert_eq!(refused.refusal(), (400, "invalid_request"));
-    body["address"] = json!({"default": true});
-    let order = place(&desk, &user, &name("key"), &body).await.ok(201);
+    let order = to_default_address(&desk, &sale, &user).await;
     assert_eq!(order["address"]["recipient"], "Ann Lee");
     let early = deliver(&desk, &order, &json!({"state": "delivered"})).await;
     assert_eq!(early.refusal(), (409, "not_sent"));
