@@ -58,6 +58,9 @@ impl Till {
     pub async fn pay(&self, holder: &Holder<'_>) -> Purchase {
         let Holder { market, errand, .. } = holder;
         let mut rng = SmallRng::seed_from_u64(errand.seed.rotate_left(17));
+        if errand.behaviour == Behaviour::Cancel {
+            return self.change_mind(holder, &mut rng).await;
+        }
         let mut purchase = Purchase {
             key: Self::key(&errand.key),
             began_us: market.now_us(),
@@ -71,9 +74,6 @@ impl Till {
         }
         self.until_ended(&mut purchase, holder, &place, &mut rng)
             .await;
-        if errand.behaviour == Behaviour::Cancel && purchase.state.as_deref() == Some("paid") {
-            self.cancel(&mut purchase, holder, &mut rng).await;
-        }
         if errand.behaviour == Behaviour::Retry && purchase.order.is_some() {
             self.again(&mut purchase, errand.engine + 1, &place).await;
         }
@@ -153,7 +153,18 @@ impl Till {
         }
     }
 
-    /// Has changed its mind, until somebody has heard it, and waits for the money to come back.
+    /// Orders, and wants it cancelled as soon as it is told of it: in the midst of the charge, or after it.
+    async fn change_mind(&self, holder: &Holder<'_>, rng: &mut SmallRng) -> Purchase {
+        let mut purchase = self.place_only(holder).await;
+        if purchase.order.is_some() && !purchase.has_failed() {
+            self.cancel(&mut purchase, holder, rng).await;
+        } else {
+            purchase.ended_us = Some(holder.market.now_us());
+        }
+        purchase
+    }
+
+    /// Says so until somebody has heard it, and waits for the money to come back.
     async fn cancel(&self, purchase: &mut Purchase, holder: &Holder<'_>, rng: &mut SmallRng) {
         let Some(order) = purchase.order.clone() else {
             return;
@@ -222,6 +233,10 @@ impl Till {
 }
 
 impl Purchase {
+    fn has_failed(&self) -> bool {
+        matches!(self.state.as_deref(), Some("cancelled" | "refunded"))
+    }
+
     fn told(&mut self, order: OrderView) {
         match &self.order {
             Some(known) if *known != order.id => self.other_order = Some(order.id),

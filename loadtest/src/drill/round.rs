@@ -173,7 +173,8 @@ pub(super) fn plan(task: &Task, name: &str) -> Plan {
             double_click: 0.1,
             retry: 0.1,
             lose_answer: 0.05,
-            cancel: 0.05,
+            // So that money goes back too, and charges are called off.
+            cancel: if task.fault.pays { 0.15 } else { 0.05 },
             ..Mix::default()
         },
         sends: if task.fault.id == "F21" {
