@@ -3,7 +3,7 @@
 
 Holds of one sale share one duration and Redis time never goes back, so they end in the order in which they began. Heads that ended
 otherwise, or are being paid, are dropped; the first hold that is not yet due stops the sweep of the list. A payment has a deadline of its
-own, by which those being paid are sorted. Of both together at most batch_max are looked at, and of neither so many that the other has to
+own, by which those being paid are sorted, or a little later where the sale was rebuilt; what is paid for no more is only dropped there. Of both together at most batch_max are looked at, and of neither so many that the other has to
 wait. In the reply, oldest_ms is the earliest deadline of what this call ended, 0 if nothing, and no hold is due before next_ms.
 
 KEYS    1 sale  2 stock  3 users  4 records  5 order  6 paying  7 journal
@@ -67,8 +67,11 @@ local charged = #unpaid > 0 and redis.call('HMGET', records_key, unpack(unpaid))
 for i, record in ipairs(charged) do
   if not record then return { 'recovering', call, 'records' } end
   local status, deadline_ms, user, lines = record:match('^(%a)%d+|(%d+)|([%w_-]+)|([%w_=,-]*)|')
-  if status ~= 'p' or tonumber(deadline_ms) > h.now then return { 'recovering', call, 'record' } end
-  end_hold(unpaid[i], record, tonumber(deadline_ms), user, lines)
+  if not status then return { 'recovering', call, 'record' } end
+  if status == 'p' then
+    if tonumber(deadline_ms) > h.now then return { 'recovering', call, 'record' } end
+    end_hold(unpaid[i], record, tonumber(deadline_ms), user, lines)
+  end
 end
 if #unpaid == paying_max then
   next_ms = h.now

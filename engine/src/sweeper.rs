@@ -19,9 +19,13 @@ use crate::limits::{SWEEP_EVERY_MAX, SWEEP_EVERY_MIN};
 use crate::metrics as names;
 use crate::writer::roster::Roster;
 
+/// Refusals that pass as soon as a writer has vouched, or are told elsewhere; any other is said once, until the sale is swept again.
+const PASSING: [&str; 3] = ["run_id", "epoch", "clock"];
+
 /// Sweeps until told to stop.
 pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
     let mut due: HashMap<LiveId, Instant> = HashMap::new();
+    let mut stuck: HashSet<LiveId> = HashSet::new();
     while stop
         .run_until_cancelled(tokio::time::sleep(SWEEP_EVERY_MIN))
         .await
@@ -31,13 +35,14 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
         if due.len() > sales.len() {
             let awake: HashSet<&LiveId> = sales.iter().map(|(live, _)| live).collect();
             due.retain(|live, _| awake.contains(live));
+            stuck.retain(|live| awake.contains(live));
         }
         for (live, backlog) in sales.iter() {
             let (LiveId::Sale(_), Some(backlog)) = (live, backlog) else {
                 continue;
             };
             if due.get(live).is_none_or(|at| *at <= clock::instant()) {
-                let pause = sweep(gate, live, backlog).await;
+                let pause = sweep(gate, live, backlog, &mut stuck).await;
                 due.insert(live.clone(), clock::instant() + pause);
             }
         }
@@ -45,12 +50,18 @@ pub(crate) async fn run(gate: &Gate, roster: Roster, stop: &CancellationToken) {
 }
 
 /// Ends all that is due; returns how long nothing more will be.
-async fn sweep(gate: &Gate, live: &LiveId, backlog: &Backlog) -> Duration {
+async fn sweep(
+    gate: &Gate,
+    live: &LiveId,
+    backlog: &Backlog,
+    stuck: &mut HashSet<LiveId>,
+) -> Duration {
     loop {
         crash::point("sweeper.before_sweep");
         match gate.sweep(live, backlog.epoch).await {
             Ok(Swept::Swept(swept)) => {
                 crash::point("sweeper.after_sweep");
+                stuck.remove(live);
                 if swept.released > 0 {
                     counter!(names::SWEPT).increment(swept.released);
                     let late_ms = swept.now_ms.saturating_sub(swept.oldest_ms);
@@ -66,7 +77,14 @@ async fn sweep(gate: &Gate, live: &LiveId, backlog: &Backlog) -> Duration {
                 if fenced == Fenced::Recovering("clock".into()) {
                     names::clock_alarm(live);
                 }
-                tracing::trace!(sale = %live, ?fenced, "not swept");
+                match &fenced {
+                    Fenced::Recovering(why)
+                        if !PASSING.contains(&why.as_str()) && stuck.insert(live.clone()) =>
+                    {
+                        tracing::warn!(sale = %live, ?fenced, "holds of a sale cannot be ended");
+                    }
+                    _ => tracing::trace!(sale = %live, ?fenced, "not swept"),
+                }
                 return SWEEP_EVERY_MIN;
             }
             Err(e) => {

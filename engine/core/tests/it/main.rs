@@ -36,6 +36,7 @@ mod snapshot;
 mod stake;
 mod swap;
 mod sweep;
+mod sweep_paying;
 mod switch;
 mod trim;
 mod unflushed;
