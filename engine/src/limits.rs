@@ -221,6 +221,9 @@ pub const VOUCH_UNHEARD_ALARM: Duration = Duration::from_secs(5);
 pub const SWEEP_EVERY_MAX: Duration = Duration::from_secs(20);
 /// Shortest one, and the wait after a sale could not be swept.
 pub const SWEEP_EVERY_MIN: Duration = Duration::from_millis(200);
+/// After a rebuild nothing that is being paid for ends sooner: longer than a back-office's longest pause between two tries to settle what was
+/// captured (`RETRY_MAX`, 10 s), so that a payment that was overdue only because of the loss finds its units.
+pub const PAYING_GRACE: Duration = Duration::from_secs(15);
 /// Between two rounds of per-sale gauges, and between two looks at a sale in which nothing has happened.
 pub const GAUGES_EVERY: Duration = Duration::from_secs(1);
 pub const GAUGES_EVERY_IDLE: Duration = Duration::from_secs(10);

@@ -7,8 +7,8 @@ use doorbuster_core::gate::reads::Backlog;
 
 use crate::limits::{LOOKS_PER_SECOND_MAX, REST_AFTER, REST_AFTER_REBUILD};
 
-/// Whether nobody can buy any more: closed, or its window has ended by any clock. With nothing left to write and no hold left to end,
-/// only staff can still change it.
+/// Whether nobody can buy any more: closed, or its window has ended by any clock. With nothing left to write, no hold left to end and
+/// no payment under way (`Gate::orders` counts both), only staff can still change it.
 pub(super) fn is_over(backlog: &Backlog) -> bool {
     let after_ms = backlog
         .closes_ms

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use fred::interfaces::{ClientLike, HashesInterface, ListInterface};
+use fred::interfaces::{ClientLike, HashesInterface, ListInterface, SortedSetsInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 
 use super::{Gate, GateError, connection};
@@ -104,7 +104,8 @@ impl Gate {
         Ok((|| Some((next()?.parse().ok()?, next()?.parse().ok()?)))())
     }
 
-    /// How many ids each of `sales` has in its order of holds, in one round trip: where there are none, nothing is left to sweep.
+    /// How many ids each of `sales` has in its order of holds and among what is being paid, in one round trip: where there are none,
+    /// nothing is left to sweep.
     ///
     /// # Errors
     /// [`GateError`].
@@ -114,13 +115,17 @@ impl Gate {
         }
         let pipeline = self.pool().next().pipeline();
         for live in sales {
-            let queued: Result<(), _> = pipeline.llen(Keys::of(live).order).await;
+            let keys = Keys::of(live);
+            let queued: Result<(), _> = pipeline.llen(keys.order).await;
+            queued.map_err(|e| connection::gate_error("orders", &e))?;
+            let queued: Result<(), _> = pipeline.zcard(keys.paying).await;
             queued.map_err(|e| connection::gate_error("orders", &e))?;
         }
-        pipeline
+        let counts: Vec<u64> = pipeline
             .all()
             .await
-            .map_err(|e| connection::gate_error("orders", &e))
+            .map_err(|e| connection::gate_error("orders", &e))?;
+        Ok(counts.chunks(2).map(|both| both.iter().sum()).collect())
     }
 
     /// One step of a walk over all records of a sale: those of this step, and the cursor of the next (0: done). Records

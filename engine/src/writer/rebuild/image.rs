@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context as _;
+use doorbuster_core::clock;
 use doorbuster_core::gate::GateError;
 use doorbuster_core::gate::load::{Load, Loaded as Put};
 use doorbuster_core::gate::snapshot::{State, Stock};
@@ -19,7 +20,7 @@ use sqlx::{MySql, Transaction};
 use super::book_store::Offer;
 use super::settle::{Attempt, Settled};
 use super::{Ended, book_store, returns, store};
-use crate::limits::REBUILD_ROWS;
+use crate::limits::{PAYING_GRACE, REBUILD_ROWS};
 
 type Tx<'a> = Transaction<'a, MySql>;
 
@@ -173,8 +174,9 @@ impl Image<'_> {
                 sums.counts.order += ids.len() as u64;
             }
             let paying = rows.iter().filter(|row| row.1.status == Status::Paying);
+            let soonest_ms = clock::now_ms() + PAYING_GRACE.as_millis() as u64;
             let paying: Vec<(u64, ReservationId)> = paying
-                .map(|(id, record)| (record.deadline_ms, *id))
+                .map(|(id, record)| (record.deadline_ms.max(soonest_ms), *id))
                 .collect();
             if !paying.is_empty() {
                 self.put(&Load::Paying(&paying), sums).await?;
