@@ -102,7 +102,7 @@ pub(super) async fn left(
     live: &LiveId,
 ) -> Result<HashMap<SkuId, i64>, sqlx::Error> {
     let mut left = stocked(&own_events(tx, &live.book_id()).await?);
-    // Held, being paid for or paid: a captured payment counts as sold, so where payments are kept they are asked here as well.
+    // Held, being paid for or paid, as the reservations say. What orders know of lost payments beyond that, a back-office tells the rebuilt sale.
     let taken: Vec<(String, i64)> = match live {
         LiveId::Sale(id) => {
             let sql = "-- left

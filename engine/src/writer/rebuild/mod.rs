@@ -13,6 +13,7 @@ mod image;
 mod replay;
 mod report;
 mod returns;
+mod seen;
 mod settle;
 pub(super) mod store;
 

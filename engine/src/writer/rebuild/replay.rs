@@ -4,7 +4,7 @@
 //! counts, as far as it fits: a hold for which no unit is left any more, or the end of a hold that is lost itself, is lost
 //! too. So no unit is sold twice, and no promise is broken that can be kept.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use doorbuster_core::ids::{ReservationId, SkuId};
 use doorbuster_core::journal::{Entry, Event, RawEvent, StreamId};
@@ -12,6 +12,7 @@ use doorbuster_core::record::{Line, Reason, Record, Status};
 use doorbuster_core::returns::ReturnTo;
 
 use super::report::NotHonoured;
+use super::seen::Seen;
 
 /// An event that someone could tell, and when it was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,7 @@ pub(super) fn replay(before: Before, mut knowns: Knowns, proven: u64) -> Replaye
                 event
             }
             other => {
+                seen.has_gap = true;
                 replayed.lost.push(number);
                 replayed.not_honoured.extend(other.map(not_honoured));
                 RawEvent::lost(number)
@@ -85,13 +87,14 @@ fn fits(event: &RawEvent, books_seq: u64, seen: &mut Seen, left: &mut HashMap<Sk
             let fits = seen.has(record.seq, books_seq) && has_all(&record, left);
             if fits {
                 move_by(&record, -1, left);
+                seen.last.insert(record.seq, Status::Paying);
             } else {
                 seen.without_units.insert(record.seq);
             }
             fits
         }
         Ok(Event::Returned(returned)) => {
-            let fits = seen.has(returned.began, books_seq);
+            let fits = seen.is_paid(returned.began, books_seq);
             if let (true, ReturnTo::Shelf, Some(units)) =
                 (fits, returned.to, left.get_mut(&returned.sku))
             {
@@ -121,20 +124,6 @@ fn fits(event: &RawEvent, books_seq: u64, seen: &mut Seen, left: &mut HashMap<Sk
     }
 }
 
-/// What has been told of reservations so far, by the numbers of the events that began them.
-#[derive(Debug, Default)]
-struct Seen {
-    begun: HashSet<u64>,
-    /// Paid for after their end, but there is no unit for them any more.
-    without_units: HashSet<u64>,
-}
-
-impl Seen {
-    fn has(&self, began: u64, books_seq: u64) -> bool {
-        began <= books_seq || self.begun.contains(&began)
-    }
-}
-
 fn reservation(
     number: u64,
     record: &Record,
@@ -147,18 +136,21 @@ fn reservation(
             return false;
         }
         seen.begun.insert(number);
+        seen.last.insert(number, record.status);
         move_by(record, -1, left);
         return true;
     }
-    if !seen.has(record.seq, books_seq) || seen.without_units.contains(&record.seq) {
+    if !seen.has(record.seq, books_seq) || !seen.has_units(record.seq) {
         return false;
     }
     match record.status {
         Status::Held | Status::Paying | Status::Paid => {}
-        // Its units have come back before, each sku by an event of its own.
+        // Its units have come back before, each sku by an event of its own; where those are lost, they are not on sale.
+        Status::Released(Reason::Refunded) if !seen.is_paid(record.seq, books_seq) => return false,
         Status::Released(Reason::Refunded) => {}
         Status::Released(_) => move_by(record, 1, left),
     }
+    seen.last.insert(record.seq, record.status);
     true
 }
 
@@ -304,6 +296,86 @@ mod tests {
         ];
         let replayed = replay(before(0), knowns.into(), 0);
         assert_eq!(kinds(&replayed), ["expired", "held", "lost"]);
+    }
+
+    /// Event `seq`: of a reservation that began with `of`, told by its own letter (`Q`, `B`, `W`).
+    fn told(seq: u64, letter: char, of: u64, units: u32) -> (u64, Known) {
+        let id = [u8::try_from(of).unwrap(); 16];
+        let rest = if letter == 'Q' {
+            let record = format!("e{of}|9|ann|tee={units}|");
+            [record.as_bytes(), &[0; 16]].concat()
+        } else {
+            format!("{of}|ann|tee|{units}|{units}|k").into_bytes()
+        };
+        let event = RawEvent {
+            seq,
+            field: vec![u8::try_from(letter).unwrap()],
+            value: [&id[..], &rest].concat(),
+        };
+        (seq, Known { at_ms: seq, event })
+    }
+
+    #[test]
+    fn units_come_back_of_what_was_paid_for() {
+        let all = [
+            told(11, 'Q', 3, 1),
+            event(12, 's', 3, 1),
+            told(13, 'B', 3, 1),
+            event(14, 'r', 3, 1),
+            event(15, 'h', 15, 1),
+            event(16, 'h', 16, 1),
+        ];
+        let replayed = replay(before(1), all.into(), 0);
+        let expected = [
+            "reacquired",
+            "paid",
+            "restocked",
+            "refunded",
+            "held",
+            "lost",
+        ];
+        assert_eq!(kinds(&replayed), expected);
+        let of_the_books = [told(11, 'W', 3, 1), event(12, 'r', 3, 1)];
+        let replayed = replay(before(0), of_the_books.into(), 0);
+        assert_eq!(kinds(&replayed), ["written_off", "refunded"]);
+    }
+
+    #[test]
+    fn units_of_what_may_not_have_been_paid_for_do_not_come_back() {
+        // Its payment is lost.
+        for letter in ['B', 'W'] {
+            let unpaid = [
+                event(11, 'h', 11, 1),
+                told(13, letter, 11, 1),
+                event(14, 'r', 11, 1),
+                event(15, 'h', 15, 1),
+            ];
+            let replayed = replay(before(1), unpaid.into(), 0);
+            assert_eq!(
+                kinds(&replayed),
+                ["held", "lost", "lost", "lost", "lost"],
+                "{letter}"
+            );
+        }
+        // That it had units again is lost, or there were none.
+        let without = [
+            event(11, 'e', 3, 1),
+            event(12, 'h', 12, 1),
+            event(14, 's', 3, 1),
+            told(15, 'B', 3, 1),
+        ];
+        let replayed = replay(before(0), without.into(), 0);
+        assert_eq!(
+            kinds(&replayed),
+            ["expired", "held", "lost", "lost", "lost"]
+        );
+        let refused = [
+            told(11, 'Q', 3, 1),
+            event(12, 's', 3, 1),
+            told(13, 'B', 3, 1),
+        ];
+        let replayed = replay(before(0), refused.into(), 0);
+        assert_eq!(kinds(&replayed), ["lost", "lost", "lost"]);
     }
 
     #[test]
