@@ -2,6 +2,7 @@
 
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::settle::Settled;
+use doorbuster_core::ids::SkuId;
 use serde_json::json;
 
 use super::{Job, at_once, park, put_off, store, undo_later};
@@ -11,7 +12,8 @@ use crate::error::ApiError;
 use crate::mail;
 use crate::orders::deliveries;
 use crate::orders::limits::MAIL_LIFE;
-use crate::orders::model::{Event, Late, Order, Why};
+use crate::orders::model::{Event, Late, Order, State, Why};
+use crate::orders::refunds::store as refunds;
 
 /// What Redis said.
 enum Outcome {
@@ -66,13 +68,22 @@ async fn settle(app: &App, order: &Order) -> Result<Outcome, ApiError> {
                     Outcome::Later("it was held again")
                 }
                 BegunPayment::Paid(_) => Outcome::Later("it is paid"),
-                BegunPayment::UnknownReservation => Outcome::Odd("no such reservation"),
+                BegunPayment::UnknownReservation => unknown(epoch),
                 BegunPayment::Fenced(_) => Outcome::Later("the sale is recovering"),
             }
         }
-        Settled::UnknownReservation => Outcome::Odd("no such reservation"),
+        Settled::UnknownReservation => unknown(epoch),
         Settled::Fenced(_) => Outcome::Later("the sale is recovering"),
     })
+}
+
+/// A sale that was rebuilt may have lost the hold itself, and whoever paid for it gets the money back; one that never was contradicts the order.
+fn unknown(epoch: u32) -> Outcome {
+    if epoch > 1 {
+        Outcome::Gone
+    } else {
+        Outcome::Odd("no such reservation")
+    }
 }
 
 async fn book(app: &App, paid: Vec<(Job, bool)>) {
@@ -85,7 +96,11 @@ async fn book(app: &App, paid: Vec<(Job, bool)>) {
         _ => {
             for one in &paid {
                 let written = write(app, std::slice::from_ref(one)).await;
+                let is_others = matches!(written, Ok(false));
                 super::told(written, &one.0.order);
+                if is_others && let Err(error) = stray(app, &one.0.order).await {
+                    tracing::warn!(%error, order = %one.0.order.id, "units sold to an order that was undone are not on sale yet");
+                }
             }
         }
     }
@@ -116,4 +131,37 @@ async fn write(app: &App, paid: &[(Job, bool)]) -> Result<bool, ApiError> {
     mail::store::insert_of_orders(&mut tx, mail::Kind::OrderPaid, &ids, MAIL_LIFE).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Its units were sold while another worker, or a person, undid it: they are on sale again, once. One that was ever paid gave back what it
+/// gave back by its refunds.
+async fn stray(app: &App, order: &Order) -> Result<(), ApiError> {
+    let stands = store::stand(&app.books, order.id).await?;
+    let is_undone = stands.is_some_and(|(state, _)| {
+        matches!(state, State::Undoing | State::Refunded | State::Cancelled)
+    });
+    let mut tx = app.books.begin().await?;
+    let was_paid = deliveries::store::lock(&mut tx, order.id).await?.is_some();
+    let lines = refunds::left(&mut *tx, order.id).await?;
+    tx.rollback().await?;
+    if !is_undone || was_paid {
+        return Ok(());
+    }
+    let lines: Vec<(SkuId, u32)> = lines
+        .into_iter()
+        .map(|line| SkuId::parse(line.sku).map(|sku| (sku, line.quantity)))
+        .collect::<Result<_, _>>()
+        .map_err(|e| ApiError::Internal(e.into()))?;
+    let (live, epoch) = (order.live(), app.saga.epoch(app, &order.sale).await?);
+    let (id, user, key) = (
+        order.reservation,
+        &order.user,
+        format!("{}:stray", order.id),
+    );
+    let returned = app
+        .gate
+        .restock(&live, epoch, id, user, &key, &lines)
+        .await?;
+    tracing::warn!(order = %order.id, ?returned, "units were sold to an order that was being undone");
+    Ok(())
 }
