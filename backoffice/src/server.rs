@@ -86,6 +86,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
     tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(points::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(orders::saga::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(orders::settled::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(deliveries::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(ledger::job::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(redeem::expire(app.clone(), stop_tasks.clone()));

@@ -29,6 +29,12 @@ pub(crate) const PLACE_WAIT: Duration = Duration::from_secs(2);
 pub(crate) const CANCEL_POLL: Duration = Duration::from_millis(50);
 /// How long an epoch is believed: a wrong one is refused by the scripts, and looked up anew.
 pub(crate) const EPOCH_LIFE: Duration = Duration::from_secs(1);
+/// Between two looks for sales that were rebuilt, whose payments may have been lost: far less than a payment has.
+pub(crate) const SETTLED_EVERY: Duration = Duration::from_secs(2);
+/// Rebuilt sales that one look goes along, their orders that one statement reads, and those that are told to Redis at once.
+pub(crate) const RISEN_MAX: u32 = 256;
+pub(crate) const SETTLED_PAGE: u32 = 1_000;
+pub(crate) const SETTLED_AT_ONCE: usize = 128;
 /// Sales whose epoch is kept.
 pub(crate) const EPOCHS_KEPT: usize = 1_024;
 

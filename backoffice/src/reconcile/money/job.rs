@@ -8,9 +8,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::store;
+use super::view::Kind;
 use crate::app::App;
 use crate::limits::MONEY_LOOK_EVERY;
 use crate::metrics;
+use crate::orders::settled;
 
 /// Until `stop`; `every` 0 s: never.
 pub(crate) async fn run(app: App, every: Duration, stop: CancellationToken) {
@@ -39,6 +41,13 @@ async fn one(app: &App, slot: u64) -> Result<()> {
         return Ok(());
     }
     let report = super::reconcile(&app.books, &app.payments, true).await?;
+    let units: Vec<_> = report
+        .differences
+        .iter()
+        .filter(|difference| difference.kind == Kind::Units)
+        .filter_map(|difference| difference.order)
+        .collect();
+    settled::doubt(&app.books, &units).await?;
     let found = report.differences.len() as u64;
     metrics::money_differences(found);
     if found > 0 {

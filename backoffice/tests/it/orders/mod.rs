@@ -6,6 +6,7 @@ mod deliveries;
 mod failing;
 mod killed;
 mod late;
+mod lost;
 mod many;
 mod refunding;
 

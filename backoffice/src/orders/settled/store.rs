@@ -1,0 +1,105 @@
+//! SQL of what a loss did to payments. Called by `settled`.
+
+use chrono::{DateTime, Utc};
+use doorbuster_core::clock;
+use sqlx::mysql::MySqlPool;
+use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
+use uuid::Uuid;
+
+use crate::orders::limits::{RISEN_MAX, SETTLED_PAGE};
+
+/// An order whose units were sold at some time, with its reservation as the books have it.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct Row {
+    pub(super) order_id: Uuid,
+    pub(super) user_id: String,
+    pub(super) reservation_id: Uuid,
+    pub(super) state: String,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) status: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+/// Sales that were rebuilt, and whose orders nobody has held against the books since.
+pub(super) async fn risen(books: &MySqlPool) -> sqlx::Result<Vec<(String, u32)>> {
+    query_as(
+        "-- risen\nselect c.sale_id, c.epoch from journal_cursor c left join order_epochs e on e.sale_id = c.sale_id
+        where c.epoch > coalesce(e.epoch, 1) and c.sale_id not like 'coupon:%' order by c.sale_id limit ?",
+    )
+    .bind(RISEN_MAX)
+    .fetch_all(books)
+    .await
+}
+
+/// The next orders of a sale, whatever their state, in the order in which they were placed.
+pub(super) async fn page(
+    books: &MySqlPool,
+    sale: &str,
+    after: (DateTime<Utc>, Uuid),
+) -> sqlx::Result<Vec<Row>> {
+    query_as(
+        "-- page\nselect o.order_id, o.user_id, o.reservation_id, o.state, o.created_at, r.status, r.reason
+        from orders o left join reservations r on r.id = o.reservation_id
+        where o.sale_id = ? and o.created_at >= ? and (o.created_at > ? or o.order_id > ?)
+        order by o.created_at, o.order_id limit ?",
+    )
+    .bind(sale)
+    .bind(after.0.naive_utc())
+    .bind(after.0.naive_utc())
+    .bind(after.1)
+    .bind(SETTLED_PAGE)
+    .fetch_all(books)
+    .await
+}
+
+/// Refunds of these orders that are done, and whose units came back or are gone: order and refund.
+pub(super) async fn returned(books: &MySqlPool, orders: &[Row]) -> sqlx::Result<Vec<(Uuid, Uuid)>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut asked: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- returned\nselect order_id, refund_id from refunds where order_id in (",
+    );
+    let mut ids = asked.separated(", ");
+    for order in orders {
+        ids.push_bind(order.order_id);
+    }
+    asked.push(
+        ") and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units <> 'keep')
+        order by created_at",
+    );
+    asked.build_query_as().fetch_all(books).await
+}
+
+/// All orders of the sale are as the books of this generation have them.
+pub(super) async fn note(books: &MySqlPool, sale: &str, epoch: u32) -> sqlx::Result<()> {
+    query(
+        "-- note\ninsert into order_epochs (sale_id, epoch, noted_at) values (?, ?, ?)
+        on duplicate key update epoch = greatest(epoch, values(epoch)), noted_at = values(noted_at)",
+    )
+    .bind(sale)
+    .bind(epoch)
+    .bind(clock::now().naive_utc())
+    .execute(books)
+    .await
+    .map(drop)
+}
+
+/// The sales of these orders are to be gone along again.
+pub(super) async fn doubt(books: &MySqlPool, orders: &[Uuid]) -> sqlx::Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- doubt\ninsert into order_epochs (sale_id, epoch, noted_at) select distinct sale_id, 0, ",
+    );
+    statement
+        .push_bind(clock::now().naive_utc())
+        .push(" from orders where state in ('paid', 'refunded') and order_id in (");
+    let mut ids = statement.separated(", ");
+    for order in orders {
+        ids.push_bind(*order);
+    }
+    statement.push(") on duplicate key update epoch = 0");
+    statement.build().execute(books).await.map(drop)
+}
