@@ -21,6 +21,7 @@ Tokens that say what becomes of a charge (any other is captured at once):
   tok_outage                      every request is answered by 503 and does nothing
   tok_pending_<ms>                not decided until so much later, then captured
   tok_pending_decline_<ms>        the same, then declined
+  tok_stray_<ms>                  the same as tok_pending_<ms>, and captured even if it was voided meanwhile
   tok_wrong_amount                one minor unit less is captured than was asked for
   tok_wrong_currency              captured in XTS
   tok_hook_duplicate  tok_hook_reordered  tok_hook_late_<ms>  tok_hook_unsigned  tok_hook_lost

@@ -1,5 +1,7 @@
 //! What a new charge looks like, as its fate wants it. Called by `till`, which writes it down.
 
+use std::time::Duration;
+
 use doorbuster_core::clock;
 use doorbuster_core::hex::to_hex;
 use doorbuster_core::money::{Currency, Money};
@@ -35,11 +37,13 @@ pub(super) fn decided(key: Uuid, request: &ChargeRequest, fingerprint: String, f
         }
         Fate::Pending { wait, declined } => {
             charge.status = Status::Pending;
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            undecided = Some(later(wait, asked, declined));
+        }
+        Fate::Stray(wait) => {
+            charge.status = Status::Pending;
             undecided = Some(Undecided {
-                due_ms: clock::now_ms().saturating_add(wait_ms),
-                amount: asked,
-                declined,
+                is_stray: true,
+                ..later(wait, asked, false)
             });
         }
         Fate::WrongAmount => {
@@ -58,6 +62,16 @@ pub(super) fn decided(key: Uuid, request: &ChargeRequest, fingerprint: String, f
         charge,
         request: Some(fingerprint),
         undecided,
+    }
+}
+
+fn later(wait: Duration, amount: Money, declined: bool) -> Undecided {
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    Undecided {
+        due_ms: clock::now_ms().saturating_add(wait_ms),
+        amount,
+        declined,
+        is_stray: false,
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Fate {
         wait: Duration,
         declined: bool,
     },
+    /// Captured so much later, also where it was voided meanwhile.
+    Stray(Duration),
     WrongAmount,
     WrongCurrency,
 }
@@ -90,6 +92,8 @@ fn of_token(token: &str) -> Option<Fate> {
             let after = |prefix: &str| word.strip_prefix(prefix).and_then(ms);
             if let Some(wait) = after("slow_") {
                 Fate::Slow(wait)
+            } else if let Some(wait) = after("stray_") {
+                Fate::Stray(wait)
             } else if let Some(wait) = after("pending_decline_") {
                 Fate::Pending {
                     wait,
@@ -153,6 +157,7 @@ mod tests {
                 declined: false
             }
         );
+        assert_eq!(fate("tok_stray_9", 1), Fate::Stray(ms(9)));
         assert_eq!(fate("tok_hook_lost", 1), Fate::Capture);
         assert_eq!(
             HookFate::of(&script, Uuid::nil(), "tok_hook_late_7"),

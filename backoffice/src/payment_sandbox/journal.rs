@@ -41,6 +41,9 @@ pub(crate) struct Undecided {
     pub(crate) due_ms: u64,
     pub(crate) amount: Money,
     pub(crate) declined: bool,
+    /// A void does not keep it from being captured.
+    #[serde(default)]
+    pub(crate) is_stray: bool,
 }
 
 type Entry = (Option<Vec<u8>>, oneshot::Sender<()>);

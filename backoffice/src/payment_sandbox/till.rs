@@ -140,7 +140,9 @@ impl Till {
                             Status::Voided,
                         ),
                         request: known.and_then(|charge| charge.request.clone()),
-                        undecided: None,
+                        undecided: known
+                            .and_then(|charge| charge.undecided)
+                            .filter(|undecided| undecided.is_stray),
                     };
                     (books.add(&line), true, place.write(&line))
                 }
