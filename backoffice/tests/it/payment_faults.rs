@@ -81,6 +81,27 @@ async fn whoever_hangs_resets_or_talks_nonsense_has_said_neither_yes_nor_no() {
 }
 
 #[tokio::test]
+async fn words_that_the_books_have_no_room_for_are_mapped_and_such_references_are_none() {
+    let declined = concat!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+        r#"{"id":"ch_1","key":"00000000-0000-0000-0000-000000000000","order":"o","status":"declined","captured":null,"reason":"한도 초과","at":"2026-01-01T00:00:00Z","refunds":[]}"#
+    );
+    let ours = payments(&rogue(Some(declined.as_bytes())).await);
+    let expected = Charged::Declined {
+        provider_ref: Some("ch_1".to_owned()),
+        reason: "?? ??".to_owned(),
+    };
+    assert_eq!(ours.charge(charge("tok_ok", 1_000)).await, expected);
+    let captured = concat!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+        r#"{"id":"결제","key":"00000000-0000-0000-0000-000000000000","order":"o","status":"captured","captured":{"amount":1000,"currency":"KRW"},"reason":null,"at":"2026-01-01T00:00:00Z","refunds":[]}"#
+    );
+    let ours = payments(&rogue(Some(captured.as_bytes())).await);
+    let said = ours.charge(charge("tok_ok", 1_000)).await;
+    assert_eq!(said, Charged::Unknown);
+}
+
+#[tokio::test]
 async fn where_nobody_listens_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -228,7 +228,10 @@ enum State {
 
 fn state(answer: &Answer) -> Result<State, Garbled> {
     let charge: ChargeView = success(answer)?;
-    if charge.id.chars().count() > REF_CHARS_MAX {
+    // It goes into the books, and back to him as it is.
+    let is_ref = (1..=REF_CHARS_MAX).contains(&charge.id.len())
+        && charge.id.bytes().all(|b| b.is_ascii_graphic());
+    if !is_ref {
         return Err(Garbled);
     }
     Ok(match charge.status {
@@ -244,11 +247,21 @@ fn state(answer: &Answer) -> Result<State, Garbled> {
                 .unwrap_or_default()
                 .chars()
                 .take(REASON_CHARS_MAX)
+                .map(printable)
                 .collect(),
         },
         Status::Pending => State::Pending,
         Status::Voided => State::Voided,
     })
+}
+
+/// The books have room for ASCII alone.
+fn printable(c: char) -> char {
+    if c.is_ascii_graphic() || c == ' ' {
+        c
+    } else {
+        '?'
+    }
 }
 
 fn success<T: DeserializeOwned>(answer: &Answer) -> Result<T, Garbled> {
