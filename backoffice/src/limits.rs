@@ -227,6 +227,9 @@ pub const MONEY_DIFFERENCES_MAX: u32 = 1_000;
 pub const MONEY_GRACE: Duration = Duration::from_secs(120);
 /// Pages of the provider's list: ten million charges.
 pub const MONEY_PAGES_MAX: u32 = 20_000;
+/// Orders that nobody looked after, of one reason, that one repair makes due; and of them, how many one statement locks.
+pub const MONEY_HASTENED_MAX: u32 = 10_000;
+pub const MONEY_HASTENED_AT_ONCE: usize = 100;
 /// Runs whose reports are kept.
 pub const MONEY_RUNS_KEPT: u32 = 200;
 /// Between two looks whether a run is due.

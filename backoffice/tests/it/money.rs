@@ -98,6 +98,11 @@ const TAMPERINGS: &[(&str, &str, &str)] = &[
         "update orders set state = 'paid', next_step_at = null",
         "stuck",
     ),
+    (
+        "update orders set cancel_asked_at = @then",
+        "update orders set cancel_asked_at = null",
+        "stuck",
+    ),
 ];
 
 async fn run(desk: &Desk<'_>, statements: &[&str]) {

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::view::{Difference, Kind};
-use crate::limits::MONEY_RUNS_KEPT;
+use crate::limits::{MONEY_HASTENED_AT_ONCE, MONEY_HASTENED_MAX, MONEY_RUNS_KEPT};
 
 /// One contradiction.
 pub(super) struct Question {
@@ -96,7 +96,8 @@ pub(super) const QUESTIONS: &[Question] = &[
         who: ("order", "coupon"),
         sql: "select o.order_id, cast(null as char) as of_whom, cast(o.state as char) as a, cast(coalesce(r.state, 'unused') as char) as b
             from orders o left join coupon_redemptions r on r.claim_id = o.claim_id and r.order_id = o.order_id
-            where o.claim_id is not null and ((o.state in ('charging', 'captured', 'paid') and coalesce(r.state, '') <> 'redeemed')
+            where o.claim_id is not null and ((o.state in ('charging', 'captured', 'paid') and coalesce(r.state, '') <> 'redeemed'
+                    and not exists (select * from order_events e where e.order_id = o.order_id and e.cause = 'coupon_returned'))
                 or (o.state in ('cancelled', 'refunded') and r.state = 'redeemed'))",
     },
     Question {
@@ -132,8 +133,10 @@ pub(super) const QUESTIONS: &[Question] = &[
                 cast(coalesce(o.next_step_at, 'never') as char) as b
             from orders o
             where (o.state in ('placed', 'charging', 'captured', 'undoing') and (o.next_step_at is null or o.next_step_at < {at_rest}))
-                or (o.state = 'paid' and o.next_step_at is null and exists (
-                    select * from refunds f where f.order_id = o.order_id and f.state in ('open', 'repaid') and f.created_at < {at_rest}))",
+                or (o.state = 'paid' and o.next_step_at is null and (
+                    exists (select * from refunds f where f.order_id = o.order_id and f.state in ('open', 'repaid') and f.created_at < {at_rest})
+                    or (o.cancel_asked_at < {at_rest} and not exists (
+                        select * from deliveries d where d.order_id = o.order_id and d.state in ('shipped', 'delivered')))))",
     },
 ];
 
@@ -192,17 +195,45 @@ pub(super) async fn counts(tx: &mut MySqlConnection) -> Result<Counts> {
     Ok(Counts { orders, parked })
 }
 
-/// Makes orders due that nobody would look at again; their sagas find out what there is to do.
+/// Orders that nobody would look at again, one reason after the other. Placeholders: since when, and at most how many.
+const STUCK: [&str; 3] = [
+    "-- stuck\nselect order_id from orders where state in ('placed', 'charging', 'captured', 'undoing') and next_step_at is null and created_at <= ? limit ?",
+    "-- stuck\nselect distinct o.order_id from refunds f join orders o on o.order_id = f.order_id
+        where f.state in ('open', 'repaid') and f.created_at < ? and o.state = 'paid' and o.next_step_at is null limit ?",
+    "-- stuck\nselect o.order_id from orders o where o.state = 'paid' and o.next_step_at is null and o.cancel_asked_at < ? and not exists (
+            select * from deliveries d where d.order_id = o.order_id and d.state in ('shipped', 'delivered')) limit ?",
+];
+
+/// Makes them due; their sagas find out what there is to do. They are looked for without locks, and only they are locked then.
 pub(super) async fn hasten_stuck(books: &MySqlPool, at_rest: DateTime<Utc>) -> Result<u64> {
-    let done = query(
-        "-- hasten_stuck\nupdate orders set next_step_at = ? where next_step_at is null and (state in ('placed', 'charging', 'captured', 'undoing')
-            or (state = 'paid' and exists (
-                select * from refunds f where f.order_id = orders.order_id and f.state in ('open', 'repaid') and f.created_at < ?)))",
-    )
-    .bind(clock::now().naive_utc())
-    .bind(at_rest.naive_utc())
-    .execute(books)
-    .await?;
+    let mut hastened = 0;
+    // Nobody leaves an order of the first kind with nothing due, not even for a moment.
+    for (stuck, since) in STUCK.into_iter().zip([clock::now(), at_rest, at_rest]) {
+        let ids: Vec<Uuid> = query_scalar(stuck)
+            .bind(since.naive_utc())
+            .bind(MONEY_HASTENED_MAX)
+            .fetch_all(books)
+            .await?;
+        for chunk in ids.chunks(MONEY_HASTENED_AT_ONCE) {
+            hastened += hasten(books, chunk).await?;
+        }
+    }
+    Ok(hastened)
+}
+
+/// Those of them of which nothing is due still; one that has nothing left to do goes to rest by itself.
+async fn hasten(books: &MySqlPool, orders: &[Uuid]) -> Result<u64> {
+    let mut statement: sqlx::QueryBuilder<sqlx::MySql> =
+        sqlx::QueryBuilder::new("-- hasten\nupdate orders set next_step_at = ");
+    statement.push_bind(clock::now().naive_utc()).push(
+        " where next_step_at is null and state in ('placed', 'charging', 'captured', 'undoing', 'paid') and order_id in (",
+    );
+    let mut list = statement.separated(", ");
+    for order in orders {
+        list.push_bind(*order);
+    }
+    statement.push(")");
+    let done = statement.build().execute(books).await?;
     Ok(done.rows_affected())
 }
 
