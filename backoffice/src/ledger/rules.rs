@@ -103,7 +103,7 @@ use Account::{
 use When::{Ever, Paid, Unpaid};
 
 /// Every term moves one amount from one account to another, so every event sums to 0.
-pub(crate) const RULES: [Rule; 13] = [
+pub(crate) const RULES: [Rule; 14] = [
     rule(
         "charged",
         Ever,
@@ -132,6 +132,12 @@ pub(crate) const RULES: [Rule; 13] = [
         "points_earned",
         Ever,
         &[term(Of::Event, PointsCost, PointsLiability)],
+    ),
+    // Of what earned them, some has gone back.
+    rule(
+        "points_taken_back",
+        Paid,
+        &[term(Of::Event, PointsLiability, PointsCost)],
     ),
     // Before it was paid everything goes the way it came.
     rule(
