@@ -14,10 +14,16 @@ pub(crate) const TAKEN_MAX: u32 = 256;
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long an order is its worker's: longer than he may be between two of its transactions.
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
+/// How old a job may be when its step begins; an older one is left to whoever takes it next.
+pub(crate) const FRESH_FOR: Duration = Duration::from_secs(5);
+/// Orders of one batch with points or a coupon, each in a transaction of its own, at once: a fraction of the connections.
+pub(crate) const SET_ASIDE_AT_ONCE: usize = 8;
 /// Charges, and other talks with the provider about one order, under way at once.
 pub(crate) const TALKS_MAX: usize = 512;
 /// All tries of one charge.
 pub(crate) const CHARGE_BUDGET: Duration = Duration::from_secs(8);
+/// All that one step says to the provider: asking, sending, asking again.
+pub(crate) const STEP_BUDGET: Duration = Duration::from_secs(12);
 /// One question to the provider, or its refund.
 pub(crate) const ASK_BUDGET: Duration = Duration::from_secs(5);
 /// The first pause before a step is tried again; it doubles up to the longest.
@@ -47,6 +53,8 @@ pub(crate) const TRACKING_CHARS_MAX: usize = 64;
 /// Deliveries that one look moves on, and how long after it left one is taken for delivered unless somebody says more.
 pub(crate) const DELIVERIES_AT_ONCE: u32 = 100;
 pub(crate) const DELIVERIES_EVERY: Duration = Duration::from_secs(1);
+/// When one that cannot go on, because money goes back or a person has to look at its order, is looked at again.
+pub(crate) const DELIVERY_AGAIN: Duration = Duration::from_secs(60);
 pub(crate) const DELIVERED_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// Life of earned points.
 pub(crate) const POINTS_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -57,9 +65,11 @@ pub(crate) const SHIPPING_MAX: i64 = 1_000_000_000;
 
 const _: () = {
     assert!(
-        CHARGE_BUDGET.as_millis() + ASK_BUDGET.as_millis() + 5_000 < LEASE.as_millis(),
-        "a worker is done with an order before another takes it"
+        FRESH_FOR.as_millis() + STEP_BUDGET.as_millis() + 2_000 < LEASE.as_millis(),
+        "a worker has written down what came of an order before another takes it"
     );
+    assert!(ASK_BUDGET.as_millis() < STEP_BUDGET.as_millis());
+    assert!(CHARGE_BUDGET.as_millis() < STEP_BUDGET.as_millis());
     assert!(PLACE_WAIT.as_millis() < REQUEST_TIMEOUT.as_millis());
     assert!(RETRY_MAX.as_millis() < LEASE.as_millis());
 };

@@ -3,14 +3,14 @@
 use doorbuster_core::clock;
 use doorbuster_core::money::Money;
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::capture::Captured;
 use super::{Job, attempts, park, put_off, undo};
 use crate::accounts::secret::Secret;
 use crate::app::App;
 use crate::crash;
-use crate::orders::limits::{ASK_BUDGET, CHARGE_BUDGET};
+use crate::orders::limits::{ASK_BUDGET, CHARGE_BUDGET, STEP_BUDGET};
 use crate::orders::model::{Order, Why};
 use crate::payments::charge::{AttemptId, Charge, Charged, Found, Voided};
 
@@ -30,12 +30,13 @@ pub(super) enum Decided {
 }
 
 pub(super) async fn one(app: App, job: Job) {
+    let until = Instant::now() + STEP_BUDGET;
     let decided = if gives_up(&job.order) {
         call_off(&app, &job.order).await
     } else if job.resumed {
-        ask(&app, &job.order, true).await
+        ask(&app, &job.order, (until, true)).await
     } else {
-        send(&app, &job.order).await
+        send(&app, &job.order, until).await
     };
     crash::point("order_charged_before_books");
     decide(app, job, decided).await;
@@ -97,14 +98,15 @@ fn gives_up(order: &Order) -> bool {
     order.cancel_asked || order.pay_until.is_none_or(|until| clock::now() >= until)
 }
 
-async fn send(app: &App, order: &Order) -> Decided {
+/// `until`: when the step has to be over, whatever it has heard.
+async fn send(app: &App, order: &Order, until: Instant) -> Decided {
     let charge = Charge {
         attempt: AttemptId::new(order.attempt()),
         order: order.id.hyphenated().to_string(),
         amount: order.money(order.total),
         method: order.method.clone(),
         token: order.token.clone().unwrap_or_else(|| Secret::new("")),
-        deadline: Instant::now() + CHARGE_BUDGET,
+        deadline: until.min(Instant::now() + CHARGE_BUDGET),
     };
     match app.payments.charge(charge).await {
         Charged::Captured {
@@ -125,19 +127,19 @@ async fn send(app: &App, order: &Order) -> Decided {
         Charged::NotSent => Decided::Later("the provider is left alone"),
         Charged::Unknown => {
             crash::point("order_charge_unknown");
-            Box::pin(ask(app, order, false)).await
+            Box::pin(ask(app, order, (until, false))).await
         }
     }
 }
 
 /// `sends`: what the provider never heard of is sent, under the same key.
-async fn ask(app: &App, order: &Order, sends: bool) -> Decided {
-    let asked = timeout(
-        ASK_BUDGET,
+async fn ask(app: &App, order: &Order, (until, sends): (Instant, bool)) -> Decided {
+    let asked = timeout_at(
+        until.min(Instant::now() + ASK_BUDGET),
         app.payments.find(AttemptId::new(order.attempt())),
     );
     match asked.await.unwrap_or(Found::Unknown) {
-        Found::NeverHeard if sends => send(app, order).await,
+        Found::NeverHeard if sends => send(app, order, until).await,
         found => heard(found),
     }
 }

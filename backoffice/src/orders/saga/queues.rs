@@ -12,7 +12,7 @@ use super::placing::New;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::live;
-use crate::orders::limits::{EPOCH_LIFE, EPOCHS_KEPT, LEASE, QUEUE_MAX, TALKS_MAX};
+use crate::orders::limits::{EPOCH_LIFE, EPOCHS_KEPT, FRESH_FOR, QUEUE_MAX, TALKS_MAX};
 use crate::orders::model::Order;
 
 /// An order that this process has, for a while.
@@ -49,7 +49,7 @@ impl Job {
     }
 
     pub(super) fn is_overdue(&self) -> bool {
-        self.since.elapsed() > LEASE / 4
+        self.since.elapsed() > FRESH_FOR
     }
 
     /// It has been moved on, and is the caller's for as long as one that was just taken.
