@@ -120,7 +120,7 @@ pub(crate) async fn cancel(
     let order = order.filter(|order| order.user == caller.user);
     let order = order.ok_or(ApiError::Order(Refusal::UnknownOrder))?;
     let is_over = matches!(order.state, State::Cancelled | State::Refunded);
-    if order.state == State::Paid && deliveries::store::has_left(&mut *tx, id).await? {
+    if !is_over && deliveries::store::has_left(&mut *tx, id).await? {
         return Err(ApiError::Order(Refusal::AlreadySent));
     }
     if is_over || order.cancel_asked {

@@ -220,6 +220,14 @@ impl Event {
         }
     }
 
+    /// One that may happen again, once for each time that the order was taken.
+    pub(crate) fn at(kind: &'static str, order: &Order) -> Self {
+        Self {
+            cause: format!("{kind}:{}", order.version),
+            ..Self::once(kind)
+        }
+    }
+
     pub(crate) fn of(kind: &'static str, cause: Uuid) -> Self {
         Self {
             cause: format!("{kind}:{cause}"),

@@ -13,6 +13,7 @@ use crate::error::ApiError;
 /// What moves a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Less than 0 where what earned it has gone back.
     Earn,
     Spend,
     /// Spent on what was cancelled or refunded.

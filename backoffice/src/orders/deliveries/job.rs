@@ -5,7 +5,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::step::{Parcel, deliver, ship};
+use super::step::{Parcel, deliver, may_be_sent, ship};
 use super::store;
 use crate::app::App;
 use crate::error::ApiError;
@@ -21,6 +21,8 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
                 for order in due {
                     if let Err(error) = one(&app, order).await {
                         tracing::warn!(%error, %order, "a delivery could not go on");
+                        // Where MySQL is away, it is due as before.
+                        let _ = store::put_off(&app.books, order).await;
                     }
                 }
             }
@@ -38,19 +40,25 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 
 async fn one(app: &App, id: Uuid) -> Result<(), ApiError> {
     let mut tx = app.books.begin().await?;
-    let Some(mut order) = saga::store::seize(&mut tx, id).await? else {
+    // Not taken from whoever works at it, unless its goods go on.
+    let Some(order) = saga::store::lock(&mut tx, id).await? else {
         return Ok(());
     };
     let Some(delivery) = store::lock(&mut tx, id).await? else {
         return Ok(());
     };
     // Looked at again under the lock: somebody may have been faster, or have put it off.
-    if delivery.next_at.is_none_or(|at| at > clock::now())
-        || order.state != State::Paid
-        || order.cancel_asked
-    {
+    if delivery.next_at.is_none_or(|at| at > clock::now()) {
         return Ok(());
     }
+    let is_sent = delivery.state == "shipped";
+    if order.state != State::Paid || !is_sent && !may_be_sent(&mut tx, &order).await? {
+        store::put_off(&mut *tx, id).await?;
+        return Ok(tx.commit().await?);
+    }
+    let Some(mut order) = saga::store::seize(&mut tx, id).await? else {
+        return Ok(());
+    };
     match (
         delivery.state.as_str(),
         &delivery.carrier,
@@ -66,7 +74,7 @@ async fn one(app: &App, id: Uuid) -> Result<(), ApiError> {
         ("shipped", ..) => {
             deliver(&mut tx, &mut order, delivery).await?;
         }
-        _ => return Ok(()),
+        _ => store::put_off(&mut *tx, id).await?,
     }
     tx.commit().await?;
     app.people.mail_written.notify_one();

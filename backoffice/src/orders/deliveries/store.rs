@@ -6,7 +6,7 @@ use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use crate::orders::limits::DELIVERIES_AT_ONCE;
+use crate::orders::limits::{DELIVERIES_AT_ONCE, DELIVERY_AGAIN};
 use crate::orders::model::Order;
 
 /// A delivery in the books.
@@ -68,11 +68,23 @@ pub(crate) async fn has_left(books: impl MySqlExecutor<'_>, order: Uuid) -> sqlx
     Ok(left.is_some())
 }
 
-/// Nothing is left of the order: what is not on its way stays here.
+/// Nothing is left to be sent: what is not on its way stays here, and nothing goes on by itself.
 pub(crate) async fn stop(tx: &mut MySqlConnection, order: Uuid) -> sqlx::Result<()> {
-    query("-- stop\nupdate deliveries set state = 'stopped', next_at = null where order_id = ? and state = 'preparing'")
+    query("-- stop\nupdate deliveries set state = if(state = 'preparing', 'stopped', state), next_at = null where order_id = ?")
         .bind(order)
         .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// It cannot go on now: so that it is not in the way of others, it is looked at again later.
+pub(crate) async fn put_off(books: impl MySqlExecutor<'_>, order: Uuid) -> sqlx::Result<()> {
+    let now = clock::now();
+    query("-- put_off\nupdate deliveries set next_at = ? where order_id = ? and next_at <= ?")
+        .bind((now + DELIVERY_AGAIN).naive_utc())
+        .bind(order)
+        .bind(now.naive_utc())
+        .execute(books)
         .await
         .map(drop)
 }
@@ -88,9 +100,11 @@ pub(crate) async fn due(books: &MySqlPool) -> sqlx::Result<Vec<Uuid>> {
     .await
 }
 
-/// What a delivered order has earned is written down with it; how much of it is to be earned.
-pub(crate) async fn earns(tx: &mut MySqlConnection, order: Uuid) -> sqlx::Result<(i64, u32)> {
-    query_as("-- earns\nselect captured_amount - refunded_amount - shipping_amount, earn_per_mille from orders where order_id = ?")
+/// What earns points: what was paid for the lines and has not gone back, in money; how much of it is to be earned, and what has been.
+pub(crate) async fn earns(tx: &mut MySqlConnection, order: Uuid) -> sqlx::Result<(i64, u32, i64)> {
+    query_as("-- earns\nselect cast(o.captured_amount - o.refunded_amount - o.shipping_amount + (
+            select coalesce(sum(r.shipping_amount), 0) from refunds r where r.order_id = o.order_id and r.state in ('repaid', 'done')) as signed),
+        o.earn_per_mille, o.points_earned from orders o where o.order_id = ?")
         .bind(order)
         .fetch_one(tx)
         .await

@@ -16,6 +16,7 @@ use crate::limits::REASON_CHARS_MAX;
 use crate::orders::deliveries;
 use crate::orders::error::Refusal;
 use crate::orders::model::{Event, Late, Order, State, Why};
+use crate::orders::refunds::store::keep_odd;
 use crate::orders::saga::attempts;
 use crate::orders::saga::refund::ask_all_back;
 use crate::orders::saga::store::{Move, advance, seize};
@@ -88,6 +89,7 @@ pub(crate) async fn decide(
         }
         (Decision::Refund | Decision::SettledByHand, true) => {
             let by = caller.user.as_str();
+            keep_odd(&mut tx, id).await?;
             ask_all_back(&mut tx, &order, Why::ByStaff, by).await?;
             Move::to(State::Paid)
         }

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem};
 use crate::extract::{Caller, OrderPath, StrictJson};
-use crate::orders::deliveries::step::{Parcel, deliver, ship};
+use crate::orders::deliveries::step::{Parcel, deliver, may_be_sent, ship};
 use crate::orders::deliveries::store::{self, DeliveryRow};
 use crate::orders::error::Refusal;
 use crate::orders::limits::{CARRIER_CHARS_MAX, TRACKING_CHARS_MAX};
@@ -54,7 +54,7 @@ pub(crate) struct DeliveryBody {
     (status = 200, body = OrderView),
     (status = 400, description = "invalid_request", body = Problem),
     (status = 404, description = "unknown_order", body = Problem),
-    (status = 409, description = "not_paid; already_sent: it cannot go back to being prepared; in_flight: it is being cancelled", body = Problem)))]
+    (status = 409, description = "not_paid; already_sent: it cannot go back to being prepared; in_flight: it is being cancelled, or money of it is on its way back", body = Problem)))]
 pub(crate) async fn put(
     AxumState(app): AxumState<App>,
     caller: Caller,
@@ -71,7 +71,7 @@ pub(crate) async fn put(
     let delivery = store::lock(&mut tx, id)
         .await?
         .ok_or(ApiError::Order(Refusal::NotPaid))?;
-    if order.cancel_asked && delivery.state == "preparing" {
+    if delivery.state == "preparing" && !may_be_sent(&mut tx, &order).await? {
         return Err(ApiError::Order(Refusal::InFlight));
     }
     let before = delivery.clone();

@@ -14,6 +14,7 @@ use crate::derived;
 use crate::error::{ApiError, FieldProblem, Problem};
 use crate::extract::{Caller, Key, OrderPath, StrictJson};
 use crate::limits::{REASON_CHARS_MAX, UNITS_MAX};
+use crate::orders::deliveries;
 use crate::orders::error::Refusal;
 use crate::orders::limits::{CANCEL_POLL, PLACE_WAIT};
 use crate::orders::model::{Event, Order, State};
@@ -141,7 +142,9 @@ async fn ask(
     if order.state != State::Paid {
         return Err(ApiError::Order(Refusal::NotPaid));
     }
-    if order.cancel_asked || refunds::under_way(&mut *tx, id).await?.is_some() {
+    // Where the goods had left, nobody cancels it any more.
+    let is_cancelled = order.cancel_asked && !deliveries::store::has_left(&mut *tx, id).await?;
+    if is_cancelled || refunds::under_way(&mut *tx, id).await?.is_some() {
         return Err(ApiError::Order(Refusal::InFlight));
     }
     let lines = refunds::left(&mut *tx, id).await?;

@@ -181,6 +181,29 @@ pub(crate) async fn lines(
         .collect()
 }
 
+/// Of a refund whose money is back, and whose units could not be taken back: these, and those that would have come after them, stay where they are.
+pub(crate) async fn keep_odd(tx: &mut MySqlConnection, order: Uuid) -> sqlx::Result<()> {
+    let odd: Option<Option<String>> = query_scalar(
+        "-- keep_odd\nselect cast(json_unquote(json_extract(data, '$.units')) as char) from order_events where order_id = ? and kind = 'parked' order by n desc limit 1",
+    )
+    .bind(order)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let is_first = match odd.flatten().and_then(|word| Units::of_word(&word)) {
+        Some(units) => units == Units::Restock,
+        None => return Ok(()),
+    };
+    query(
+        "-- keep_odd\nupdate refund_lines set units = 'keep' where (units = 'write_off' or (units = 'restock' and ?))
+            and refund_id in (select refund_id from refunds where order_id = ? and state = 'repaid')",
+    )
+    .bind(is_first)
+    .bind(order)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
 /// It goes on; whether it was as it should be until now.
 pub(crate) async fn set(
     tx: &mut MySqlConnection,

@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use serde_json::json;
+use tokio::task::JoinSet;
 
-use super::{Job, at_once, attempts, park, put_off, store, undo_later};
+use super::{Job, at_once, attempts, holds, park, put_off, store, undo_later};
 use crate::app::App;
 use crate::coupons::redeem;
 use crate::coupons::redeem::store::Redeemed;
 use crate::crash;
 use crate::error::ApiError;
+use crate::orders::limits::SET_ASIDE_AT_ONCE;
 use crate::orders::model::{Event, Order, State, Why};
 use crate::points::store::{self as points, Entry, Kind, Posted};
 
@@ -22,12 +24,17 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
     .await;
     crash::point("order_begun_before_books");
     let mut plain = Vec::new();
+    let mut asides = JoinSet::new();
     for (job, begun) in begun {
         match begun {
             Ok(BegunPayment::Paying { record, .. }) => {
                 let pay_until = clock::from_ms(record.deadline_ms);
                 if job.order.points > 0 || job.order.claim.is_some() {
-                    set_aside(&app, job, pay_until).await;
+                    if asides.len() >= SET_ASIDE_AT_ONCE {
+                        asides.join_next().await;
+                    }
+                    let app = app.clone();
+                    asides.spawn(async move { set_aside(&app, job, pay_until).await });
                 } else {
                     plain.push((job, pay_until));
                 }
@@ -51,6 +58,7 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
         }
     }
     book(&app, plain).await;
+    while asides.join_next().await.is_some() {}
 }
 
 async fn begin_payment(app: &App, order: &Order) -> Result<BegunPayment, ApiError> {
@@ -133,6 +141,9 @@ async fn try_set_aside(
 ) -> Result<Result<Option<u32>, Why>, ApiError> {
     let mut happened = vec![charging()];
     let mut tx = app.books.begin().await?;
+    if !holds(&mut tx, order).await? {
+        return Ok(Ok(None));
+    }
     if order.points > 0 {
         let spend = Entry {
             user: &order.user,

@@ -35,7 +35,7 @@ use super::model::{Order, State, Why};
 use crate::app::App;
 use crate::metrics;
 pub(super) use outcome::stray;
-use outcome::{park, put_off, rest, told};
+use outcome::{holds, park, park_refused, put_off, rest, told};
 pub(super) use placing::New;
 use queues::Job;
 pub(crate) use queues::Saga;

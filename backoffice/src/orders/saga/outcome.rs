@@ -1,6 +1,7 @@
 //! What every step may come to: moved on, tried again later, left to a person. Called by the steps.
 
 use serde_json::json;
+use sqlx::mysql::MySqlConnection;
 use uuid::Uuid;
 
 use super::attempts;
@@ -11,12 +12,19 @@ use crate::error::ApiError;
 use crate::metrics;
 use crate::orders::limits::{RETRY_FIRST, RETRY_MAX};
 use crate::orders::model::{Event, Order, State, Why};
+use crate::orders::refunds::store as refunds;
 use crate::payments::charge::Found;
 
 /// Nothing is due of it; its row says so from now on.
 pub(super) async fn rest(app: &App, mut job: Job) {
     let to = Move::to(job.order.state);
     write(app, &mut job, to, &[]).await;
+}
+
+/// Whether it is still the caller's; its row is locked from then on. Whoever needs more rows with it locks it first, so that no two wait for each other.
+pub(super) async fn holds(tx: &mut MySqlConnection, order: &Order) -> Result<bool, ApiError> {
+    let now = store::lock(tx, order.id).await?;
+    Ok(now.is_some_and(|now| now.version == order.version))
 }
 
 /// A transaction of its own for one order. False: nothing was done, and the job is to be left to whoever has it now, or to a later try.
@@ -67,19 +75,7 @@ pub(super) async fn park(
     captured: i64,
     data: serde_json::Value,
 ) {
-    metrics::order_parked();
-    tracing::error!(alarm = "order_parked", order = %job.order.id, why = why.word(), %data, "an order waits for a person");
-    let data = match data {
-        serde_json::Value::Object(mut fields) => {
-            fields.insert("reason".to_owned(), why.word().into());
-            serde_json::Value::Object(fields)
-        }
-        _ => json!({"reason": why.word()}),
-    };
-    let event = Event {
-        cause: format!("parked:{}", job.order.version),
-        ..Event::once("parked")
-    };
+    let event = parked(&job.order, why, data);
     let to = Move {
         captured,
         ..Move::to(State::Parked).why(why)
@@ -88,8 +84,45 @@ pub(super) async fn park(
     if captured > 0 {
         happened.push(Event::once("charged").amount(captured));
     }
-    happened.push(event.data(data));
+    happened.push(event);
     write(app, &mut job, to, &happened).await;
+}
+
+/// The alarm, and what is written of it.
+fn parked(order: &Order, why: Why, data: serde_json::Value) -> Event {
+    metrics::order_parked();
+    tracing::error!(alarm = "order_parked", order = %order.id, why = why.word(), %data, "an order waits for a person");
+    let data = match data {
+        serde_json::Value::Object(mut fields) => {
+            fields.insert("reason".to_owned(), why.word().into());
+            serde_json::Value::Object(fields)
+        }
+        _ => json!({"reason": why.word()}),
+    };
+    Event::at("parked", order).data(data)
+}
+
+/// The provider does not pay it back: the refund and its order say so in one transaction.
+pub(super) async fn park_refused(app: &App, mut job: Job, refund: Uuid, reason: &str) {
+    let order = &mut job.order;
+    let written = async {
+        let mut tx = app.books.begin().await?;
+        let (why, data) = (
+            Why::RefundRefused,
+            json!({"refund": refund, "refused": reason}),
+        );
+        let event = parked(order, why, data);
+        let to = Move::to(State::Parked).why(why);
+        if !store::advance(&mut tx, order, to, &[event]).await?
+            || !refunds::set(&mut tx, refund, ("open", "refused"), Some(reason)).await?
+        {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    };
+    let written = written.await;
+    told(written, &job.order);
 }
 
 /// Money that the provider has of an order that was called off: a person has to look at it.
@@ -107,11 +140,7 @@ pub(in crate::orders) async fn stray(app: &App, id: Uuid, found: &Found) -> Resu
         return Ok(());
     };
     // What is noted already was seen to by a person, and is told again.
-    if order.state != State::Cancelled
-        || attempts::store::provider_ref(&mut *tx, &order)
-            .await?
-            .is_some()
-    {
+    if order.state != State::Cancelled || attempts::store::is_captured(&mut tx, &order).await? {
         return Ok(());
     }
     metrics::order_parked();
@@ -123,9 +152,9 @@ pub(in crate::orders) async fn stray(app: &App, id: Uuid, found: &Found) -> Resu
     let data = json!({"reason": why.word(), "found": "captured after it was called off", "captured": amount});
     let mut happened = Vec::new();
     if captured > 0 {
-        happened.push(Event::once("charged").amount(captured));
+        happened.push(Event::at("charged", &order).amount(captured));
     }
-    happened.push(Event::of("parked", id).data(data));
+    happened.push(Event::at("parked", &order).data(data));
     let to = Move {
         captured,
         ..Move::to(State::Parked).why(why)

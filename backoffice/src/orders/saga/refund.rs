@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::store::{self, Move};
 use super::undo::{Step, give_coupon_back, give_points_back, repay};
-use super::{Job, park, put_off, rest, told};
+use super::{Job, holds, park, park_refused, put_off, rest, told};
 use crate::app::App;
 use crate::crash;
 use crate::error::ApiError;
 use crate::mail;
 use crate::orders::deliveries;
+use crate::orders::deliveries::step::take_points_back;
 use crate::orders::limits::MAIL_LIFE;
 use crate::orders::model::{Event, Order, State, Why};
 use crate::orders::refunds::store::{self as refunds, NewRefund, RefundRow};
@@ -34,6 +35,7 @@ pub(super) async fn one(app: App, mut job: Job) {
         Ok(Step::Done) => {}
         Ok(Step::Later(why)) => return put_off(&app, &job, why).await,
         Ok(Step::Stop(why, data)) => return park(&app, job, why, 0, data).await,
+        Ok(Step::Refused(refund, reason)) => return park_refused(&app, job, refund, &reason).await,
         Err(error) => {
             // Redis, or MySQL: both pass.
             tracing::debug!(%error, order = %job.order.id, "a refund waits");
@@ -109,7 +111,7 @@ async fn take_back(app: &App, order: &Order, refund: &RefundRow) -> Result<Step,
             }
         };
         let odd = |found: &str| {
-            let data = json!({"found": found, "refund": refund.refund_id});
+            let data = json!({"found": found, "refund": refund.refund_id, "units": units.word()});
             Ok(Step::Stop(Why::Contradiction, data))
         };
         match returned {
@@ -138,6 +140,10 @@ fn of(lines: &[RefundLine], units: Units) -> Result<Vec<(SkuId, u32)>, ApiError>
 /// Points back; where nothing of the order is left, it has ended, and its coupon is the buyer's again.
 async fn finish(app: &App, order: &mut Order, refund: &RefundRow) -> Result<bool, ApiError> {
     let mut tx = app.books.begin().await?;
+    let ours = holds(&mut tx, order).await?;
+    if !ours || !refunds::set(&mut tx, refund.refund_id, ("repaid", "done"), None).await? {
+        return Ok(false);
+    }
     let lines = refunds::lines(&mut *tx, refund.refund_id).await?;
     let mut happened = Vec::new();
     if !lines.is_empty() {
@@ -150,31 +156,31 @@ async fn finish(app: &App, order: &mut Order, refund: &RefundRow) -> Result<bool
         happened.push(event.amount(refund.points));
     }
     let left = refunds::left(&mut *tx, order.id).await?;
-    let is_all =
-        left.iter().all(|line| line.gone == line.quantity) && order.refunded == order.captured;
+    happened.extend(take_points_back(&mut tx, order, refund.refund_id).await?);
+    // What was paid for shipping may stay; there is nothing to be sent all the same.
+    let is_empty = left.iter().all(|line| line.gone == line.quantity);
+    if is_empty {
+        happened.extend(give_coupon_back(&mut tx, order).await?);
+        deliveries::store::stop(&mut tx, order.id).await?;
+    }
+    let is_all = is_empty && order.refunded == order.captured;
     let mut to = Move {
         points_returned: refund.points,
         // A cancellation waits for the refund before it.
-        minds_cancel: true,
+        minds_cancel: !is_all,
         ..Move::to(order.state)
     };
     if is_all {
         to.to = State::Refunded;
-        if let Some(event) = give_coupon_back(&mut tx, order).await? {
-            happened.push(event);
-        }
         let reason = json!({"reason": refund.reason});
-        happened.push(Event::once("cancelled").data(reason));
+        happened.push(Event::at("cancelled", order).data(reason));
         if refund.reason == Why::CancelledByBuyer.word() {
             to = to.why(Why::CancelledByBuyer);
         } else {
             to = to.why(Why::ByStaff);
         }
-        deliveries::store::stop(&mut tx, order.id).await?;
     }
-    if !refunds::set(&mut tx, refund.refund_id, ("repaid", "done"), None).await?
-        || !store::advance(&mut tx, order, to, &happened).await?
-    {
+    if !store::advance(&mut tx, order, to, &happened).await? {
         return Ok(false);
     }
     let kind = mail::Kind::OrderRefunded;

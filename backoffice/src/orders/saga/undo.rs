@@ -4,9 +4,10 @@ use doorbuster_core::gate::release::Released;
 use serde_json::json;
 use sqlx::mysql::MySqlConnection;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::store::{self, Move};
-use super::{Job, attempts, park, put_off, told};
+use super::{Job, attempts, holds, park, park_refused, put_off, told};
 use crate::app::App;
 use crate::coupons::redeem;
 use crate::crash;
@@ -17,7 +18,7 @@ use crate::orders::model::{Event, Order, State, Why};
 use crate::orders::refunds::Worked;
 use crate::orders::refunds::store::{self as refunds, NewRefund, RefundRow};
 use crate::payments::charge::{Refund, RefundId, Refunded};
-use crate::points::store::{self as points, Entry, Kind};
+use crate::points::store::{self as points, Entry, Kind, Posted};
 
 /// How the attempt to charge ended, where there was one: state, the provider's reference, reason.
 pub(super) type Ended = (&'static str, Option<String>, Option<String>);
@@ -37,11 +38,14 @@ async fn open(
     ended: Option<Ended>,
 ) -> Result<bool, ApiError> {
     let mut tx = app.books.begin().await?;
+    if !holds(&mut tx, order).await? {
+        return Ok(false);
+    }
     if let Some((state, provider_ref, reason)) = ended {
         let ended = (state, provider_ref.as_deref(), reason.as_deref());
         attempts::store::ended(&mut tx, order, ended).await?;
     }
-    let failed = Event::once("failed").data(json!({"reason": why.word()}));
+    let failed = Event::at("failed", order).data(json!({"reason": why.word()}));
     let to = Move::to(State::Undoing).why(why).mine();
     if !store::advance(&mut tx, order, to, &[failed]).await? {
         return Ok(false);
@@ -80,6 +84,7 @@ pub(super) async fn one(app: App, mut job: Job) {
         Ok(Step::Done) => {}
         Ok(Step::Later(why)) => return put_off(&app, &job, why).await,
         Ok(Step::Stop(why, data)) => return park(&app, job, why, 0, data).await,
+        Ok(Step::Refused(refund, reason)) => return park_refused(&app, job, refund, &reason).await,
         Err(error) => {
             told(Err(error), &job.order);
             return;
@@ -93,6 +98,7 @@ pub(super) async fn one(app: App, mut job: Job) {
         Ok(Step::Done) => {}
         Ok(Step::Later(why)) => return put_off(&app, &job, why).await,
         Ok(Step::Stop(why, data)) => return park(&app, job, why, 0, data).await,
+        Ok(Step::Refused(refund, reason)) => return park_refused(&app, job, refund, &reason).await,
         Err(_) => return put_off(&app, &job, "redis").await,
     }
     crash::point("order_released_before_books");
@@ -108,6 +114,8 @@ pub(super) enum Step {
     Done,
     Later(&'static str),
     Stop(Why, serde_json::Value),
+    /// The provider does not pay this refund back, and why.
+    Refused(Uuid, String),
 }
 
 /// The refund that is under way, if there is one, at the provider and in the books.
@@ -145,7 +153,7 @@ pub(super) async fn repay(app: &App, job: &mut Job, refund: &RefundRow) -> Resul
             .unwrap_or(Refunded::Unknown)
         {
             Refunded::Refunded { .. } => {}
-            Refunded::Refused { reason } => return refuse(app, refund, &reason).await,
+            Refunded::Refused { reason } => return Ok(Step::Refused(refund.refund_id, reason)),
             // The same id goes back once, so it is simply asked again.
             Refunded::Unknown | Refunded::NotSent => {
                 return Ok(Step::Later("the provider does not say"));
@@ -176,15 +184,6 @@ pub(super) async fn repay(app: &App, job: &mut Job, refund: &RefundRow) -> Resul
     Ok(Step::Done)
 }
 
-async fn refuse(app: &App, refund: &RefundRow, reason: &str) -> Result<Step, ApiError> {
-    let mut tx = app.books.begin().await?;
-    let states = ("open", "refused");
-    refunds::set(&mut tx, refund.refund_id, states, Some(reason)).await?;
-    tx.commit().await?;
-    let data = json!({"refund": refund.refund_id, "refused": reason});
-    Ok(Step::Stop(Why::RefundRefused, data))
-}
-
 /// The hold's units are on sale again, unless it ended by itself.
 async fn release(app: &App, order: &Order) -> Result<Step, ApiError> {
     let (live, epoch) = (order.live(), app.saga.epoch(app, &order.sale).await?);
@@ -203,19 +202,24 @@ async fn release(app: &App, order: &Order) -> Result<Step, ApiError> {
     })
 }
 
-/// Points and coupon are the buyer's again, and the order has ended.
+/// Points and coupon are the buyer's again, unless they are already, and the order has ended; maybe not for the first time.
 async fn end(app: &App, order: &mut Order) -> Result<bool, ApiError> {
     let mut tx = app.books.begin().await?;
+    if !holds(&mut tx, order).await? {
+        return Ok(false);
+    }
     let mut happened = Vec::new();
     let spent = points::has_cause(&mut tx, &format!("spend:{}", order.id)).await?;
-    let points_back = if spent {
+    let mut points_back = if spent {
         order.points - order.points_returned
     } else {
         0
     };
+    if points_back > 0 && !give_points_back(&mut tx, order, points_back, "saga").await? {
+        points_back = 0;
+    }
     if points_back > 0 {
-        give_points_back(&mut tx, order, points_back, "saga").await?;
-        happened.push(Event::once("points_returned").amount(points_back));
+        happened.push(Event::at("points_returned", order).amount(points_back));
     }
     if let Some(event) = give_coupon_back(&mut tx, order).await? {
         happened.push(event);
@@ -225,12 +229,7 @@ async fn end(app: &App, order: &mut Order) -> Result<bool, ApiError> {
     } else {
         (State::Cancelled, mail::Kind::OrderCancelled)
     };
-    let mut cancelled = Event::once("cancelled").data(json!({"reason": order.reason}));
-    // One whose money came after its end ends again, when a person has decided.
-    if order.reason.as_deref() == Some(Why::ByStaff.word()) {
-        cancelled.cause = format!("cancelled:{}", order.version);
-    }
-    happened.push(cancelled);
+    happened.push(Event::at("cancelled", order).data(json!({"reason": order.reason})));
     let to = Move {
         points_returned: points_back,
         ..Move::to(state)
@@ -243,13 +242,13 @@ async fn end(app: &App, order: &mut Order) -> Result<bool, ApiError> {
     Ok(true)
 }
 
-/// `by`: the refund, or the saga; each gives back once.
+/// `by`: the refund, or the saga; each gives back once. Whether it had not yet.
 pub(super) async fn give_points_back(
     tx: &mut MySqlConnection,
     order: &Order,
     amount: i64,
     by: &str,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     let entry = Entry {
         user: &order.user,
         currency: order.currency,
@@ -259,7 +258,8 @@ pub(super) async fn give_points_back(
         expires_at: None,
         reason: None,
     };
-    points::post(tx, &entry).await.map(drop)
+    let posted = points::post(tx, &entry).await?;
+    Ok(matches!(posted, Posted::Done { .. }))
 }
 
 pub(super) async fn give_coupon_back(

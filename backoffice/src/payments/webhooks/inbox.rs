@@ -96,7 +96,7 @@ async fn ask(app: &App, attempt: AttemptId) -> (&'static str, bool) {
         return (outcome, false);
     }
     match orders::heard(app, attempt, found).await {
-        Ok(()) => (outcome, true),
+        Ok(is_taken) => (outcome, is_taken),
         Err(error) => {
             tracing::warn!(error = format!("{error:#}"), %attempt, "what the provider said could not be taken; it is asked again");
             (outcome, false)

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Shop, buy, place, points, policy, sale, timeline, until};
+use super::{Shop, buy, coupon_of, finance, order, place, points, policy, sale, timeline, until};
 use crate::http::Answer;
 use crate::people::Person;
 use crate::stage::{Desk, eventually, name};
+use crate::till::outage;
 use doorbuster_core::claims::Role;
 
 async fn deliver(desk: &Desk<'_>, order: &Value, body: &Value) -> Answer {
@@ -112,7 +113,7 @@ async fn goods_go_by_themselves_at_their_time() {
     let shop = Shop::shared();
     let desk = shop.desk().await;
     let sale = sale(&desk, 5, (300, 300)).await;
-    let order = buy(&desk, &sale, &crate::stage::name("waits"), "tok_ok").await;
+    let order = buy(&desk, &sale, &name("waits"), "tok_ok").await;
     let body = json!({"state": "preparing", "carrier": "CJ", "tracking_number": "7", "ships_at": "2020-01-01T00:00:00Z"});
     deliver(&desk, &order, &body).await.ok(200);
     let shipped = eventually(async || {
@@ -135,4 +136,71 @@ async fn goods_go_by_themselves_at_their_time() {
     .await;
     let end = until(&desk, &order, "paid").await;
     assert_eq!(timeline(&end)[4..], ["shipped", "delivered"]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_while_money_goes_back_nor_where_nothing_is_left() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let user = name("nothing");
+    let sale = sale(&desk, 5, (300, 300)).await;
+    let rules = json!({"late_payment": "reacquire", "shipping_fee": 2_500, "free_from": null, "earn_per_mille": 0});
+    policy(&desk, &sale, rules).await;
+    let coupon = coupon_of(&desk, &user, json!({})).await;
+    let hold = desk
+        .hold(&sale, &user, json!([{"sku": "tee", "quantity": 1}]))
+        .await;
+    let mut body = order(&sale, &hold, "tok_ok");
+    body["coupon"] = json!(coupon);
+    let bought = place(&desk, &user, "k", &body).await.ok(201);
+    assert_eq!(bought["state"], "paid", "{bought:#}");
+    outage(shop.till(), "refuse").await;
+    let path = format!(
+        "/admin/v1/orders/{}/refunds",
+        bought["id"].as_str().unwrap()
+    );
+    let lines = json!([{"sku": "tee", "quantity": 1, "units": "restock"}]);
+    let all = json!({"lines": lines, "reason": "sold out"});
+    let asked = finance(&desk, &path, "1", &all).await.ok(200);
+    assert_eq!(asked["refunds"][0]["state"], "open", "{asked:#}");
+    let sent = json!({"state": "shipped", "carrier": "CJ", "tracking_number": "1"});
+    let refused = deliver(&desk, &bought, &sent).await;
+    assert_eq!(refused.refusal(), (409, "in_flight"));
+    // One that would go by itself is put off, and in nobody's way.
+    sqlx::query("update deliveries set carrier = 'CJ', tracking_number = '1', next_at = utc_timestamp(3) where order_id = unhex(replace(?, '-', ''))")
+        .bind(bought["id"].as_str().unwrap())
+        .execute(&desk.books)
+        .await
+        .unwrap();
+    eventually(async || {
+        let later: Option<i64> = sqlx::query_scalar(
+            "select 1 from deliveries where state = 'preparing' and next_at > utc_timestamp(3) + interval 30 second and order_id = unhex(replace(?, '-', ''))",
+        )
+        .bind(bought["id"].as_str().unwrap())
+        .fetch_optional(&desk.books)
+        .await
+        .unwrap();
+        later
+    })
+    .await;
+    outage(shop.till(), "off").await;
+    let empty = eventually(async || {
+        let order = super::look(&desk, &bought).await;
+        (order["refunds"][0]["state"] == "done").then_some(order)
+    })
+    .await;
+    assert_eq!(
+        (&empty["state"], &empty["delivery"]["state"]),
+        (&json!("paid"), &json!("stopped")),
+        "{empty:#}"
+    );
+    assert!(empty["delivery"]["next_at"].is_null(), "{empty:#}");
+    assert!(timeline(&empty).contains(&"coupon_returned".to_owned()));
+    let finished = desk.stage.run_backoffice(&["reconcile", "--json"]).unwrap();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["money"]["differences"], json!([]), "{report:#}");
+    let shipping = json!({"lines": [], "shipping": true, "reason": "nothing came"});
+    finance(&desk, &path, "2", &shipping).await.ok(200);
+    let ended = until(&desk, &bought, "refunded").await;
+    assert_eq!(shop.money(&ended).await, (10_500, 10_500));
 }

@@ -1,5 +1,6 @@
 //! Orders on real servers and a real payment sandbox, from a hold to money and back.
 
+mod again;
 mod buying;
 mod cancelling;
 mod deliveries;

@@ -8,9 +8,12 @@ use uuid::Uuid;
 use crate::orders::model::Order;
 use crate::orders::saga::store::{push_ids, run};
 
-/// The order of an attempt to charge.
-pub(crate) async fn of_attempt(books: &MySqlPool, attempt: Uuid) -> sqlx::Result<Option<Uuid>> {
-    query_scalar("-- of_attempt\nselect order_id from payment_attempts where attempt_id = ?")
+/// The order of an attempt to charge, and whether the books have its capture.
+pub(crate) async fn of_attempt(
+    books: &MySqlPool,
+    attempt: Uuid,
+) -> sqlx::Result<Option<(Uuid, bool)>> {
+    query_as("-- of_attempt\nselect order_id, state = 'captured' from payment_attempts where attempt_id = ?")
         .bind(attempt)
         .fetch_optional(books)
         .await
@@ -28,6 +31,16 @@ pub(crate) async fn noted(books: &MySqlPool, attempts: &[Uuid]) -> sqlx::Result<
     }
     statement.push(")");
     statement.build_query_scalar().fetch_all(books).await
+}
+
+/// Whether the books have the capture of this order's attempt.
+pub(crate) async fn is_captured(tx: &mut MySqlConnection, order: &Order) -> sqlx::Result<bool> {
+    let state: Option<String> =
+        query_scalar("-- is_captured\nselect state from payment_attempts where attempt_id = ?")
+            .bind(order.attempt())
+            .fetch_optional(tx)
+            .await?;
+    Ok(state.is_some_and(|state| state == "captured"))
 }
 
 /// Their attempts, before anything is sent.
