@@ -86,7 +86,12 @@ struct Cost {
 
 fn settle(stage: &Stage, month: &str, out: &Path) -> (Value, Cost) {
     let out = out.to_str().unwrap();
-    run(stage, &["settle", "--month", month, "--out", out, "--json"])
+    run(
+        stage,
+        &[
+            "settle", "--month", month, "--by", "bench", "--out", out, "--json",
+        ],
+    )
 }
 
 fn run(stage: &Stage, args: &[&str]) -> (Value, Cost) {

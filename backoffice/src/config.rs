@@ -35,7 +35,7 @@ Examples:
   doorbuster-backoffice reconcile --sale drop-1 --json
   doorbuster-backoffice reconcile --sale drop-1 --repair
   doorbuster-backoffice rebuild --sale drop-1
-  doorbuster-backoffice settle --month 2026-11 --out statements
+  doorbuster-backoffice settle --month 2026-11 --by fay --out statements
   doorbuster-backoffice audit-check
   doorbuster-backoffice payment-sandbox --dir sandbox --latency-ms 20";
 

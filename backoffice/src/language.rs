@@ -141,6 +141,11 @@ const KOREAN_TITLES: &[(&str, &str)] = &[
     ),
     ("undecidable", "이 주문에는 할 수 없는 결정입니다"),
     ("not_over", "아직 끝나지 않은 기간입니다"),
+    ("earlier_open", "앞선 기간을 먼저 마감해 주세요"),
+    (
+        "event_refused",
+        "장부와 맞지 않아 기장되지 않은 주문 기록이 있습니다",
+    ),
     ("later_closed", "이후 기간이 이미 마감되었습니다"),
     ("nothing_due", "지급할 금액이 없습니다"),
     ("settlement_altered", "마감 당시의 결과와 다릅니다"),

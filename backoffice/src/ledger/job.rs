@@ -2,7 +2,8 @@
 //! between any two lines leaves them to be posted, or has them posted, whole.
 
 use chrono::{Days, NaiveDate};
-use sqlx::mysql::MySqlPool;
+use serde_json::json;
+use sqlx::mysql::{MySqlConnection, MySqlPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -10,6 +11,8 @@ use uuid::Uuid;
 use super::rules::{self, Back, Facts};
 use super::store::{self, EventRow, OrderFacts, Posting};
 use crate::app::App;
+use crate::audit_log::{self, Change};
+use crate::extract::Caller;
 use crate::settlement::limits::{LEDGER_EVENTS, LEDGER_EVERY};
 
 /// Until `stop`.
@@ -32,15 +35,43 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Posts all there is; how many events.
-pub(crate) async fn all(books: &MySqlPool) -> sqlx::Result<u64> {
-    let mut posted = 0;
-    loop {
+/// Posts what waits now. What comes meanwhile is left: whoever must know asks [`store::waits`], so this ends under any traffic.
+pub(crate) async fn all(books: &MySqlPool) -> sqlx::Result<()> {
+    let mut waiting = usize::try_from(store::waiting(books).await?).unwrap_or(usize::MAX);
+    while waiting > 0 {
         let events = batch(books).await?;
-        posted += events as u64;
-        if events == 0 {
-            return Ok(posted);
+        if events < LEDGER_EVENTS as usize {
+            break;
         }
+        waiting = waiting.saturating_sub(events);
+    }
+    Ok(())
+}
+
+/// Tries again what was refused, once each; how many events are posted now.
+///
+/// # Errors
+/// What MySQL says.
+pub(crate) async fn repost_refused(books: &MySqlPool, caller: &Caller) -> sqlx::Result<u64> {
+    let (mut last, mut reposted) = ((Uuid::nil(), 0), 0);
+    loop {
+        let mut tx = store::begin(books).await?;
+        let closed_through = store::closed_through(&mut tx).await?;
+        let events = store::refused_after(&mut tx, last, LEDGER_EVENTS).await?;
+        let Some(event) = events.last() else {
+            return Ok(reposted);
+        };
+        last = (event.order_id, event.n);
+        let posted = post(&mut tx, &events, closed_through).await?;
+        reposted += posted as u64;
+        let change = Change {
+            action: "ledger.repost",
+            subject: "ledger".to_owned(),
+            before: Some(json!({"refused": events.len()})),
+            after: Some(json!({"refused": events.len() - posted})),
+        };
+        audit_log::in_transaction(&mut tx, caller, change).await?;
+        tx.commit().await?;
     }
 }
 
@@ -52,11 +83,22 @@ async fn batch(books: &MySqlPool) -> sqlx::Result<usize> {
     if events.is_empty() {
         return Ok(0);
     }
+    post(&mut tx, &events, closed_through).await?;
+    tx.commit().await?;
+    Ok(events.len())
+}
+
+/// How many of them are posted; the others are refused.
+async fn post(
+    tx: &mut MySqlConnection,
+    events: &[EventRow],
+    closed_through: NaiveDate,
+) -> sqlx::Result<usize> {
     let mut ids: Vec<Uuid> = events.iter().map(|event| event.order_id).collect();
     ids.dedup();
-    let orders = store::orders(&mut tx, &ids).await?;
+    let orders = store::orders(&mut *tx, &ids).await?;
     let (mut postings, mut posted, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for event in &events {
+    for event in events {
         let key = (event.order_id, event.n);
         let order = orders.get(&event.order_id);
         match order.map(|order| legs(event, order, closed_through)) {
@@ -73,11 +115,10 @@ async fn batch(books: &MySqlPool) -> sqlx::Result<usize> {
             }
         }
     }
-    store::insert(&mut tx, &postings).await?;
-    store::mark(&mut tx, &posted, 1).await?;
-    store::mark(&mut tx, &refused, 2).await?;
-    tx.commit().await?;
-    Ok(events.len())
+    store::insert(&mut *tx, &postings).await?;
+    store::mark(&mut *tx, &posted, 1).await?;
+    store::mark(tx, &refused, 2).await?;
+    Ok(posted.len())
 }
 
 fn legs(

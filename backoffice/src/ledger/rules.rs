@@ -238,6 +238,8 @@ pub(crate) struct Leg {
 pub(crate) enum Contradiction {
     #[error("{0} is not expected of an order that is {1}")]
     NotNow(String, &'static str),
+    #[error("{0} has an amount and no rule")]
+    NoRule(String),
     #[error("{0} came back, which the order does not have so many of")]
     NotBought(String),
     #[error("an amount is out of range")]
@@ -255,7 +257,11 @@ pub(crate) fn legs(facts: &Facts<'_>) -> Result<Vec<Leg>, Contradiction> {
         .filter(|rule| rule.kind == facts.kind)
         .peekable();
     if known.peek().is_none() {
-        return Ok(Vec::new());
+        // One that moves something would be missing in the ledger for ever if it were passed over.
+        return match facts.amount {
+            0 => Ok(Vec::new()),
+            _ => Err(Contradiction::NoRule(facts.kind.to_owned())),
+        };
     }
     let Some(rule) = known.find(|rule| [Ever, now].contains(&rule.when)) else {
         let stands = if facts.is_paid { "paid" } else { "not paid" };
@@ -512,6 +518,8 @@ mod tests {
         let refused = Contradiction::NotBought("tee".to_owned());
         assert_eq!(legs(&too_many), Err(refused));
         assert_eq!(legs(&facts("shipped", 0, &lines, &back)), Ok(vec![]));
+        let refused = Contradiction::NoRule("tipped".to_owned());
+        assert_eq!(legs(&facts("tipped", 1, &lines, &back)), Err(refused));
     }
 
     #[test]

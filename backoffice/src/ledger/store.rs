@@ -213,23 +213,63 @@ pub(super) struct Unbalanced {
     pub(super) sum: i64,
 }
 
+/// In the order of the primary key, so that nothing is sorted; legs of one transaction have one currency.
 pub(super) async fn first_unbalanced(books: &MySqlPool) -> sqlx::Result<Option<Unbalanced>> {
     sqlx::query_as(
-        "-- first_unbalanced\nselect source_id, n, currency, cast(sum(amount) as signed) as sum from ledger_postings
-        group by source_id, n, currency having sum(amount) <> 0 order by source_id, n limit 1",
+        "-- first_unbalanced\nselect source_id, n, min(currency) as currency, cast(sum(amount) as signed) as sum from ledger_postings
+        group by source_id, n having sum(amount) <> 0 or min(currency) <> max(currency) order by source_id, n limit 1",
     )
     .fetch_optional(books)
     .await
 }
 
-/// Account, currency, balance.
+/// Account, currency, balance; by the index of accounts, so that only one row for each seller is sorted.
 pub(super) async fn balances(books: &MySqlPool) -> sqlx::Result<Vec<(String, String, i64)>> {
     sqlx::query_as(
-        "-- balances\nselect account, currency, cast(sum(amount) as signed) from ledger_postings
+        "-- balances\nselect account, currency, cast(sum(amount) as signed) from (
+            select account, seller_id, currency, sum(amount) as amount from ledger_postings group by account, seller_id, currency) of_sellers
         group by account, currency order by account, currency",
     )
     .fetch_all(books)
     .await
+}
+
+/// One that was refused and happened before `until`.
+pub(crate) async fn refused_before(
+    tx: &mut MySqlConnection,
+    until: DateTime<Utc>,
+) -> sqlx::Result<Option<(Uuid, u32)>> {
+    sqlx::query_as(
+        "-- refused_before\nselect order_id, n from order_events where posted = 2 and at < ? order by posted, order_id, n limit 1",
+    )
+    .bind(until.naive_utc())
+    .fetch_optional(tx)
+    .await
+}
+
+/// The next refused events after one, which nobody else tries again.
+pub(super) async fn refused_after(
+    tx: &mut MySqlConnection,
+    (order, n): (Uuid, u32),
+    rows: u32,
+) -> sqlx::Result<Vec<EventRow>> {
+    sqlx::query_as(
+        "-- refused_after\nselect order_id, n, kind, at, amount, cast(data as char) as data from order_events
+        where posted = 2 and (order_id > ? or (order_id = ? and n > ?)) order by posted, order_id, n limit ? for update",
+    )
+    .bind(order)
+    .bind(order)
+    .bind(n)
+    .bind(rows)
+    .fetch_all(tx)
+    .await
+}
+
+/// How many wait to be posted.
+pub(super) async fn waiting(books: &MySqlPool) -> sqlx::Result<i64> {
+    query_scalar("-- waiting\nselect count(*) from order_events where posted = 0")
+        .fetch_one(books)
+        .await
 }
 
 /// Events that were refused, and one of them.

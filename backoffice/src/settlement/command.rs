@@ -1,4 +1,5 @@
-//! `settle`: closes a period, or works out one that is not over as a draft, and writes its statements; or checks the ledger. Called by `run`.
+//! `settle`: closes a period, or works out one that is not over as a draft, and writes its statements; checks the ledger, or tries again what it
+//! refused. Called by `run`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,17 +17,24 @@ use crate::app;
 use crate::config::{Database, Output};
 use crate::extract::{Caller, RequestId};
 use crate::ledger::check::{self, LedgerView};
+use crate::ledger::job;
 
 #[derive(Args)]
 pub struct Settle {
     #[command(flatten)]
     pub database: Database,
     /// The month, e.g. 2026-11: closed if it is over, else worked out as a draft
-    #[arg(long, required_unless_present_any = ["day", "check"], conflicts_with = "day")]
+    #[arg(long, required_unless_present_any = ["day", "check", "repost_refused"], conflicts_with = "day")]
     pub month: Option<Period>,
-    /// A day, e.g. 2026-11-21
+    /// A day, e.g. 2026-11-21: it and every day before it are closed
     #[arg(long)]
     pub day: Option<Period>,
+    /// Who closes it, for the audit log; not needed for a draft, nor for what is closed already
+    #[arg(long)]
+    pub by: Option<UserId>,
+    /// Try events again that contradicted the books and were refused, before anything else; the ledger is checked then
+    #[arg(long, requires = "by")]
+    pub repost_refused: bool,
     /// A directory for each seller's statement, as CSV and as HTML to be printed
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -40,6 +48,9 @@ pub struct Settle {
 /// What was done.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
+    /// Events that had been refused and are posted now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reposted: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settlement: Option<Report>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,27 +93,36 @@ struct Line {
 /// What MySQL says, a file that cannot be written, a period that cannot be closed or does not come to what it came to.
 pub async fn settle(request: &Settle) -> Result<Outcome> {
     let books = app::connect_books(request.database.options()?);
-    let caller = Caller {
-        user: UserId::parse("settle")?,
+    let caller = request.by.clone().map(|user| Caller {
+        user,
         request_id: RequestId::of(&HeaderMap::new()),
         is_admin: true,
-    };
+    });
     if let Some(out) = &request.out {
         tokio::fs::create_dir_all(out).await?;
     }
+    let reposted = match &caller {
+        Some(caller) if request.repost_refused => Some(job::repost_refused(&books, caller).await?),
+        _ => None,
+    };
     let settlement = match request.month.or(request.day) {
         Some(period) => {
-            let settled = run::settle(&books, &caller, period, request.out.as_deref()).await;
+            let settled =
+                run::settle(&books, caller.as_ref(), period, request.out.as_deref()).await;
             Some(report(settled.map_err(|e| anyhow!(e))?))
         }
         None => None,
     };
-    let ledger = match request.check {
+    let ledger = match request.check || request.repost_refused {
         true => Some(check::check(&books).await?),
         false => None,
     };
     books.close().await;
-    Ok(Outcome { settlement, ledger })
+    Ok(Outcome {
+        reposted,
+        settlement,
+        ledger,
+    })
 }
 
 fn report(settled: Settled) -> Report {
@@ -129,6 +149,9 @@ fn report(settled: Settled) -> Report {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(events) = self.reposted {
+            writeln!(f, "{events} events that had been refused are posted")?;
+        }
         if let Some(report) = &self.settlement {
             for line in &report.statements {
                 writeln!(

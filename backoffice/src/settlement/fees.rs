@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::fee::Schedule;
 use super::limits::FEE_FIXED_MAX;
-use super::store;
+use super::{runs_store, store};
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem};
@@ -28,7 +28,7 @@ pub(crate) struct FeeBody {
     pub currency: String,
     /// A day (UTC) that is not closed
     pub valid_from: String,
-    /// Of each sale, rounded to the nearest minor unit, halves up; of what comes back the same is given back
+    /// Of each sale, rounded to the nearest minor unit, halves up; of what comes back the share that was taken of it is given back
     #[schema(minimum = 0, maximum = 10000)]
     pub basis_points: u32,
     /// For each order, in minor units; not given back
@@ -58,13 +58,16 @@ pub(crate) async fn set(
     StrictJson(body): StrictJson<FeeBody>,
 ) -> Result<Json<FeesView>, ApiError> {
     let mut tx = app.books.begin().await?;
-    let closed_through = store::lock_head(&mut tx).await?;
+    let closed_through = runs_store::lock_head(&mut tx).await?;
     let schedule = validate(&body, closed_through)?;
+    let before = store::schedule(&mut tx, &schedule).await?;
     store::put_schedule(&mut tx, &schedule).await?;
     let change = Change {
         action: "fee.set",
         subject: format!("fee:{}:{}", schedule.seller, schedule.currency),
-        before: None,
+        before: before.map(|(basis_points, fixed)| {
+            json!({"valid_from": body.valid_from, "basis_points": basis_points, "fixed": fixed})
+        }),
         after: Some(json!(body)),
     };
     audit_log::in_transaction(&mut tx, &caller, change).await?;

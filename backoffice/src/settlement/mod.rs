@@ -5,13 +5,16 @@
 
 pub mod command;
 pub(crate) mod error;
+mod export;
 mod fee;
 pub(crate) mod fees;
 pub(crate) mod limits;
 pub(crate) mod openapi;
+mod payouts_store;
 pub mod period;
 pub(crate) mod routes;
 mod run;
+mod runs_store;
 mod statement;
 mod store;
 mod view;
@@ -79,7 +82,7 @@ pub(crate) struct PayoutBody {
 #[utoipa::path(get, path = "/admin/v1/settlements", tag = "settlement", security(("token" = [])), responses(
     (status = 200, description = "At most a hundred", body = SettlementsView)))]
 pub(crate) async fn list(State(app): State<App>) -> Result<Json<SettlementsView>, ApiError> {
-    let runs = store::runs(&app.books, PAGE_ROWS_MAX).await?;
+    let runs = runs_store::runs(&app.books, PAGE_ROWS_MAX).await?;
     Ok(Json(view::of_runs(runs)))
 }
 
@@ -87,7 +90,7 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<SettlementsView>
 #[utoipa::path(post, path = "/admin/v1/settlements", tag = "settlement", request_body = SettleBody, security(("token" = [])), responses(
     (status = 200, description = "Settled, now or before, to the same bytes", body = SettlementView),
     (status = 400, description = "invalid_request", body = Problem),
-    (status = 409, description = "not_over; later_closed; settlement_altered: it does not come to what it came to before", body = Problem)))]
+    (status = 409, description = "not_over; later_closed; earlier_open: a month before it has sales and is not settled, or a run before it did not come to its end; event_refused: something that happened in it is not in the ledger; settlement_altered: it does not come to what it came to before", body = Problem)))]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -97,7 +100,7 @@ pub(crate) async fn create(
     if !period.is_over(clock::now()) {
         return Err(Refusal::NotOver.into());
     }
-    run::settle(&app.books, &caller, period, None).await?;
+    run::settle(&app.books, Some(&caller), period, None).await?;
     shown(&app, period).await.map(Json)
 }
 
@@ -117,7 +120,7 @@ pub(crate) async fn read(
     (status = 200, description = "Amounts are minor units", content((String = "text/csv"), (String = "text/html"))),
     (status = 400, description = "invalid_request", body = Problem),
     (status = 404, description = "unknown_settlement, unknown_statement", body = Problem),
-    (status = 409, description = "statement_too_long: the command line writes it", body = Problem)))]
+    (status = 409, description = "statement_too_long: the command line writes it; settlement_altered: its entries do not come to what it was written with", body = Problem)))]
 pub(crate) async fn show_statement(
     State(app): State<App>,
     PeriodPath(period): PeriodPath,
@@ -155,7 +158,12 @@ pub(crate) async fn show_statement(
                 store::entries(&app.books, period, &whose, None, STATEMENT_ENTRIES_MAX).await?;
             let (mut writing, mut csv) = Writing::begin(&whose, &schedules);
             csv += &writing.add(&entries);
-            csv += &writing.end().0;
+            let (end, _, digest) = writing.end();
+            csv += &end;
+            if row.digest != digest {
+                let what = format!("{} {}", whose.seller, whose.currency);
+                return Err(Refusal::Altered(what).into());
+            }
             let name = format!(
                 "attachment; filename=\"{period}-{}-{}.csv\"",
                 whose.seller, whose.currency
@@ -197,11 +205,11 @@ pub(crate) async fn pay_out(
     let now = clock::now();
     let mut tx = ledger::begin(&app.books).await?;
     let closed_through = ledger::closed_through(&mut tx).await?;
-    let due = store::lock_payout(&mut tx, period, &whose).await?;
+    let due = payouts_store::lock_payout(&mut tx, period, &whose).await?;
     match due {
         Some((amount, state, _)) if state == "due" => {
             let paid = (reference, caller.user.as_str(), now);
-            store::set_paid(&mut tx, period, &whose, paid).await?;
+            payouts_store::set_paid(&mut tx, period, &whose, paid).await?;
             let (day, _) = job::counts_on(now.date_naive(), closed_through);
             let legs = [(Account::SellerPayable, amount), (Account::Bank, -amount)];
             let postings = run::postings("payout", period, &whose, day, legs);
@@ -236,7 +244,7 @@ fn parse(text: &str) -> Result<Period, ApiError> {
 }
 
 async fn shown(app: &App, period: Period) -> Result<SettlementView, ApiError> {
-    let run = store::run(&app.books, period).await?;
+    let run = runs_store::run(&app.books, period).await?;
     let run = run.ok_or(Refusal::UnknownSettlement)?;
     let statements = store::statements(&app.books, &run.period).await?;
     Ok(view::of_run(&run, statements))

@@ -1,25 +1,24 @@
 //! Settles a period: posts what waits, closes its days, works out a statement for every seller, posts fees and says what is to be paid out.
 //!
-//! Every step may be repeated. Once its days are closed nothing can change them, so another run comes to the same bytes; that it does is
-//! checked against what was written. A period that is not over yet is worked out as a draft, and nothing is written.
+//! Every step may be repeated, and by two at once. Once its days are closed nothing can change them, so another run comes to the same bytes; that
+//! it does is checked against what was written. A run that was cut off is gone on with: statements that it wrote are not worked out again, unless
+//! they are exported. A period that is not over yet is worked out as a draft, and nothing is written.
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
 use askama::Template as _;
 use doorbuster_core::clock;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sqlx::mysql::MySqlPool;
-use tokio::fs::File;
-use tokio::io::{AsyncWriteExt as _, BufWriter};
+use sqlx::mysql::{MySqlConnection, MySqlPool};
 
 use super::error::Refusal;
+use super::export::Export;
 use super::fee::Schedules;
 use super::limits::{SETTLEMENT_CLOSE_TRIES, STATEMENT_ENTRIES};
 use super::period::Period;
 use super::statement::{Page, Totals, Whose, Writing};
-use super::store;
+use super::{payouts_store, runs_store, store};
 use crate::audit_log::{self, Change};
 use crate::derived;
 use crate::error::ApiError;
@@ -49,32 +48,61 @@ pub(crate) struct Worked {
     pub(crate) digest: [u8; 32],
 }
 
+/// `caller` is who closes it, where that is still to be done.
+///
 /// # Errors
 /// [`ApiError::Settlement`]; MySQL, or a file that cannot be written.
 pub(crate) async fn settle(
     books: &MySqlPool,
-    caller: &Caller,
+    caller: Option<&Caller>,
     period: Period,
     out: Option<&Path>,
 ) -> Result<Settled, ApiError> {
+    let mut export = Export::new(out);
+    let settled = settle_into(books, caller, period, &mut export).await;
+    match &settled {
+        Ok(_) => export.keep().await?,
+        Err(_) => export.discard().await,
+    }
+    settled
+}
+
+async fn settle_into(
+    books: &MySqlPool,
+    caller: Option<&Caller>,
+    period: Period,
+    export: &mut Export<'_>,
+) -> Result<Settled, ApiError> {
     let is_draft = !period.is_over(clock::now());
-    let before = store::run(books, period).await?;
+    let before = runs_store::run(books, period).await?;
     if is_draft {
         job::all(books).await?;
     } else if before.is_none() {
         close(books, caller, period).await?;
     }
+    let was_cut_off = before.as_ref().is_some_and(|run| run.digest.is_none());
     let schedules = store::schedules(books).await?;
     let (mut statements, mut hash) = (Vec::new(), Sha256::new());
     for whose in store::sellers(books, period).await? {
-        let worked = work_out(books, (period, is_draft), &schedules, whose, out).await?;
+        let known = if was_cut_off && !export.is_wanted() {
+            written(books, period, &whose).await?
+        } else {
+            None
+        };
+        let worked = match known {
+            Some(worked) => worked,
+            None => {
+                let worked = work_out(books, (period, is_draft), &schedules, whose, export).await?;
+                if !is_draft {
+                    write(books, period, &worked).await?;
+                }
+                worked
+            }
+        };
         hash.update(&worked.whose.seller);
         hash.update([0]);
         hash.update(&worked.whose.currency);
         hash.update(worked.digest);
-        if !is_draft {
-            write(books, period, &worked).await?;
-        }
         statements.push(worked);
     }
     let digest = hash.finalize().into();
@@ -91,21 +119,25 @@ pub(crate) async fn settle(
 }
 
 /// Closes the period's days, once everything that happened on them has been posted.
-async fn close(books: &MySqlPool, caller: &Caller, period: Period) -> Result<(), ApiError> {
+async fn close(books: &MySqlPool, caller: Option<&Caller>, period: Period) -> Result<(), ApiError> {
+    let nobody = || ApiError::InvalidRequest("--by must say who closes it".to_owned());
+    let caller = caller.ok_or_else(nobody)?;
     for _ in 0..SETTLEMENT_CLOSE_TRIES {
         job::all(books).await?;
         let mut tx = ledger::begin(books).await?;
-        store::lock_head(&mut tx).await?;
+        runs_store::lock_head(&mut tx).await?;
+        if runs_store::is_closed(&mut tx, period).await? {
+            // By somebody else, meanwhile.
+            return Ok(());
+        }
         if ledger::waits(&mut tx, period.end()).await? {
             // It came just now, or another back-office is posting it.
             tx.rollback().await?;
             continue;
         }
-        if period.is_month() && store::is_later_month_closed(&mut tx, period).await? {
-            return Err(Refusal::LaterClosed.into());
-        }
-        store::set_head(&mut tx, period.last).await?;
-        store::insert_run(&mut tx, period, caller.user.as_str(), clock::now()).await?;
+        may_be_closed(&mut tx, period).await?;
+        runs_store::set_head(&mut tx, period.last).await?;
+        runs_store::insert_run(&mut tx, period, caller.user.as_str(), clock::now()).await?;
         let change = Change {
             action: "settlement.close",
             subject: format!("settlement:{period}"),
@@ -121,26 +153,59 @@ async fn close(books: &MySqlPool, caller: &Caller, period: Period) -> Result<(),
     )))
 }
 
+/// Under the head's lock: months are settled in their order, none with sales is left out, and nothing of it is missing in the ledger.
+async fn may_be_closed(tx: &mut MySqlConnection, period: Period) -> Result<(), ApiError> {
+    if period.is_month() && runs_store::is_later_month_closed(tx, period).await? {
+        return Err(Refusal::LaterClosed.into());
+    }
+    if let Some(earlier) = runs_store::unfinished_before(tx, period).await? {
+        return Err(Refusal::EarlierOpen(earlier).into());
+    }
+    if period.is_month()
+        && let Some(day) = runs_store::unsettled_before(tx, period).await?
+    {
+        return Err(Refusal::EarlierOpen(day.format("%Y-%m").to_string()).into());
+    }
+    match ledger::refused_before(tx, period.end()).await? {
+        Some((order, n)) => Err(Refusal::EventRefused(order, n).into()),
+        None => Ok(()),
+    }
+}
+
+/// A statement that a run which was cut off wrote.
+async fn written(
+    books: &MySqlPool,
+    period: Period,
+    whose: &Whose,
+) -> Result<Option<Worked>, ApiError> {
+    let found = store::written(&mut *books.acquire().await?, period, whose).await?;
+    Ok(found.and_then(|written| {
+        Some(Worked {
+            whose: whose.clone(),
+            totals: written.totals(),
+            carried_in: written.carried_in,
+            digest: written.digest.as_slice().try_into().ok()?,
+        })
+    }))
+}
+
 /// Reads a seller's entries a page at a time; what is in memory does not depend on how many there are.
 async fn work_out(
     books: &MySqlPool,
     (period, is_draft): (Period, bool),
     schedules: &Schedules,
     whose: Whose,
-    out: Option<&Path>,
+    export: &mut Export<'_>,
 ) -> Result<Worked, ApiError> {
     let (mut writing, head) = Writing::begin(&whose, schedules);
     let stem = format!("{period}-{}-{}", whose.seller, whose.currency);
-    let mut file = match out {
-        Some(folder) => Some(create(&folder.join(format!("{stem}.csv"))).await?),
-        None => None,
-    };
-    put(&mut file, &head).await?;
+    let mut csv = export.begin(&format!("{stem}.csv")).await?;
+    csv.put(&head).await?;
     let mut last = None;
     loop {
         let entries =
             store::entries(books, period, &whose, last.as_ref(), STATEMENT_ENTRIES).await?;
-        put(&mut file, &writing.add(&entries)).await?;
+        csv.put(&writing.add(&entries)).await?;
         let is_last = entries.len() < STATEMENT_ENTRIES as usize;
         last = entries.into_iter().next_back();
         if is_last || last.is_none() {
@@ -148,19 +213,14 @@ async fn work_out(
         }
     }
     let (end, totals, digest) = writing.end();
-    put(&mut file, &end).await?;
-    if let Some(mut file) = file {
-        file.flush()
-            .await
-            .context("a statement")
-            .map_err(ApiError::Internal)?;
-    }
+    csv.put(&end).await?;
+    csv.end().await?;
     let carried_in = if period.is_month() {
         store::carried(&mut *books.acquire().await?, period, &whose).await?
     } else {
         0
     };
-    if let Some(folder) = out {
+    if export.is_wanted() {
         let page = Page::new(
             period.to_string(),
             &whose,
@@ -169,15 +229,10 @@ async fn work_out(
             &digest,
             is_draft,
         );
-        let html = page.render().map_err(|e| ApiError::Internal(e.into()))?;
-        let mut file = Some(create(&folder.join(format!("{stem}.html"))).await?);
-        put(&mut file, &html).await?;
-        if let Some(mut file) = file {
-            file.flush()
-                .await
-                .context("a statement")
-                .map_err(ApiError::Internal)?;
-        }
+        let text = page.render().map_err(|e| ApiError::Internal(e.into()))?;
+        let mut html = export.begin(&format!("{stem}.html")).await?;
+        html.put(&text).await?;
+        html.end().await?;
     }
     Ok(Worked {
         whose,
@@ -187,21 +242,7 @@ async fn work_out(
     })
 }
 
-async fn create(path: &Path) -> Result<BufWriter<File>, ApiError> {
-    let file = File::create(path).await;
-    let file = file.with_context(|| format!("{} cannot be written", path.display()));
-    file.map(BufWriter::new).map_err(ApiError::Internal)
-}
-
-async fn put(file: &mut Option<BufWriter<File>>, text: &str) -> Result<(), ApiError> {
-    if let Some(file) = file {
-        let written = file.write_all(text.as_bytes()).await;
-        written.context("a statement").map_err(ApiError::Internal)?;
-    }
-    Ok(())
-}
-
-/// The statement with its fee and payout, once; one that is there must say the same.
+/// The statement with its fee and payout, once, by one at a time; one that is there must say the same.
 async fn write(books: &MySqlPool, period: Period, worked: &Worked) -> Result<(), ApiError> {
     let Worked {
         whose,
@@ -210,8 +251,11 @@ async fn write(books: &MySqlPool, period: Period, worked: &Worked) -> Result<(),
         digest,
     } = worked;
     let mut tx = books.begin().await?;
-    if let Some(written) = store::digest(&mut tx, period, whose).await? {
-        let same = written == digest.as_slice();
+    runs_store::lock_run(&mut tx, period).await?;
+    if let Some(written) = store::written(&mut tx, period, whose).await? {
+        let same = written.digest == digest.as_slice()
+            && written.totals() == *totals
+            && written.carried_in == *carried_in;
         let what = || Refusal::Altered(format!("{} {}", whose.seller, whose.currency));
         return if same { Ok(()) } else { Err(what().into()) };
     }
@@ -226,7 +270,7 @@ async fn write(books: &MySqlPool, period: Period, worked: &Worked) -> Result<(),
         }
         let payable = totals.net() + carried_in;
         if payable > 0 {
-            store::insert_payout(&mut tx, period, whose, payable).await?;
+            payouts_store::insert_payout(&mut tx, period, whose, payable).await?;
         }
     }
     Ok(tx.commit().await?)
@@ -262,8 +306,8 @@ pub(super) fn postings(
 
 async fn finish(books: &MySqlPool, period: Period, digest: &[u8; 32]) -> Result<(), ApiError> {
     let mut connection = books.acquire().await?;
-    store::set_digest(&mut connection, period, digest).await?;
-    let run = store::run(books, period).await?;
+    runs_store::set_digest(&mut connection, period, digest).await?;
+    let run = runs_store::run(books, period).await?;
     let written = run.and_then(|run| run.digest);
     if written.as_deref() == Some(digest.as_slice()) {
         return Ok(());

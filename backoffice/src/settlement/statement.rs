@@ -6,7 +6,7 @@ use doorbuster_core::hex::to_hex;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::fee::Schedules;
+use super::fee::{Schedules, Terms};
 
 /// A posting to a seller's account: positive where he sold something, negative where it came back.
 #[derive(Debug, Clone)]
@@ -16,6 +16,35 @@ pub(crate) struct Entry {
     pub(crate) day: NaiveDate,
     pub(crate) belongs_to: Option<NaiveDate>,
     pub(crate) amount: i64,
+    /// Of a return.
+    pub(crate) sale: Option<Sale>,
+}
+
+/// What a return is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sale {
+    pub(crate) day: NaiveDate,
+    /// What of it had come back before.
+    pub(crate) returned: i64,
+}
+
+impl Entry {
+    /// The day on which it happened, whenever it counts.
+    fn happened(&self) -> NaiveDate {
+        self.belongs_to.unwrap_or(self.day)
+    }
+
+    fn fee(&self, terms: &Terms) -> i64 {
+        let amount = self.amount.unsigned_abs();
+        if self.amount > 0 {
+            return terms.of_sale(self.happened(), amount);
+        }
+        let (sold, before) = match self.sale {
+            Some(sale) => (sale.day, sale.returned.unsigned_abs()),
+            None => (self.happened(), 0),
+        };
+        -terms.of_return(sold, before, amount)
+    }
 }
 
 /// What entries come to.
@@ -45,7 +74,7 @@ pub(crate) struct Whose {
 #[derive(Debug)]
 pub(crate) struct Writing<'a> {
     whose: &'a Whose,
-    schedules: &'a Schedules,
+    terms: Terms,
     hash: Sha256,
     pub(crate) totals: Totals,
 }
@@ -54,10 +83,10 @@ const HEAD: &str = "day,belongs_to,order,event,kind,amount,fee,net,currency\r\n"
 
 impl<'a> Writing<'a> {
     /// With the head of the CSV.
-    pub(crate) fn begin(whose: &'a Whose, schedules: &'a Schedules) -> (Self, String) {
+    pub(crate) fn begin(whose: &'a Whose, schedules: &Schedules) -> (Self, String) {
         let writing = Self {
             whose,
-            schedules,
+            terms: schedules.of(&whose.seller, &whose.currency),
             hash: Sha256::new_with_prefix(HEAD),
             totals: Totals::default(),
         };
@@ -68,11 +97,9 @@ impl<'a> Writing<'a> {
     pub(crate) fn add(&mut self, entries: &[Entry]) -> String {
         use std::fmt::Write as _;
         let mut csv = String::with_capacity(96 * entries.len());
-        let Whose { seller, currency } = self.whose;
+        let currency = &self.whose.currency;
         for entry in entries {
-            let fee = self
-                .schedules
-                .fee(seller, currency, entry.day, entry.amount);
+            let fee = entry.fee(&self.terms);
             let totals = &mut self.totals;
             totals.entries += 1;
             totals.late += u64::from(entry.belongs_to.is_some());
@@ -188,6 +215,7 @@ mod tests {
             day: "2026-11-02".parse().unwrap(),
             belongs_to: belongs_to.map(|day| day.parse().unwrap()),
             amount,
+            sale: None,
         }
     }
 
@@ -238,6 +266,35 @@ mod tests {
         assert_eq!((totals, totals.net()), (expected, 970));
         assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(&csv)));
         assert_eq!(whole(&[1, 2, 3]), (csv, totals, hash), "however it is cut");
+    }
+
+    #[test]
+    fn what_comes_back_is_charged_as_it_was_sold() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let since = |from: &str, basis_points| Schedule {
+            seller: "x".to_owned(),
+            currency: "KRW".to_owned(),
+            valid_from: day(from),
+            basis_points,
+            fixed: 0,
+        };
+        let terms = Schedules(vec![since("2026-01-01", 1_000), since("2026-11-01", 200)]);
+        let terms = terms.of("x", "KRW");
+        let sold = entry(3, 105, Some("2026-10-30"));
+        assert_eq!(sold.fee(&terms), 11, "by the day on which it was sold");
+        let back = |amount, returned| Entry {
+            sale: Some(Sale {
+                day: day("2026-10-30"),
+                returned,
+            }),
+            ..entry(5, amount, None)
+        };
+        let fees = [
+            back(-35, 0).fee(&terms),
+            back(-35, 35).fee(&terms),
+            back(-35, 70).fee(&terms),
+        ];
+        assert_eq!(fees, [-4, -3, -4]);
     }
 
     #[test]

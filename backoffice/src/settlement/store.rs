@@ -1,13 +1,13 @@
-//! SQL of settlement: periods, statements, payouts, and the postings that they are made of.
+//! SQL of settlement: fee schedules, statements, and the postings that they are made of.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::fee::{Schedule, Schedules};
 use super::period::Period;
-use super::statement::{Entry, Totals, Whose};
+use super::statement::{Entry, Sale, Totals, Whose};
 
 pub(super) async fn schedules(books: &MySqlPool) -> sqlx::Result<Schedules> {
     let rows: Vec<(String, String, NaiveDate, u32, i64)> = query_as(
@@ -23,6 +23,21 @@ pub(super) async fn schedules(books: &MySqlPool) -> sqlx::Result<Schedules> {
         fixed,
     };
     Ok(Schedules(rows.into_iter().map(schedule).collect()))
+}
+
+/// Basis points and fixed amount that are set for a seller from a day on.
+pub(super) async fn schedule(
+    tx: &mut MySqlConnection,
+    schedule: &Schedule,
+) -> sqlx::Result<Option<(u32, i64)>> {
+    query_as(
+        "-- schedule\nselect basis_points, fixed_amount from fee_schedules where seller_id = ? and currency = ? and valid_from = ?",
+    )
+    .bind(schedule.seller.as_str())
+    .bind(schedule.currency.as_str())
+    .bind(schedule.valid_from)
+    .fetch_optional(tx)
+    .await
 }
 
 pub(super) async fn put_schedule(
@@ -43,104 +58,15 @@ pub(super) async fn put_schedule(
     .map(drop)
 }
 
-/// Locks the end of what is closed until the transaction ends: nobody posts meanwhile.
-pub(super) async fn lock_head(tx: &mut MySqlConnection) -> sqlx::Result<NaiveDate> {
-    query_scalar("-- lock_head\nselect closed_through from ledger_head where id = 1 for update")
-        .fetch_one(tx)
-        .await
-}
-
-pub(super) async fn set_head(tx: &mut MySqlConnection, day: NaiveDate) -> sqlx::Result<()> {
-    query("-- set_head\nupdate ledger_head set closed_through = ? where id = 1 and closed_through < ?")
-        .bind(day)
-        .bind(day)
-        .execute(tx)
-        .await
-        .map(drop)
-}
-
-/// A period that is closed.
-#[derive(Debug, Clone, FromRow)]
-pub(super) struct RunRow {
-    pub(super) period: String,
-    pub(super) closed_by: String,
-    pub(super) closed_at: DateTime<Utc>,
-    /// None while its first run has not come to its end.
-    pub(super) digest: Option<Vec<u8>>,
-}
-
-pub(super) async fn run(books: &MySqlPool, period: Period) -> sqlx::Result<Option<RunRow>> {
-    query_as(
-        "-- run\nselect period, closed_by, closed_at, digest from settlement_runs where period = ?",
-    )
-    .bind(period.to_string())
-    .fetch_optional(books)
-    .await
-}
-
-/// The newest first.
-pub(super) async fn runs(books: &MySqlPool, rows: u32) -> sqlx::Result<Vec<RunRow>> {
-    query_as(
-        "-- runs\nselect period, closed_by, closed_at, digest from settlement_runs
-        order by last_day desc, period limit ?",
-    )
-    .bind(rows)
-    .fetch_all(books)
-    .await
-}
-
-pub(super) async fn is_later_month_closed(
-    tx: &mut MySqlConnection,
-    period: Period,
-) -> sqlx::Result<bool> {
-    let one: Option<i64> = query_scalar(
-        "-- is_later_month_closed\nselect 1 from settlement_runs where first_day > ? and char_length(period) = 7 limit 1",
-    )
-    .bind(period.last)
-    .fetch_optional(tx)
-    .await?;
-    Ok(one.is_some())
-}
-
-pub(super) async fn insert_run(
-    tx: &mut MySqlConnection,
-    period: Period,
-    by: &str,
-    at: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    query(
-        "-- insert_run\ninsert into settlement_runs (period, first_day, last_day, closed_by, closed_at) values (?, ?, ?, ?, ?)",
-    )
-    .bind(period.to_string())
-    .bind(period.first)
-    .bind(period.last)
-    .bind(by)
-    .bind(at.naive_utc())
-    .execute(tx)
-    .await
-    .map(drop)
-}
-
-pub(super) async fn set_digest(
-    tx: &mut MySqlConnection,
-    period: Period,
-    digest: &[u8; 32],
-) -> sqlx::Result<()> {
-    query(
-        "-- set_digest\nupdate settlement_runs set digest = ? where period = ? and digest is null",
-    )
-    .bind(digest.as_slice())
-    .bind(period.to_string())
-    .execute(tx)
-    .await
-    .map(drop)
-}
-
-/// Whoever sold something in the period, or had something come back.
+/// Whoever sold something in the period, or had something come back. Each seller is looked for by the index: what is read does not grow with
+/// what was sold before.
 pub(super) async fn sellers(books: &MySqlPool, period: Period) -> sqlx::Result<Vec<Whose>> {
     let rows: Vec<(String, String)> = query_as(
-        "-- sellers\nselect distinct seller_id, currency from ledger_postings
-        where account = 'seller_payable' and source = 'order' and day between ? and ? order by seller_id, currency",
+        "-- sellers\nselect w.seller_id, w.currency
+        from (select distinct seller_id, currency from ledger_postings where account = 'seller_payable') w
+        where (select 1 from ledger_postings p where p.account = 'seller_payable' and p.seller_id = w.seller_id and p.currency = w.currency
+            and p.day between ? and ? and p.source = 'order' limit 1) is not null
+        order by w.seller_id, w.currency",
     )
     .bind(period.first)
     .bind(period.last)
@@ -150,7 +76,8 @@ pub(super) async fn sellers(books: &MySqlPool, period: Period) -> sqlx::Result<V
     Ok(rows.into_iter().map(whose).collect())
 }
 
-/// The next `rows` entries of a seller's period after `last`, in the order of day, order and event.
+/// The next `rows` entries of a seller's period after `last`, in the order of day, order and event. A return comes with its sale, which is
+/// found among its order's few postings.
 pub(super) async fn entries(
     books: &MySqlPool,
     period: Period,
@@ -159,11 +86,18 @@ pub(super) async fn entries(
     rows: u32,
 ) -> sqlx::Result<Vec<Entry>> {
     let (day, order, n) = last.map_or((period.first, Uuid::nil(), 0), |e| (e.day, e.order, e.n));
-    let rows: Vec<(Uuid, u32, NaiveDate, Option<NaiveDate>, i64)> = query_as(
-        "-- entries\nselect source_id, n, day, belongs_to, -amount from ledger_postings
-        where account = 'seller_payable' and seller_id = ? and currency = ? and day between ? and ? and source = 'order'
-            and (day > ? or source_id > ? or (source_id = ? and n > ?))
-        order by day, source_id, n limit ?",
+    let rows: Vec<EntryRow> = query_as(
+        "-- entries\nselect p.source_id, p.n, p.day, p.belongs_to, -p.amount as amount,
+            case when p.amount > 0 then (select coalesce(s.belongs_to, s.day) from ledger_postings s force index (primary)
+                where s.source_id = p.source_id and s.account = 'seller_payable' and s.seller_id = p.seller_id and s.currency = p.currency
+                    and s.source = 'order' and s.amount < 0 order by s.n limit 1) end as sold,
+            case when p.amount > 0 then (select cast(coalesce(sum(b.amount), 0) as signed) from ledger_postings b force index (primary)
+                where b.source_id = p.source_id and b.account = 'seller_payable' and b.seller_id = p.seller_id and b.currency = p.currency
+                    and b.source = 'order' and b.amount > 0 and (b.day < p.day or (b.day = p.day and b.n < p.n))) end as returned
+        from ledger_postings p
+        where p.account = 'seller_payable' and p.seller_id = ? and p.currency = ? and p.day between ? and ? and p.source = 'order'
+            and (p.day > ? or p.source_id > ? or (p.source_id = ? and p.n > ?))
+        order by p.day, p.source_id, p.n limit ?",
     )
     .bind(whose.seller.as_str())
     .bind(whose.currency.as_str())
@@ -176,14 +110,29 @@ pub(super) async fn entries(
     .bind(rows)
     .fetch_all(books)
     .await?;
-    let entry = |(order, n, day, belongs_to, amount)| Entry {
-        order,
-        n,
-        day,
-        belongs_to,
-        amount,
+    let entry = |row: EntryRow| Entry {
+        order: row.source_id,
+        n: row.n,
+        day: row.day,
+        belongs_to: row.belongs_to,
+        amount: row.amount,
+        sale: row.sold.map(|day| Sale {
+            day,
+            returned: row.returned.unwrap_or(0),
+        }),
     };
     Ok(rows.into_iter().map(entry).collect())
+}
+
+#[derive(FromRow)]
+struct EntryRow {
+    source_id: Uuid,
+    n: u32,
+    day: NaiveDate,
+    belongs_to: Option<NaiveDate>,
+    amount: i64,
+    sold: Option<NaiveDate>,
+    returned: Option<i64>,
 }
 
 /// A statement as the books keep it, with its payout where it has one.
@@ -229,14 +178,38 @@ pub(super) async fn statements(books: &MySqlPool, period: &str) -> sqlx::Result<
     .await
 }
 
-/// The digest that a statement was written with.
-pub(super) async fn digest(
+/// What a statement was written with.
+#[derive(Debug, FromRow)]
+pub(super) struct Written {
+    entries: u64,
+    late_entries: u64,
+    sales: i64,
+    returned: i64,
+    fee: i64,
+    pub(super) carried_in: i64,
+    pub(super) digest: Vec<u8>,
+}
+
+impl Written {
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            entries: self.entries,
+            late: self.late_entries,
+            sales: self.sales,
+            returned: self.returned,
+            fee: self.fee,
+        }
+    }
+}
+
+pub(super) async fn written(
     tx: &mut MySqlConnection,
     period: Period,
     whose: &Whose,
-) -> sqlx::Result<Option<Vec<u8>>> {
-    query_scalar(
-        "-- digest\nselect digest from statements where period = ? and seller_id = ? and currency = ?",
+) -> sqlx::Result<Option<Written>> {
+    query_as(
+        "-- written\nselect entries, late_entries, sales, returned, fee, carried_in, digest from statements
+        where period = ? and seller_id = ? and currency = ?",
     )
     .bind(period.to_string())
     .bind(whose.seller.as_str())
@@ -287,60 +260,6 @@ pub(super) async fn insert_statement(
     .bind(totals.net())
     .bind(carried_in)
     .bind(digest.as_slice())
-    .execute(tx)
-    .await
-    .map(drop)
-}
-
-pub(super) async fn insert_payout(
-    tx: &mut MySqlConnection,
-    period: Period,
-    whose: &Whose,
-    amount: i64,
-) -> sqlx::Result<()> {
-    query("-- insert_payout\ninsert into payouts (period, seller_id, currency, amount, state) values (?, ?, ?, ?, 'due')")
-        .bind(period.to_string())
-        .bind(whose.seller.as_str())
-        .bind(whose.currency.as_str())
-        .bind(amount)
-        .execute(tx)
-        .await
-        .map(drop)
-}
-
-/// Amount, state and reference, locked.
-pub(super) async fn lock_payout(
-    tx: &mut MySqlConnection,
-    period: Period,
-    whose: &Whose,
-) -> sqlx::Result<Option<(i64, String, Option<String>)>> {
-    query_as(
-        "-- lock_payout\nselect amount, state, reference from payouts
-        where period = ? and seller_id = ? and currency = ? for update",
-    )
-    .bind(period.to_string())
-    .bind(whose.seller.as_str())
-    .bind(whose.currency.as_str())
-    .fetch_optional(tx)
-    .await
-}
-
-pub(super) async fn set_paid(
-    tx: &mut MySqlConnection,
-    period: Period,
-    whose: &Whose,
-    (reference, by, at): (&str, &str, DateTime<Utc>),
-) -> sqlx::Result<()> {
-    query(
-        "-- set_paid\nupdate payouts set state = 'paid', reference = ?, paid_by = ?, paid_at = ?
-        where period = ? and seller_id = ? and currency = ? and state = 'due'",
-    )
-    .bind(reference)
-    .bind(by)
-    .bind(at.naive_utc())
-    .bind(period.to_string())
-    .bind(whose.seller.as_str())
-    .bind(whose.currency.as_str())
     .execute(tx)
     .await
     .map(drop)

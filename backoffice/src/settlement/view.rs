@@ -5,7 +5,8 @@ use doorbuster_core::hex::to_hex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::store::{RunRow, StatementRow};
+use super::runs_store::RunRow;
+use super::store::StatementRow;
 
 /// Closed periods.
 #[derive(Debug, Serialize, ToSchema)]

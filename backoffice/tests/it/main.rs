@@ -17,6 +17,7 @@ mod baskets;
 mod cache;
 mod canary;
 mod catalog;
+mod closing;
 mod commands;
 mod coupons;
 mod dead_mails;

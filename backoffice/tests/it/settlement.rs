@@ -9,7 +9,12 @@ use uuid::Uuid;
 use crate::http::Answer;
 use crate::stage::{Desk, eventually};
 
-async fn finance(desk: &Desk<'_>, method: &str, path: &str, body: Option<Value>) -> Answer {
+pub(crate) async fn finance(
+    desk: &Desk<'_>,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Answer {
     let call = desk
         .call(method, path)
         .token(&desk.token("fay", Role::Finance));
@@ -20,7 +25,7 @@ async fn finance(desk: &Desk<'_>, method: &str, path: &str, body: Option<Value>)
 }
 
 /// An order of two tees of seller x and a cap of seller y, without its events; its id.
-async fn order(desk: &Desk<'_>) -> Uuid {
+pub(crate) async fn order(desk: &Desk<'_>) -> Uuid {
     let id = Uuid::new_v4();
     sqlx::query(
         "insert into orders (order_id, user_id, sale_id, reservation_id, body_hash, state, currency, lines_amount, shipping_amount, coupon_amount,
@@ -54,7 +59,7 @@ async fn order(desk: &Desk<'_>) -> Uuid {
     id
 }
 
-async fn event(
+pub(crate) async fn event(
     desk: &Desk<'_>,
     order: Uuid,
     n: u32,
@@ -77,7 +82,7 @@ async fn event(
     .unwrap();
 }
 
-async fn bought(desk: &Desk<'_>, at: &str) -> Uuid {
+pub(crate) async fn bought(desk: &Desk<'_>, at: &str) -> Uuid {
     let id = order(desk).await;
     for (n, (kind, amount)) in (1..).zip([
         ("points_spent", 200),
@@ -91,7 +96,7 @@ async fn bought(desk: &Desk<'_>, at: &str) -> Uuid {
 }
 
 /// A tee comes back, with 760 in money and 80 in points.
-async fn tee_back(desk: &Desk<'_>, id: Uuid, at: &str) {
+pub(crate) async fn tee_back(desk: &Desk<'_>, id: Uuid, at: &str) {
     let data = json!({"refund": Uuid::new_v4(), "shipping": 0,
         "lines": [{"sku": "tee", "quantity": 1, "amount": 760, "points": 80, "units": "restock"}]});
     event(desk, id, 5, ("refunded", at), 760, data.clone()).await;
@@ -99,12 +104,12 @@ async fn tee_back(desk: &Desk<'_>, id: Uuid, at: &str) {
     event(desk, id, 7, ("points_returned", at), 80, json!({})).await;
 }
 
-async fn ledger(desk: &Desk<'_>) -> Value {
+pub(crate) async fn ledger(desk: &Desk<'_>) -> Value {
     finance(desk, "GET", "/admin/v1/ledger", None).await.ok(200)
 }
 
 /// Once nothing waits to be posted.
-async fn posted(desk: &Desk<'_>) {
+pub(crate) async fn posted(desk: &Desk<'_>) {
     eventually(async || {
         let waiting: i64 = sqlx::query_scalar("select count(*) from order_events where posted = 0")
             .fetch_one(&desk.books)
@@ -115,7 +120,7 @@ async fn posted(desk: &Desk<'_>) {
     .await;
 }
 
-fn of<'a>(settlement: &'a Value, seller: &str) -> &'a Value {
+pub(crate) fn of<'a>(settlement: &'a Value, seller: &str) -> &'a Value {
     let all = settlement["statements"].as_array().unwrap();
     all.iter().find(|one| one["seller"] == seller).unwrap()
 }
