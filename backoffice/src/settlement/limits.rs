@@ -14,5 +14,7 @@ pub(crate) const STATEMENT_ENTRIES: u32 = 10_000;
 pub(crate) const STATEMENT_ENTRIES_MAX: u32 = 100_000;
 /// Fixed fee of an order, in minor units.
 pub(crate) const FEE_FIXED_MAX: i64 = 1_000_000_000;
+/// Postings of one order that are shown: far more than any has.
+pub(crate) const ORDER_POSTINGS_MAX: u32 = 1_000;
 /// Characters of a bank's reference.
 pub(crate) const REFERENCE_CHARS_MAX: usize = 100;

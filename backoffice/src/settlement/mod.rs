@@ -17,6 +17,8 @@ mod run;
 mod runs_store;
 mod statement;
 mod store;
+pub(crate) mod trace;
+mod trace_store;
 mod view;
 
 use askama::Template as _;

@@ -23,6 +23,11 @@ pub(crate) fn table() -> Vec<Route> {
         ),
         Route::get("/admin/v1/fees", Finance, get(super::fees::list)),
         Route::post("/admin/v1/fees", Finance, post(super::fees::set)),
+        Route::get(
+            "/admin/v1/orders/{id}/postings",
+            Finance,
+            get(super::trace::show),
+        ),
         Route::get("/admin/v1/ledger", Finance, get(super::show_ledger)),
     ]
 }

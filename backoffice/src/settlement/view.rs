@@ -115,7 +115,7 @@ fn of_statement(row: StatementRow) -> StatementView {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
+pub(super) fn hex(digest: &[u8]) -> String {
     digest
         .try_into()
         .map(|digest: [u8; 32]| to_hex(&digest))

@@ -145,8 +145,30 @@ async fn what_comes_back_is_given_back_by_the_fee_of_its_sale() {
     let before = json!({"valid_from": "2020-01-01", "basis_points": 334, "fixed": 50});
     assert_eq!(audited[2].2, before, "what it was");
     let id = bought(&desk, "2020-01-03").await;
+    let postings = format!("/admin/v1/orders/{id}/postings");
+    let postings = async || finance(&desk, "GET", &postings, None).await.ok(200);
+    posted(&desk).await;
+    let open = postings().await;
+    assert_eq!(open["postings"].as_array().unwrap().len(), 10, "{open}");
+    assert!(open["postings"][9]["period"].is_null(), "{open}");
     let january = close(&desk, "2020-01").await.ok(200);
     assert_eq!(of(&january, "x")["fee"], 67 + 50);
+    let settled = postings().await;
+    let legs = settled["postings"].as_array().unwrap();
+    let mut of_x = legs.iter().filter(|leg| leg["seller"] == "x");
+    let sold = of_x.next().unwrap();
+    assert_eq!(
+        (&sold["kind"], &sold["amount"]),
+        (&json!("paid"), &json!(-2_000))
+    );
+    assert_eq!(
+        (&sold["period"], &sold["payout"]["state"]),
+        (&json!("2020-01"), &json!("due"))
+    );
+    assert_eq!(sold["statement"], of(&january, "x")["digest"]);
+    let unknown = format!("/admin/v1/orders/{}/postings", Uuid::new_v4());
+    let unknown = finance(&desk, "GET", &unknown, None).await;
+    assert_eq!(unknown.refusal(), (404, "unknown_order"));
     tee_back(&desk, id, "2020-02-03").await;
     let data = json!({"lines": [{"sku": "tee", "quantity": 1, "amount": 760, "points": 80}]});
     event(&desk, id, 8, ("refunded", "2020-03-03"), 760, data.clone()).await;

@@ -86,6 +86,7 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Finance, "GET /admin/v1/settlements/{id}/statement"),
     (Finance, "POST /admin/v1/settlements/{id}/payout"),
     (Finance, "GET /admin/v1/ledger"),
+    (Finance, "GET /admin/v1/orders/{id}/postings"),
     (Finance, "GET /admin/v1/fees"),
     (Finance, "POST /admin/v1/fees"),
     (Public, "POST /v1/webhooks/payments"),
