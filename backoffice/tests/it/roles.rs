@@ -53,13 +53,39 @@ async fn every_route_serves_those_whom_the_table_names_and_no_others() {
     }
 }
 
+/// Parts of the paths of what moves money, or tells of the ledger.
+const MOVES_MONEY: [&str; 8] = [
+    "/decide",
+    "/refunds",
+    "/points/adjust",
+    "/settlements",
+    "/fees",
+    "/postings",
+    "/ledger",
+    "/payout",
+];
+
+/// What operators and finance both look at.
+const SEEN_BY_ALL: [&str; 5] = [
+    "/admin/v1/orders",
+    "/admin/v1/orders/{id}",
+    "/admin/v1/sales/{id}/policy",
+    "/admin/v1/users/{id}/points",
+    "/admin/v1/reconciliation",
+];
+
+const BUYERS: [&str; 2] = ["/v1/orders", "/v1/quotes"];
+
 #[tokio::test]
 async fn the_table_gives_administration_to_staff_alone() {
     for route in route::table() {
         let expected = match route.path {
             path if path.ends_with("/discard") => Access::Admin,
             "/admin/v1/users/{id}/role" | "/admin/v1/users/{id}/erase" => Access::Admin,
+            path if MOVES_MONEY.iter().any(|part| path.contains(part)) => Access::Finance,
+            path if route.method == "GET" && SEEN_BY_ALL.contains(&path) => Access::Office,
             path if path.starts_with("/admin/") => Access::Staff,
+            path if BUYERS.iter().any(|of| path.starts_with(of)) => Access::Bearer,
             "/v1/me" | "/v1/sessions/log-out-everywhere" => Access::Bearer,
             path if path.starts_with("/v1/me/") => Access::Bearer,
             _ => Access::Public,
