@@ -140,6 +140,8 @@ fn kinds(money: &Value) -> String {
 async fn every_contradiction_of_orders_and_money_has_its_name() {
     let stage = Stage::start(&StageOptions::whole(1)).unwrap();
     let desk = Desk::on(&stage).await;
+    // Its saga would take up what is made due here.
+    stage.backoffice(0).freeze().unwrap();
     run(&desk, PAID).await;
     let (code, clean) = money(&desk, &[]);
     assert_eq!(
