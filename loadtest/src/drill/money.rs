@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use doorbuster_core::clock;
 use doorbuster_stage::{Program, Server, Stage, free_port};
 use rand::Rng;
@@ -197,8 +197,12 @@ async fn ended_at(scene: &Scene<'_>, point: &'static str, rng: &mut StdRng) -> R
     };
     let gone = timeout(DRILL_CRASH_BOUND, one_is_gone).await;
     backoffices.iter().for_each(Member::disarm);
-    gone.with_context(|| format!("crash point {point}"))?;
-    scene.ended(point);
+    match gone {
+        Ok(()) => scene.ended(point),
+        // Nobody came by in all that time. How often each was struck is counted, and a documented run wants enough of each.
+        Err(_) if is_seldom => return Ok(()),
+        Err(_) => bail!("nobody came to crash point {point}"),
+    }
     sleep(some_ms(rng, 0, 500)).await;
     for backoffice in backoffices {
         start_again(backoffice).await?;
