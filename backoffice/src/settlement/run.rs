@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use askama::Template as _;
+use chrono::{Days, NaiveDate};
 use doorbuster_core::clock;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -162,7 +163,7 @@ async fn may_be_closed(tx: &mut MySqlConnection, period: Period) -> Result<(), A
         return Err(Refusal::EarlierOpen(earlier).into());
     }
     if period.is_month()
-        && let Some(day) = runs_store::unsettled_before(tx, period).await?
+        && let Some(day) = unsettled_before(tx, period).await?
     {
         return Err(Refusal::EarlierOpen(day.format("%Y-%m").to_string()).into());
     }
@@ -170,6 +171,22 @@ async fn may_be_closed(tx: &mut MySqlConnection, period: Period) -> Result<(), A
         Some((order, n)) => Err(Refusal::EventRefused(order, n).into()),
         None => Ok(()),
     }
+}
+
+/// The first day before it that is in no closed month and has sales, or something that came back.
+async fn unsettled_before(
+    tx: &mut MySqlConnection,
+    period: Period,
+) -> Result<Option<NaiveDate>, ApiError> {
+    let settled = runs_store::settled_through(tx, period).await?;
+    let from = settled.map_or(NaiveDate::default(), |day| day + Days::new(1));
+    let to = period.first - Days::new(1);
+    let mut first: Option<NaiveDate> = None;
+    for whose in store::all_sellers(tx).await? {
+        let day = store::first_day(tx, &whose, from..=to).await?;
+        first = [first, day].into_iter().flatten().min();
+    }
+    Ok(first)
 }
 
 /// A statement that a run which was cut off wrote.
@@ -281,7 +298,7 @@ pub(super) fn postings(
     source: &'static str,
     period: Period,
     whose: &Whose,
-    day: chrono::NaiveDate,
+    day: NaiveDate,
     legs: [(Account, i64); 2],
 ) -> Vec<Posting> {
     let name = format!("{period}|{}|{}", whose.seller, whose.currency);

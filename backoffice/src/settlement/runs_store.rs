@@ -97,20 +97,14 @@ pub(super) async fn unfinished_before(
     .await
 }
 
-/// A day after the last month before it that is closed, and before it, on which somebody sold something or had something come back.
-pub(super) async fn unsettled_before(
+/// The last day of the last month before it that is closed.
+pub(super) async fn settled_through(
     tx: &mut MySqlConnection,
     period: Period,
 ) -> sqlx::Result<Option<NaiveDate>> {
     query_scalar(
-        "-- unsettled_before\nselect min(x.day) from (
-            select (select p.day from ledger_postings p where p.account = 'seller_payable' and p.seller_id = w.seller_id
-                and p.currency = w.currency and p.day < ? and p.source = 'order'
-                and p.day > (select coalesce(max(last_day), date '1970-01-01') from settlement_runs where last_day < ? and char_length(period) = 7)
-                order by p.day limit 1) as day
-            from (select distinct seller_id, currency from ledger_postings where account = 'seller_payable') w) x",
+        "-- settled_through\nselect max(last_day) from settlement_runs where last_day < ? and char_length(period) = 7",
     )
-    .bind(period.first)
     .bind(period.first)
     .fetch_one(tx)
     .await

@@ -1,5 +1,7 @@
 //! SQL of settlement: fee schedules, statements, and the postings that they are made of.
 
+use std::ops::RangeInclusive;
+
 use chrono::NaiveDate;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, query, query_as, query_scalar};
@@ -58,22 +60,48 @@ pub(super) async fn put_schedule(
     .map(drop)
 }
 
-/// Whoever sold something in the period, or had something come back. Each seller is looked for by the index: what is read does not grow with
-/// what was sold before.
+/// Whoever sold something in the period, or had something come back.
 pub(super) async fn sellers(books: &MySqlPool, period: Period) -> sqlx::Result<Vec<Whose>> {
+    let mut connection = books.acquire().await?;
+    let mut sellers = Vec::new();
+    for whose in all_sellers(&mut connection).await? {
+        let days = period.first..=period.last;
+        if first_day(&mut connection, &whose, days).await?.is_some() {
+            sellers.push(whose);
+        }
+    }
+    Ok(sellers)
+}
+
+/// Whoever ever sold something: one step of the index for each, however much it was.
+pub(super) async fn all_sellers(tx: &mut MySqlConnection) -> sqlx::Result<Vec<Whose>> {
     let rows: Vec<(String, String)> = query_as(
-        "-- sellers\nselect w.seller_id, w.currency
-        from (select distinct seller_id, currency from ledger_postings where account = 'seller_payable') w
-        where (select 1 from ledger_postings p where p.account = 'seller_payable' and p.seller_id = w.seller_id and p.currency = w.currency
-            and p.day between ? and ? and p.source = 'order' limit 1) is not null
-        order by w.seller_id, w.currency",
+        "-- all_sellers\nselect distinct seller_id, currency from ledger_postings
+        where account = 'seller_payable' order by seller_id, currency",
     )
-    .bind(period.first)
-    .bind(period.last)
-    .fetch_all(books)
+    .fetch_all(tx)
     .await?;
     let whose = |(seller, currency)| Whose { seller, currency };
     Ok(rows.into_iter().map(whose).collect())
+}
+
+/// The first of these days on which a seller sold something or had something come back. A statement of its own for each seller: to a correlated
+/// one inside derived tables MariaDB 10.11 now and then answers 1054.
+pub(super) async fn first_day(
+    tx: &mut MySqlConnection,
+    whose: &Whose,
+    days: RangeInclusive<NaiveDate>,
+) -> sqlx::Result<Option<NaiveDate>> {
+    query_scalar(
+        "-- first_day\nselect day from ledger_postings
+        where account = 'seller_payable' and seller_id = ? and currency = ? and day between ? and ? and source = 'order' order by day limit 1",
+    )
+    .bind(whose.seller.as_str())
+    .bind(whose.currency.as_str())
+    .bind(*days.start())
+    .bind(*days.end())
+    .fetch_optional(tx)
+    .await
 }
 
 /// The next `rows` entries of a seller's period after `last`, in the order of day, order and event. A return comes with its sale, which is
