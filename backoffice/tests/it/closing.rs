@@ -218,7 +218,11 @@ async fn nothing_is_exported_that_differs_from_what_was_closed_and_the_closer_is
             .any(|(_, file)| *file == csv.text.as_bytes())
     );
 
-    // A sale of the seller becomes another day's: all of it still sums to 0.
+    // A sale of the seller becomes another day's, as root can make it: all of it still sums to 0.
+    sqlx::query("drop trigger ledger_postings_no_update")
+        .execute(&desk.books)
+        .await
+        .unwrap();
     let moved = sqlx::query("update ledger_postings set day = '2020-01-04' where source_id = ?")
         .bind(id)
         .execute(&desk.books)

@@ -29,7 +29,7 @@ async fn decide(desk: &Desk<'_>, order: &Value, decision: &str) {
     let path = format!("/admin/v1/orders/{}/decide", order["id"].as_str().unwrap());
     let call = desk
         .call("POST", &path)
-        .token(&desk.token("olga", Role::Operator));
+        .token(&desk.token("fay", Role::Finance));
     let body = json!({"decision": decision, "reason": "a test"});
     call.json(&body).send().await.ok(200);
 }
