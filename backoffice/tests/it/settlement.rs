@@ -302,6 +302,10 @@ async fn what_was_altered_or_contradicts_the_books_shows() {
     );
     assert_eq!(contradicted["refused_order"], unpaid.to_string());
 
+    sqlx::query("drop trigger ledger_postings_no_update")
+        .execute(&desk.books)
+        .await
+        .unwrap();
     let altered = sqlx::query("update ledger_postings set amount = amount - 1 where account = 'seller_payable' and source_id = ? and seller_id = 'x'")
         .bind(first)
         .execute(&desk.books)
