@@ -2,7 +2,7 @@
 //!
 //! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`returns`], [`journal`], [`handover`], [`hex`]), what
 //! bounds them ([`limits`], [`clock`]), what is on offer ([`listing`]), how a line moves ([`line`]) and who is first ([`draw`]), who is asking ([`address`], [`claims`], [`revocations`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
-//! ([`keys`], [`gate`]); [`planted`] is for drills alone.
+//! ([`keys`], [`gate`]); [`planted`] and `crash` are for drills alone.
 
 pub mod handover;
 pub mod hex;
@@ -29,4 +29,6 @@ pub mod ticket;
 pub mod gate;
 pub mod keys;
 
+#[cfg(feature = "crash-points")]
+pub mod crash;
 pub mod planted;
