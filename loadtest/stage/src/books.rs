@@ -15,7 +15,10 @@ use crate::probe::Probe;
 use crate::programs::DatabaseProgram;
 use crate::recipe::Recipe;
 use crate::server::Server;
+use crate::template::Template;
 
+/// The database of a whole stage.
+pub(crate) const DATABASE: &str = "doorbuster";
 /// The account of engines and back-offices, which `migrate` gives its rights; root is for migrations, tests and faults.
 pub(crate) const PROGRAMS_USER: &str = "doorbuster";
 /// Where the server sees that account come from.
@@ -34,8 +37,18 @@ const LARGE: [&str; 3] = [
     "--loose-innodb-redo-log-capacity=1G",
 ];
 
-pub(crate) fn start(ground: &Ground, program: &DatabaseProgram, large: bool) -> Result<Server> {
-    make_data(ground, program).context("the data directory of the database cannot be made")?;
+/// With the data of the template, if there is one.
+pub(crate) fn start(
+    ground: &Ground,
+    program: &DatabaseProgram,
+    template: Option<&Template>,
+    large: bool,
+) -> Result<Server> {
+    match template {
+        Some(template) => template.copy_to(&data_dir(ground))?,
+        None => make_data(ground, program)
+            .context("the data directory of the database cannot be made")?,
+    }
     fs::write(ground.dir().join(ACCOUNTS_FILE), ACCOUNTS)
         .context("the database's accounts cannot be written down")?;
     let room: &[&str] = if large { &LARGE } else { &SMALL };
@@ -45,6 +58,10 @@ pub(crate) fn start(ground: &Ground, program: &DatabaseProgram, large: bool) -> 
 /// `DATABASE_URL` of engines and back-offices.
 pub(crate) fn programs_url(port: u16, database: &str) -> String {
     format!("mysql://{PROGRAMS_USER}@127.0.0.1:{port}/{database}")
+}
+
+pub(crate) fn data_dir(ground: &Ground) -> PathBuf {
+    ground.dir().join("mariadb")
 }
 
 fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
@@ -99,7 +116,7 @@ fn recipe(ground: &Ground, program: &DatabaseProgram, port: u16, room: &[&str]) 
 fn common_args(ground: &Ground) -> Vec<OsString> {
     let mut args = vec![
         "--no-defaults".into(),
-        option("--datadir", &ground.dir().join("mariadb")),
+        option("--datadir", &data_dir(ground)),
     ];
     if getuid().is_root() {
         args.push("--user=root".into());

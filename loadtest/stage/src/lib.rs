@@ -27,6 +27,7 @@ mod ours;
 
 mod recipe;
 mod server;
+mod template;
 
 mod guardian;
 mod job;

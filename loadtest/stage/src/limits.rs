@@ -12,6 +12,8 @@ pub(crate) const DATABASE_START_BOUND: Duration = Duration::from_secs(60);
 pub(crate) const PROGRAM_START_BOUND: Duration = Duration::from_secs(20);
 /// Making a data directory: about 1 s with MariaDB, several with MySQL.
 pub(crate) const DATABASE_INSTALL_BOUND: Duration = Duration::from_secs(120);
+/// From SIGTERM to the end of a database server in order.
+pub(crate) const DATABASE_STOP_BOUND: Duration = Duration::from_secs(60);
 /// `migrate` and every other back-office command that the stage runs to its end.
 pub(crate) const JOB_BOUND: Duration = Duration::from_secs(120);
 /// From SIGKILL to a process that can be reaped, and from SIGSTOP to one that stands still.

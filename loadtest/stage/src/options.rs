@@ -98,6 +98,11 @@ impl StageOptions {
         self
     }
 
+    /// Whether the database is migrated, because programs use it.
+    pub(crate) fn has_programs(&self) -> bool {
+        self.engines + self.backoffices > 0
+    }
+
     pub(crate) fn has_replica(&self) -> bool {
         self.replica || self.ack_level == "replica"
     }

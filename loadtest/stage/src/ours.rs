@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::books::{PROGRAMS_HOST, PROGRAMS_USER};
+use crate::books::{DATABASE, PROGRAMS_HOST, PROGRAMS_USER};
 use crate::guardian::Ground;
 use crate::job::{Finished, Job};
 use crate::limits::{JOB_BOUND, PROGRAM_START_BOUND};
@@ -196,8 +196,9 @@ impl Ours {
 
     /// Creates the database if need be, and its tables, and gives the programs' account its rights.
     pub(crate) fn migrate(&self) -> Result<()> {
-        let account = format!("{PROGRAMS_USER}@{PROGRAMS_HOST}");
-        let finished = self.run_backoffice(&["migrate", "--grant-to", &account])?;
+        let args = migrate_args();
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let finished = self.run_backoffice(&args)?;
         finished.success().map(drop).context("migrate failed")
     }
 
@@ -222,6 +223,26 @@ impl Ours {
             start_bound: PROGRAM_START_BOUND,
         }
     }
+}
+
+/// Migrates the database of a server that no stage has yet.
+pub(crate) fn migrate_alone(ground: &Ground, database: &Server) -> Result<()> {
+    let mut env = ground.env();
+    let url = format!("{}/{DATABASE}", database.url());
+    env.push(("DATABASE_URL".into(), url.into()));
+    let job = Job {
+        program: own_program(BACKOFFICE)?,
+        args: migrate_args().map(OsString::from).into(),
+        env,
+        dir: ground.dir(),
+        bound: JOB_BOUND,
+    };
+    job.run()?.success().map(drop).context("migrate failed")
+}
+
+fn migrate_args() -> [String; 3] {
+    let account = format!("{PROGRAMS_USER}@{PROGRAMS_HOST}");
+    ["migrate".to_owned(), "--grant-to".to_owned(), account]
 }
 
 /// What sandbox and back-offices of a stage share: a secret as random as the stage's other one, and not the same.

@@ -17,10 +17,8 @@ use crate::ours::{Ours, Ports, Surroundings, check_programs};
 use crate::programs::{DatabaseProgram, SearchPath};
 use crate::random::random_hex;
 use crate::server::Server;
+use crate::template::Template;
 use crate::{books, config, http, live, mail};
-
-/// The database of a whole stage.
-const DATABASE: &str = "doorbuster";
 
 /// Programs of one kind, in the order of their indices; shared with tests that hold on to one while others are added.
 type Troupe = Vec<Arc<Server>>;
@@ -51,7 +49,10 @@ impl Stage {
             let redis = scope.spawn(|| live::start(&ground, options, &redis_program));
             let mariadb = database_program
                 .as_ref()
-                .map(|program| books::start(&ground, program, options.large_database))
+                .map(|program| {
+                    let template = Template::of(options, program)?;
+                    books::start(&ground, program, template, options.large_database)
+                })
                 .transpose();
             (joined(redis), mariadb)
         });
@@ -65,12 +66,12 @@ impl Stage {
             .transpose()?;
         let database_url = mariadb
             .as_ref()
-            .map(|server| database_url(server, DATABASE));
+            .map(|server| database_url(server, books::DATABASE));
         // Whoever starts no program here migrates by himself, and gives nobody rights.
         let programs_url = mariadb
             .as_ref()
-            .filter(|_| options.engines + options.backoffices > 0)
-            .map(|server| books::programs_url(server.port(), DATABASE));
+            .filter(|_| options.has_programs())
+            .map(|server| books::programs_url(server.port(), books::DATABASE));
         let around = Surroundings {
             redis_url: redis.url(),
             database_url: database_url.as_deref(),
@@ -215,7 +216,7 @@ impl Stage {
     /// # Panics
     /// On a stage without a database.
     pub fn database_url(&self) -> String {
-        self.database_url_named(DATABASE)
+        self.database_url_named(books::DATABASE)
     }
 
     /// The same for another database of the same server, which the caller creates.
@@ -289,7 +290,7 @@ fn find_servers(options: &StageOptions) -> Result<Found> {
 
 /// All at once: engines wait for nobody, and the database is migrated by then.
 fn start_programs(ours: &Ours, options: &StageOptions) -> Result<(Troupe, Troupe)> {
-    if options.engines + options.backoffices > 0 {
+    if options.has_programs() {
         ours.migrate()?;
     }
     thread::scope(|scope| {
