@@ -245,6 +245,8 @@ pub const DRILL_SELLS: u64 = 5;
 pub const DRILL_HEALED_BOUND: Duration = Duration::from_secs(60);
 /// Until a program that was started or healed says that it is ready.
 pub const DRILL_READY_BOUND: Duration = Duration::from_secs(20);
+/// Of the log of a program that does not answer when it should.
+pub const DRILL_LOG_LINES: usize = 25;
 /// Until a crash point must have struck under load.
 pub const DRILL_CRASH_BOUND: Duration = Duration::from_secs(20);
 /// Rounds on one stage; then a fresh one, whose books are short.

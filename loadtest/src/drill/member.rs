@@ -13,7 +13,7 @@ use super::ground::{blocking, run_again};
 use super::shim::Shim;
 use super::store::USER;
 use crate::client::endpoint::{Endpoint, Reach};
-use crate::limits::{DRILL_READY_BOUND, POLL_STEP};
+use crate::limits::{DRILL_LOG_LINES, DRILL_READY_BOUND, POLL_STEP};
 use crate::setup::{self, Call};
 use crate::wire::{Toxic, Wire};
 
@@ -90,7 +90,13 @@ impl Member {
                     self.server.name(),
                     String::from_utf8_lossy(&reply.body)
                 ),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let said = self.server.log_tail(DRILL_LOG_LINES);
+                    return Err(error.context(format!(
+                        "{} does not answer; its log ends:\n{said}",
+                        self.server.name()
+                    )));
+                }
             }
         }
     }
