@@ -1,6 +1,6 @@
 //! SQL of the ledger: what is to be posted, and what was. Bulk statements come in few sizes, so that caches of statements stay small.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
@@ -64,6 +64,13 @@ pub(crate) async fn closed_through(tx: &mut MySqlConnection) -> sqlx::Result<Nai
     )
     .fetch_one(tx)
     .await
+}
+
+/// The same, and nobody posts anything meanwhile.
+pub(super) async fn lock_head(tx: &mut MySqlConnection) -> sqlx::Result<NaiveDate> {
+    query_scalar("-- lock_head\nselect closed_through from ledger_head where id = 1 for update")
+        .fetch_one(tx)
+        .await
 }
 
 /// The next events to be posted, which nobody else is posting.
@@ -283,4 +290,65 @@ pub(super) async fn refused(books: &MySqlPool) -> sqlx::Result<(i64, Option<Uuid
     .fetch_optional(books)
     .await?;
     Ok((count, first))
+}
+
+/// An entry of points that no order made.
+#[derive(Debug, FromRow)]
+pub(super) struct MovedRow {
+    pub(super) user_id: String,
+    pub(super) currency: String,
+    pub(super) version: u32,
+    pub(super) expired: bool,
+    pub(super) amount: i64,
+    pub(super) at: DateTime<Utc>,
+}
+
+/// The next ones after one.
+pub(super) async fn moved_by_no_order(
+    books: &MySqlPool,
+    (user, currency, version): &(String, String, u32),
+    rows: u32,
+) -> sqlx::Result<Vec<MovedRow>> {
+    sqlx::query_as(
+        "-- moved_by_no_order\nselect user_id, currency, version, kind = 'expire' as expired, amount, at from points_entries
+        where kind in ('adjust', 'expire') and (user_id > ? or (user_id = ? and (currency > ? or (currency = ? and version > ?))))
+        order by user_id, currency, version limit ?",
+    )
+    .bind(user)
+    .bind(user)
+    .bind(currency)
+    .bind(currency)
+    .bind(version)
+    .bind(rows)
+    .fetch_all(books)
+    .await
+}
+
+/// Those of these transactions that are there.
+pub(super) async fn posted_of(
+    connection: &mut MySqlConnection,
+    keys: &[(Uuid, u32)],
+) -> sqlx::Result<HashSet<(Uuid, u32)>> {
+    let mut there = HashSet::with_capacity(keys.len());
+    for part in parts(keys) {
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- posted_of\nselect source_id, n from ledger_postings where leg = 0 and (",
+        );
+        for (i, (id, n)) in part.iter().enumerate() {
+            query
+                .push(if i > 0 {
+                    " or (source_id = "
+                } else {
+                    "(source_id = "
+                })
+                .push_bind(*id)
+                .push(" and n = ")
+                .push_bind(*n)
+                .push(")");
+        }
+        query.push(")");
+        let rows: Vec<(Uuid, u32)> = query.build_query_as().fetch_all(&mut *connection).await?;
+        there.extend(rows);
+    }
+    Ok(there)
 }

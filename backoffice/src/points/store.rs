@@ -9,6 +9,8 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::expiry::Sums;
 use crate::error::ApiError;
+use crate::ledger::points::{self as ledger, Moved};
+use crate::ledger::rules::{POINTS_ADJUSTED, POINTS_EXPIRED};
 
 /// What moves a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,15 @@ impl Kind {
             Self::Return => "return",
             Self::Expire => "expire",
             Self::Adjust => "adjust",
+        }
+    }
+
+    /// The ledger's rule, where no event of an order says it.
+    fn rule(self) -> Option<&'static str> {
+        match self {
+            Self::Earn | Self::Spend | Self::Return => None,
+            Self::Expire => Some(POINTS_EXPIRED),
+            Self::Adjust => Some(POINTS_ADJUSTED),
         }
     }
 }
@@ -104,7 +115,8 @@ pub(crate) async fn post(tx: &mut MySqlConnection, entry: &Entry<'_>) -> Result<
             None => Posted::Insufficient,
         });
     };
-    match insert(&mut *tx, entry, account.version + 1, balance).await {
+    let (version, at) = (account.version + 1, clock::now());
+    match insert(&mut *tx, entry, (version, at), balance).await {
         // Versions are free under the account's lock, so it is the cause.
         Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
             let row = by_cause(&mut *tx, &entry.cause).await?;
@@ -126,15 +138,26 @@ pub(crate) async fn post(tx: &mut MySqlConnection, entry: &Entry<'_>) -> Result<
     .bind(entry.user.as_str())
     .bind(entry.currency.to_string())
     .bind(account.version)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    if moved.rows_affected() == 1 {
-        Ok(Posted::Done { balance })
-    } else {
-        Err(ApiError::Internal(anyhow::anyhow!(
+    if moved.rows_affected() != 1 {
+        return Err(ApiError::Internal(anyhow::anyhow!(
             "a locked account of points was changed"
-        )))
+        )));
     }
+    if let Some(kind) = entry.kind.rule() {
+        let currency = entry.currency.to_string();
+        let moved = Moved {
+            user: entry.user.as_str(),
+            currency: &currency,
+            version,
+            kind,
+            amount: entry.amount,
+            at,
+        };
+        ledger::post(tx, &moved).await?;
+    }
+    Ok(Posted::Done { balance })
 }
 
 /// Looked for without a lock first: one on a row that is not there would be in the way of all who open theirs beside it.
@@ -195,7 +218,7 @@ async fn by_cause(tx: &mut MySqlConnection, cause: &str) -> sqlx::Result<Option<
 async fn insert(
     tx: &mut MySqlConnection,
     entry: &Entry<'_>,
-    version: u32,
+    (version, at): (u32, DateTime<Utc>),
     balance: i64,
 ) -> sqlx::Result<()> {
     query(
@@ -211,7 +234,7 @@ async fn insert(
     .bind(&entry.cause)
     .bind(entry.expires_at.map(|at| at.naive_utc()))
     .bind(entry.reason)
-    .bind(clock::now().naive_utc())
+    .bind(at.naive_utc())
     .execute(tx)
     .await
     .map(drop)

@@ -31,6 +31,7 @@ mod me;
 mod migrate;
 mod money;
 mod orders;
+mod owed;
 mod own_sessions;
 mod pages;
 mod passwords;

@@ -66,12 +66,17 @@ const TAMPERINGS: &[(&str, &str, &str)] = &[
     (
         "update points_accounts set balance = 601",
         "update points_accounts set balance = 600",
-        "points_sum",
+        "points_ledger points_sum",
+    ),
+    (
+        "drop trigger ledger_postings_no_update; update ledger_postings set amount = amount * 2 where source = 'points'",
+        "update ledger_postings set amount = amount / 2 where source = 'points'",
+        "points_ledger",
     ),
     (
         "update order_events set amount = 501 where n = 3",
         "update order_events set amount = 500 where n = 3",
-        "points_spent",
+        "points_ledger points_spent",
     ),
     (
         "update coupon_redemptions set state = 'released'",
@@ -143,6 +148,15 @@ async fn every_contradiction_of_orders_and_money_has_its_name() {
     // Its saga would take up what is made due here.
     stage.backoffice(0).freeze().unwrap();
     run(&desk, PAID).await;
+    // As an older back-office left them: points that were given, and are not in the ledger.
+    let (code, found) = money(&desk, &[]);
+    assert_eq!((code, kinds(&found).as_str()), (Some(1), "points_ledger"));
+    assert_eq!(
+        found["differences"][0]["says"],
+        json!({"ledger": "-400", "balances": "600"})
+    );
+    let (code, mended) = money(&desk, &["--repair"]);
+    assert_eq!((code, &mended["posted"]), (Some(0), &json!(1)), "{mended}");
     let (code, clean) = money(&desk, &[]);
     assert_eq!(
         (
@@ -162,11 +176,11 @@ async fn every_contradiction_of_orders_and_money_has_its_name() {
             (Some(1), *told),
             "{tampering}: {found}"
         );
-        if !["points_sum", "sold_without_order units"].contains(told) {
-            assert_eq!(
-                found["differences"][0]["order"], "0b2c7d10-0000-4000-8000-00000000abcd",
-                "{found}"
-            );
+        let of_all = ["points_ledger", "points_ledger points_sum"];
+        if !of_all.contains(told) && *told != "sold_without_order units" {
+            let order = "0b2c7d10-0000-4000-8000-00000000abcd";
+            let mut told = found["differences"].as_array().unwrap().iter();
+            assert!(told.any(|one| one["order"] == order), "{found}");
         }
         run(&desk, &[undone]).await;
     }

@@ -103,7 +103,7 @@ use Account::{
 use When::{Ever, Paid, Unpaid};
 
 /// Every term moves one amount from one account to another, so every event sums to 0.
-pub(crate) const RULES: [Rule; 14] = [
+pub(crate) const RULES: [Rule; 16] = [
     rule(
         "charged",
         Ever,
@@ -180,7 +180,22 @@ pub(crate) const RULES: [Rule; 14] = [
     // What the coupon had paid has come back with the lines; the buyer has his claim again.
     rule("coupon_returned", Paid, &[]),
     rule("cancelled", Ever, &[]),
+    // Of an account of points: less than 0 where they are taken, and where they are lost.
+    rule(
+        POINTS_ADJUSTED,
+        Ever,
+        &[term(Of::Event, PointsCost, PointsLiability)],
+    ),
+    rule(
+        POINTS_EXPIRED,
+        Ever,
+        &[term(Of::Event, PointsCost, PointsLiability)],
+    ),
 ];
+
+/// Given or taken by staff.
+pub(crate) const POINTS_ADJUSTED: &str = "points_adjusted";
+pub(crate) const POINTS_EXPIRED: &str = "points_expired";
 
 const fn rule(kind: &'static str, when: When, terms: &'static [Term]) -> Rule {
     Rule { kind, when, terms }

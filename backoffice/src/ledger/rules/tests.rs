@@ -187,6 +187,17 @@ fn what_contradicts_the_books_is_refused_and_what_moves_nothing_is_nothing() {
 }
 
 #[test]
+fn what_buyers_have_is_what_is_owed_whoever_gives_it_and_however_it_goes() {
+    let events = [
+        of(POINTS_ADJUSTED, 1_000),
+        of(POINTS_ADJUSTED, -300),
+        of(POINTS_EXPIRED, -150),
+    ];
+    let expected = [("points_cost", 550), ("points_liability", -550)];
+    assert_eq!(after(&events), expected.into());
+}
+
+#[test]
 fn accounts_have_one_word_each() {
     let all = [
         ProviderClearing,

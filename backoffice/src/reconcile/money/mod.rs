@@ -3,7 +3,8 @@
 //!
 //! A tour. [`store`] has one question per way in which the books can contradict themselves, all asked in one transaction, of one instant; each
 //! answers with the orders that it finds. [`provider`] goes along the provider's list. [`view`] is the report, [`job`] makes one by itself
-//! now and then, and keeps it. What can be mended safely is an order that nobody would look at again: it is made due, and its saga does the rest.
+//! now and then, and keeps it. What can be mended safely is an order that nobody would look at again: it is made due, and its saga does the rest;
+//! and points that an older back-office left out of the ledger: they are posted.
 
 pub(crate) mod job;
 pub(crate) mod page;
@@ -11,11 +12,12 @@ mod provider;
 pub(crate) mod store;
 mod view;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use doorbuster_core::clock;
 use sqlx::mysql::MySqlPool;
 
 pub(crate) use self::view::MoneyReport;
+use crate::ledger::points as ledger;
 use crate::limits::{MONEY_DIFFERENCES_MAX, MONEY_GRACE};
 use crate::payments::Payments;
 
@@ -26,14 +28,16 @@ pub(crate) async fn reconcile(
     payments: &Payments,
     repair: bool,
 ) -> Result<MoneyReport> {
-    let mut repaired = 0;
+    let (mut repaired, mut posted) = (0, 0);
     if repair {
+        posted = ledger::post_missing(books).await.map_err(|e| anyhow!(e))?;
         repaired = store::hasten_stuck(books, clock::now() - MONEY_GRACE).await?;
     }
     // The provider first: what is at rest in the books afterwards was so, or has become so since.
     let listed = provider::list(books, payments).await?;
     let mut tx = books.begin().await?;
     let counts = store::counts(&mut tx).await?;
+    let decided = store::decided(&mut tx, MONEY_DIFFERENCES_MAX).await?;
     let mut differences = Vec::new();
     for question in store::QUESTIONS {
         let found = store::ask(
@@ -52,6 +56,8 @@ pub(crate) async fn reconcile(
         charges: listed.charges,
         provider: listed.outcome,
         repaired,
+        posted,
+        decided,
         differences,
     })
 }

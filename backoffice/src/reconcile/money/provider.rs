@@ -112,7 +112,8 @@ fn judge(charge: &ListedCharge, booked: Option<&Booked>) -> Option<Differs> {
             is_books_ahead: false,
         });
     };
-    if !booked.is_at_rest {
+    // What a person gave back in another currency is no money of the order's.
+    if !booked.is_at_rest || (booked.is_settled_by_hand && booked.captured_amount == 0) {
         return None;
     }
     let is_same_currency = charge
@@ -195,6 +196,7 @@ mod tests {
             captured_amount: captured,
             refunded_amount: refunded,
             is_at_rest: true,
+            is_settled_by_hand: false,
         }
     }
 
@@ -232,6 +234,9 @@ mod tests {
             of(charge(Some(5), 0), booked("refunded", 5, 5)),
             Some((Kind::ProviderRefunded, true))
         );
+        let mut by_hand = booked("cancelled", 0, 0);
+        by_hand.is_settled_by_hand = true;
+        assert_eq!(kind(&charge(Some(5), 0), Some(&by_hand)), None, "decided");
         let mut other = booked("paid", 5, 0);
         other.currency = "USD".to_owned();
         assert_eq!(

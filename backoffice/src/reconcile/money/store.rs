@@ -9,7 +9,7 @@ use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{AssertSqlSafe, FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use super::view::{Difference, Kind};
+use super::view::{Decided, Difference, Kind};
 use crate::limits::{MONEY_HASTENED_AT_ONCE, MONEY_HASTENED_MAX, MONEY_RUNS_KEPT};
 
 /// One contradiction.
@@ -62,8 +62,9 @@ pub(super) const QUESTIONS: &[Question] = &[
         sql: "select o.order_id, cast(null as char) as of_whom, cast(concat('captured ', o.captured_amount) as char) as a,
                 cast(coalesce(concat(a.state, ' ', a.amount), 'none') as char) as b
             from orders o left join payment_attempts a on a.order_id = o.order_id
-            where (o.captured_amount > 0) <> (coalesce(a.state, '') = 'captured')
-                or (a.state = 'captured' and a.amount <> o.captured_amount and o.state not in ('parked', 'undoing', 'refunded'))",
+            where not (o.captured_amount = 0 and coalesce(o.reason, '') = 'settled_by_hand')
+                and ((o.captured_amount > 0) <> (coalesce(a.state, '') = 'captured')
+                    or (a.state = 'captured' and a.amount <> o.captured_amount and o.state not in ('parked', 'undoing', 'refunded')))",
     },
     Question {
         kind: Kind::RefundsSum,
@@ -82,6 +83,22 @@ pub(super) const QUESTIONS: &[Question] = &[
                 select user_id, currency, sum(amount) as amount, count(*) as entries from points_entries group by user_id, currency) e
                 on e.user_id = a.user_id and e.currency = a.currency
             where coalesce(e.amount, 0) <> a.balance or coalesce(e.entries, 0) <> a.version",
+    },
+    // An event is posted some time after it moved points; until then it is counted here.
+    Question {
+        kind: Kind::PointsLedger,
+        who: ("ledger", "balances"),
+        sql: "select cast(null as binary(16)) as order_id, cast(concat('all points of ', both_of.currency) as char) as of_whom,
+                cast(both_of.owed as char) as a, cast(both_of.held as char) as b
+            from (select sides.currency, cast(sum(sides.owed) as signed) as owed, cast(sum(sides.held) as signed) as held from (
+                select currency, 0 as owed, sum(balance) as held from points_accounts group by currency
+                union all
+                select currency, -sum(amount), 0 from ledger_postings where account = 'points_liability' group by currency
+                union all
+                select currency, sum(if(kind in ('points_earned', 'points_returned'), amount, -amount)), 0 from order_events
+                where posted = 0 and kind in ('points_spent', 'points_returned', 'points_earned', 'points_taken_back') group by currency) sides
+                group by sides.currency) both_of
+            where both_of.owed <> both_of.held",
     },
     Question {
         kind: Kind::PointsSpent,
@@ -111,7 +128,7 @@ pub(super) const QUESTIONS: &[Question] = &[
             left join order_events p on p.order_id = o.order_id and p.cause = 'paid'
             left join (
                 select f.order_id, sum(x.quantity) as units from refunds f join refund_lines x on x.refund_id = f.refund_id
-                where f.state = 'done' and x.units in ('restock', 'write_off') group by f.order_id) b on b.order_id = o.order_id
+                where f.state = 'done' and x.units in ('restock', 'write_off', 'lost') group by f.order_id) b on b.order_id = o.order_id
             left join reservations r on r.id = o.reservation_id
             where o.state in ('paid', 'cancelled', 'refunded')
                 and not exists (select * from order_events late where late.order_id = o.order_id and late.at > {at_rest})
@@ -195,6 +212,27 @@ pub(super) async fn counts(tx: &mut MySqlConnection) -> Result<Counts> {
     Ok(Counts { orders, parked })
 }
 
+/// Orders that a person settled by hand, the newest first: when, and what he said of it.
+pub(super) async fn decided(tx: &mut MySqlConnection, most: u32) -> Result<Vec<Decided>> {
+    let rows: Vec<(Uuid, DateTime<Utc>, String, String)> = query_as(
+        "-- decided\nselect o.order_id, e.at, cast(json_unquote(json_extract(e.data, '$.by')) as char), cast(json_unquote(json_extract(e.data, '$.reason')) as char)
+        from orders o join order_events e on e.order_id = o.order_id
+        where o.reason = 'settled_by_hand' and o.state in ('undoing', 'cancelled') and e.kind = 'decided'
+            and json_unquote(json_extract(e.data, '$.decision')) = 'settled_by_hand'
+        order by e.at desc, o.order_id limit ?",
+    )
+    .bind(most)
+    .fetch_all(tx)
+    .await?;
+    let decided = |(order, at, by, reason)| Decided {
+        order,
+        by,
+        at: clock::rfc3339(clock::to_ms(at)),
+        reason,
+    };
+    Ok(rows.into_iter().map(decided).collect())
+}
+
 /// Orders that nobody would look at again, one reason after the other. Placeholders: since when, and at most how many.
 const STUCK: [&str; 3] = [
     "-- stuck\nselect order_id from orders where state in ('placed', 'charging', 'captured', 'undoing') and next_step_at is null and created_at <= ? limit ?",
@@ -248,11 +286,14 @@ pub(super) struct Booked {
     pub(super) refunded_amount: i64,
     /// Whether nothing is being done about it.
     pub(super) is_at_rest: bool,
+    /// A person gave back what the provider has of it.
+    pub(super) is_settled_by_hand: bool,
 }
 
 const BOOKED: &str = "select a.attempt_id, a.order_id, a.currency, o.state, o.captured_amount, o.refunded_amount,
         o.state in ('paid', 'cancelled', 'refunded', 'parked') and not exists (
-            select * from refunds f where f.order_id = o.order_id and f.state = 'open') as is_at_rest
+            select * from refunds f where f.order_id = o.order_id and f.state = 'open') as is_at_rest,
+        coalesce(o.reason, '') = 'settled_by_hand' and o.state = 'cancelled' as is_settled_by_hand
     from payment_attempts a join orders o on o.order_id = a.order_id";
 
 /// Those of them that are ours.

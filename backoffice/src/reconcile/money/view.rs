@@ -23,6 +23,8 @@ pub enum Kind {
     RefundsSum,
     /// A balance of points is not the sum of its entries.
     PointsSum,
+    /// What the ledger owes in points is not what buyers have.
+    PointsLedger,
     /// Points that the order spent have no entry, or of another amount.
     PointsSpent,
     /// Its coupon is used and it is not paid, or the other way round.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Attempt => "attempt",
             Self::RefundsSum => "refunds_sum",
             Self::PointsSum => "points_sum",
+            Self::PointsLedger => "points_ledger",
             Self::PointsSpent => "points_spent",
             Self::CouponUse => "coupon_use",
             Self::Units => "units",
@@ -95,6 +98,19 @@ impl Difference {
     }
 }
 
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decided {
+    pub order: Uuid,
+    #[schema(example = "fay")]
+    pub by: String,
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// In his words
+    #[schema(example = "given back at the provider in USD")]
+    pub reason: String,
+}
+
 /// Whether the provider's list was gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -122,6 +138,13 @@ pub struct MoneyReport {
     /// Stuck orders that were made due
     #[schema(example = 0)]
     pub repaired: u64,
+    /// Entries of points that were not in the ledger, and are now
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub posted: u64,
+    /// Orders that a person settled at the provider by hand: no differences; at most a thousand
+    #[serde(default)]
+    pub decided: Vec<Decided>,
     /// At most a thousand of each kind
     pub differences: Vec<Difference>,
 }
@@ -136,6 +159,21 @@ impl fmt::Display for MoneyReport {
         }
         if self.repaired > 0 {
             write!(f, ", {} stuck orders made due", self.repaired)?;
+        }
+        if self.posted > 0 {
+            write!(f, ", {} entries of points posted", self.posted)?;
+        }
+        for Decided {
+            order,
+            by,
+            at,
+            reason,
+        } in &self.decided
+        {
+            write!(
+                f,
+                "\n  settled by hand, no difference: order {order} by {by} at {at}: {reason}"
+            )?;
         }
         self.differences
             .iter()
