@@ -62,6 +62,8 @@ pub const SETTLED_LOOKS_MAX: usize = 50;
 pub const RECONNECT_PAUSE_MS: u32 = 100;
 /// Rows that one statement of the audit reads.
 pub const AUDIT_PAGE_ROWS: u32 = 20_000;
+/// Orders of which one statement reads the ledger; each has some ten rows there.
+pub const AUDIT_IDS: usize = 1_000;
 /// Fields that one scan step asks Redis for.
 pub const SCAN_COUNT: u32 = 2_000;
 

@@ -1,10 +1,18 @@
 //! Whole runs of the program on a stage: what it says, how it exits, and that a saved run can be judged again.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use doorbuster_core::ids::{LiveId, SaleId};
+use doorbuster_loadtest::audit::money::facts::Money;
+use doorbuster_loadtest::audit::money::store::Store;
+use doorbuster_loadtest::audit::money::{self, provider};
+use doorbuster_loadtest::client::endpoint::{Endpoint, Reach};
 use doorbuster_stage::{SandboxOptions, Stage, StageOptions};
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
+use sqlx::mysql::MySqlPool;
 
 /// The program on the servers of `stage`.
 fn loadtest(stage: &Stage, args: &[&str]) -> Output {
@@ -112,6 +120,53 @@ fn whoever_has_a_hold_pays_for_it_once_whatever_the_provider_does() {
     assert_eq!(money["unanswered"], 0);
     let page = std::fs::read_to_string(ground.dir.path().join("run.html")).unwrap();
     assert!(page.contains("<h2>Money</h2>") && page.contains("unsettled 0"));
+    let misposted = misposted(&ground.stage);
+    assert_eq!(misposted.len(), 4, "{misposted:?}");
+    assert_eq!(misposted[0], 0, "{misposted:?}");
+    assert!(
+        misposted[1] > 0 && misposted[2] > 0 && misposted[3] > misposted[2],
+        "{misposted:?}"
+    );
+}
+
+/// What the audit says of the ledger as it is, and as somebody alters it who may: one leg of a payment, both, and a posting that nothing explains.
+#[tokio::main(flavor = "current_thread")]
+async fn misposted(stage: &Stage) -> Vec<u64> {
+    let sandbox = Endpoint::resolve(stage.sandbox().url(), Reach::LoopbackOnly).await;
+    let (sandbox, store) = (
+        sandbox.unwrap(),
+        Store::connect(&stage.database_url()).await,
+    );
+    let (store, books) = (
+        store.unwrap(),
+        MySqlPool::connect(&stage.database_url()).await,
+    );
+    let books = books.unwrap();
+    let sale: String = sqlx::query_scalar("select min(sale_id) from orders")
+        .fetch_one(&books)
+        .await
+        .unwrap();
+    let live = LiveId::Sale(SaleId::parse(sale).unwrap());
+    let charged = "(select x.order_id from (select min(order_id) as order_id from orders where state = 'paid') x)";
+    let mut seen = Vec::new();
+    for altering in [
+        "drop trigger ledger_postings_no_update".to_owned(),
+        format!("update ledger_postings set amount = amount - 1 where account = 'provider_clearing' and source_id = {charged}"),
+        format!("update ledger_postings set amount = amount + 1 where account = 'buyer_receivable' and amount < 0 and source_id = {charged}"),
+        format!("insert into ledger_postings (source_id, n, leg, source, account, seller_id, currency, amount, day)
+            select source_id, 999, leg, source, account, seller_id, currency, amount, day from ledger_postings where n = 4 and source_id = {charged}"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(altering)).execute(&books).await.unwrap();
+        let orders = store.orders(&live).await.unwrap();
+        let money = Money {
+            charges: provider::captures(&sandbox).await.unwrap(),
+            ledger: store.ledger(&orders).await.unwrap(),
+            orders,
+            open_refunds: 0,
+        };
+        seen.push(money::judge(&[], &money, &HashMap::new()).numbers.misposted);
+    }
+    seen
 }
 
 #[test]

@@ -10,6 +10,45 @@ pub struct Money {
     pub charges: Vec<Charge>,
     /// Refunds that have not come to an end.
     pub open_refunds: u64,
+    pub ledger: Ledger,
+}
+
+/// What the ledger has of these orders, and what all of it comes to.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub events: Vec<Event>,
+    pub transactions: Vec<Transaction>,
+    /// Currencies in which all of it does not sum to 0, and to what.
+    pub unbalanced: Vec<(String, i64)>,
+}
+
+/// Something that happened to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub order: String,
+    pub n: u32,
+    pub kind: String,
+    /// Of `paid`: what it comes to, coupon and points included.
+    pub amount: i64,
+    /// It contradicts the books, and the ledger refused it.
+    pub is_refused: bool,
+}
+
+/// What was posted of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    pub order: String,
+    pub n: u32,
+    pub legs: i64,
+    pub sum: i64,
+    /// None where its legs have several.
+    pub currency: Option<String>,
+    /// Its part of what the provider has of ours.
+    pub clearing: i64,
+    /// Its part of what is open of the order: at its end there is nothing.
+    pub open: i64,
+    /// Its part of what is on its way back: the same.
+    pub returning: i64,
 }
 
 /// An order, as the books have it.

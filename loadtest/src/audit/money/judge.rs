@@ -7,6 +7,7 @@ use doorbuster_core::record::{Reason, Status};
 
 use super::Verdict;
 use super::facts::{Charge, Money, Order};
+use super::ledger::Posted;
 use crate::audit::facts::Holding;
 use crate::history::Client;
 
@@ -22,10 +23,12 @@ pub fn judge(
         charges.entry(&charge.order).or_default().push(charge);
     }
     let mut reservations = HashSet::new();
+    let ledger = Posted::new(&money.ledger);
     for order in &money.orders {
         let of = charges.remove(order.id.as_str()).unwrap_or_default();
         alone(order, &mut reservations, &mut verdict);
         captures(order, &of, &mut verdict);
+        ledger.holds(order, &of, &mut verdict);
         hold(order, holdings.get(&order.reservation), &mut verdict);
     }
     for charge in charges.into_values().flatten() {
@@ -45,6 +48,7 @@ pub fn judge(
             || "a refund has not come to an end".into(),
         );
     }
+    ledger.all(&mut verdict);
     told(clients, money, &mut verdict);
     verdict
 }

@@ -8,10 +8,13 @@
 //! - `stuck`: orders and refunds that have not come to an end, those that wait for a person included.
 //! - `lost`: orders told to a buyer that the books do not have, or that say something worse now.
 //! - `phantom`: captures of no order, orders of no hold, orders under one key with two ids.
+//! - `misposted`: events that are not in the ledger once, postings that do not sum to 0 or have no event, and what they come to where the provider
+//!   says otherwise, or something of an order that has ended is open.
 //! - `differences`: fields in which provider, books, live sale and buyers contradict each other.
 
 pub mod facts;
 mod judge;
+mod ledger;
 pub mod provider;
 pub mod source;
 pub mod store;
@@ -33,6 +36,9 @@ pub struct MoneyNumbers {
     pub stuck: u64,
     pub lost: u64,
     pub phantom: u64,
+    /// Absent in what an older harness wrote.
+    #[serde(default)]
+    pub misposted: u64,
     pub differences: u64,
 }
 
@@ -48,13 +54,14 @@ impl MoneyNumbers {
         *self == Self::default()
     }
 
-    pub fn named(&self) -> [(&'static str, u64); 6] {
+    pub fn named(&self) -> [(&'static str, u64); 7] {
         [
             ("unsettled", self.unsettled),
             ("overcharged", self.overcharged),
             ("stuck", self.stuck),
             ("lost", self.lost),
             ("phantom", self.phantom),
+            ("misposted", self.misposted),
             ("differences", self.differences),
         ]
     }
@@ -67,6 +74,7 @@ impl AddAssign for MoneyNumbers {
         self.stuck += other.stuck;
         self.lost += other.lost;
         self.phantom += other.phantom;
+        self.misposted += other.misposted;
         self.differences += other.differences;
     }
 }

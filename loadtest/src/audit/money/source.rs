@@ -7,7 +7,7 @@ use doorbuster_core::clock;
 use doorbuster_core::ids::LiveId;
 use tokio::time::sleep;
 
-use super::facts::Money;
+use super::facts::{Ledger, Money, Order};
 use super::provider;
 use super::store::Store;
 use crate::client::endpoint::Endpoint;
@@ -63,6 +63,7 @@ impl Source {
         // The provider first: whatever it has by then, the books must know.
         let mut charges = provider::captures(&self.sandbox).await?;
         let orders = self.store.orders(live).await?;
+        let ledger = self.ledger(&orders).await?;
         let all = self.store.ids().await?;
         let ours: HashSet<&str> = orders.iter().map(|order| order.id.as_str()).collect();
         // Those of other sales on the same servers are judged with them; those of no order, here.
@@ -71,7 +72,17 @@ impl Source {
         Ok(Money {
             charges,
             open_refunds: self.store.open_refunds(live).await?,
+            ledger,
             orders,
         })
+    }
+
+    /// Once everything that happened is posted, within the same bound.
+    async fn ledger(&self, orders: &[Order]) -> Result<Ledger> {
+        let began = clock::instant();
+        while self.store.unposted().await? > 0 && began.elapsed() < MONEY_REST_BOUND {
+            sleep(MONEY_REST_LOOK).await;
+        }
+        self.store.ledger(orders).await
     }
 }

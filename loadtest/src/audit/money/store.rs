@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use doorbuster_core::ids::{LiveId, ReservationId};
-use sqlx::FromRow;
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
+use sqlx::{FromRow, MySql, QueryBuilder};
 
-use super::facts::{Attempt, Order};
-use crate::limits::AUDIT_PAGE_ROWS;
+use super::facts::{Attempt, Event, Ledger, Order, Transaction};
+use crate::limits::{AUDIT_IDS, AUDIT_PAGE_ROWS};
 
 /// A connection for reading the books of orders.
 #[derive(Debug, Clone)]
@@ -29,6 +29,28 @@ struct OrderRow {
     refunded_amount: i64,
     attempt_id: Option<Vec<u8>>,
     attempt_amount: Option<i64>,
+}
+
+#[derive(FromRow)]
+struct EventRow {
+    order_id: Vec<u8>,
+    n: u32,
+    kind: String,
+    amount: i64,
+    is_refused: bool,
+}
+
+#[derive(FromRow)]
+struct TransactionRow {
+    source_id: Vec<u8>,
+    n: u32,
+    legs: i64,
+    sum: i64,
+    currency: String,
+    currencies: i64,
+    clearing: i64,
+    open: i64,
+    returning_amount: i64,
 }
 
 impl Store {
@@ -126,6 +148,51 @@ impl Store {
         Ok(count.unsigned_abs())
     }
 
+    /// Events of orders, of whatever sale, that wait to be posted.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn unposted(&self) -> Result<i64> {
+        let query = "-- unposted\nselect count(*) from order_events where posted = 0";
+        Ok(sqlx::query_scalar(query).fetch_one(&self.pool).await?)
+    }
+
+    /// What the ledger has of these orders.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn ledger(&self, orders: &[Order]) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        for some in orders.chunks(AUDIT_IDS) {
+            let query = "-- ledger\nselect e.order_id, e.n, e.kind,
+                if(e.kind = 'paid', o.lines_amount + o.shipping_amount, coalesce(e.amount, 0)) as amount, e.posted = 2 as is_refused
+                from order_events e join orders o on o.order_id = e.order_id where e.order_id in (";
+            let rows: Vec<EventRow> = of(query, some, ")")?
+                .build_query_as()
+                .fetch_all(&self.pool)
+                .await?;
+            for row in rows {
+                ledger.events.push(row.event()?);
+            }
+            let query = "-- ledger\nselect source_id, n, count(*) as legs, cast(sum(amount) as signed) as sum, min(currency) as currency,
+                count(distinct currency) as currencies,
+                cast(sum(if(account = 'provider_clearing', amount, 0)) as signed) as clearing,
+                cast(sum(if(account = 'buyer_receivable', amount, 0)) as signed) as open,
+                cast(sum(if(account = 'refunds', amount, 0)) as signed) as returning_amount
+                from ledger_postings where source_id in (";
+            let rows: Vec<TransactionRow> = of(query, some, ") group by source_id, n")?
+                .build_query_as()
+                .fetch_all(&self.pool)
+                .await?;
+            for row in rows {
+                ledger.transactions.push(row.transaction()?);
+            }
+        }
+        let query = "-- ledger\nselect currency, cast(sum(amount) as signed) from ledger_postings group by currency having sum(amount) <> 0";
+        ledger.unbalanced = sqlx::query_as(query).fetch_all(&self.pool).await?;
+        Ok(ledger)
+    }
+
     /// Statements that the server has been sent since it started.
     ///
     /// # Errors
@@ -165,6 +232,45 @@ impl OrderRow {
             attempt,
         })
     }
+}
+
+impl EventRow {
+    fn event(self) -> Result<Event> {
+        Ok(Event {
+            order: uuid(&self.order_id)?,
+            n: self.n,
+            kind: self.kind,
+            amount: self.amount,
+            is_refused: self.is_refused,
+        })
+    }
+}
+
+impl TransactionRow {
+    fn transaction(self) -> Result<Transaction> {
+        Ok(Transaction {
+            order: uuid(&self.source_id)?,
+            n: self.n,
+            legs: self.legs,
+            sum: self.sum,
+            currency: Some(self.currency).filter(|_| self.currencies == 1),
+            clearing: self.clearing,
+            open: self.open,
+            returning: self.returning_amount,
+        })
+    }
+}
+
+/// The statement with the ids of these orders.
+fn of(head: &'static str, orders: &[Order], tail: &'static str) -> Result<QueryBuilder<MySql>> {
+    let mut query = QueryBuilder::new(head);
+    let mut ids = query.separated(", ");
+    for order in orders {
+        let id = ReservationId::parse(&order.id).context("an id of an order")?;
+        ids.push_bind(id.as_bytes().to_vec());
+    }
+    query.push(tail);
+    Ok(query)
 }
 
 /// In hyphenated form, as every program writes it.
