@@ -2,7 +2,7 @@
 // first, and sent again under the same key until there is an answer: nobody pays twice, whatever happens to the tab or the network.
 import { ask, button, call, el, forgetEach, put, remember, remembered, say, t } from "./page.js";
 import * as session from "./session.js";
-import { delivery, headline, isSettled, price, sums, timeline } from "./order.js";
+import { delivery, headline, isSettled, price, said, sums, timeline } from "./order.js";
 
 const PAUSE_MS = 500;
 const PAUSE_MS_MAX = 8_000;
@@ -126,7 +126,7 @@ export function checkoutOf({ sale, held, onChange, onSignIn }) {
   function draw() {
     const leaves = order.cancel_asked_at && !isSettled(order);
     if (leaves) say_("warn", t("cancel_asked"));
-    else say_({ paid: "good", cancelled: "bad", parked: "warn" }[order.state] ?? "warn", t(`order_said_${order.state}`));
+    else say_({ paid: "good", cancelled: "bad", parked: "warn" }[order.state] ?? "warn", said(order));
     const can = order.state === "paid" && order.delivery?.state === "preparing" && !leaves;
     box.replaceChildren(note, el("p", {}, headline(order)), sums(order), ...[delivery(order)].filter(Boolean),
       el("details", {}, el("summary", {}, t("what_happened")), timeline(order)),

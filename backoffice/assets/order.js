@@ -40,6 +40,9 @@ export function address(order) {
   return a?.line1 ? el("p", { class: "said" }, [a.recipient, a.phone, a.postal_code, a.line1, a.line2].filter(Boolean).join(", ")) : null;
 }
 
+/** How it stands, told to its buyer. */
+export const said = (order) => t(order.state === "cancelled" && order.reason === "settled_by_hand" ? "order_said_settled_by_hand" : `order_said_${order.state}`);
+
 /** State and reason in words. */
 export function headline(order) {
   return [orderBadge(order.state), order.reason ? el("span", { class: "said" }, ` ${t(`why_${order.reason}`)}`) : null];

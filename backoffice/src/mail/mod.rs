@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     OrderPaid,
     /// An order came to nothing, and nothing was paid for it.
     OrderCancelled,
+    /// An order came to nothing, and a person gave back what was paid for it.
+    OrderSettledByHand,
     /// Money of an order, or points, went back.
     OrderRefunded,
     /// The goods are on their way.
@@ -43,7 +45,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::ConfirmEmail,
         Self::HasAccount,
         Self::ResetPassword,
@@ -53,6 +55,7 @@ impl Kind {
         Self::EmailChanged,
         Self::OrderPaid,
         Self::OrderCancelled,
+        Self::OrderSettledByHand,
         Self::OrderRefunded,
         Self::OrderShipped,
         Self::OrderDelivered,
@@ -69,6 +72,7 @@ impl Kind {
             Self::EmailChanged => "email_changed",
             Self::OrderPaid => "order_paid",
             Self::OrderCancelled => "order_cancelled",
+            Self::OrderSettledByHand => "order_settled_by_hand",
             Self::OrderRefunded => "order_refunded",
             Self::OrderShipped => "order_shipped",
             Self::OrderDelivered => "order_delivered",
@@ -81,6 +85,7 @@ impl Kind {
             self,
             Self::OrderPaid
                 | Self::OrderCancelled
+                | Self::OrderSettledByHand
                 | Self::OrderRefunded
                 | Self::OrderShipped
                 | Self::OrderDelivered

@@ -43,6 +43,7 @@ pub(crate) fn text(kind: Kind, language: Language, url: &PublicUrl, token: &Secr
         Kind::EmailChanged => url.with("/account/email"),
         Kind::OrderPaid
         | Kind::OrderCancelled
+        | Kind::OrderSettledByHand
         | Kind::OrderRefunded
         | Kind::OrderShipped
         | Kind::OrderDelivered => order_link(url, token),
@@ -105,6 +106,11 @@ fn korean(kind: Kind) -> [&'static str; 3] {
             "주문이 취소되었습니다",
             "주문이 취소되었습니다. 결제된 금액은 없으며, 사용하신 포인트와 쿠폰은 돌려 드렸습니다. 이유는 아래 페이지에 있습니다.",
             "",
+        ],
+        Kind::OrderSettledByHand => [
+            "주문이 취소되고 결제가 정리되었습니다",
+            "주문이 취소되었습니다. 결제된 금액은 담당자가 결제 대행사에서 직접 돌려 드렸으며, 사용하신 포인트와 쿠폰도 돌려 드렸습니다. 주문 내용은 아래 페이지에 있습니다.",
+            "입금까지 며칠이 걸릴 수 있습니다. 받지 못하셨다면 판매자에게 알려 주세요.",
         ],
         Kind::OrderRefunded => [
             "환불되었습니다",
@@ -171,6 +177,11 @@ fn english(kind: Kind) -> [&'static str; 3] {
             "Your order was cancelled",
             "Your order was cancelled. Nothing was charged, and the points and the coupon that you used are yours again. Why, is here:",
             "",
+        ],
+        Kind::OrderSettledByHand => [
+            "Your order was cancelled and your payment settled",
+            "Your order was cancelled. What you had paid was given back by hand, by somebody of the shop, and the points and the coupon that you used are yours again. The order is here:",
+            "It may take your bank some days to show it. If it does not, tell the shop.",
         ],
         Kind::OrderRefunded => [
             "Your order was refunded",

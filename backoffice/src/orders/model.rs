@@ -82,10 +82,12 @@ pub(crate) enum Why {
     RefundRefused,
     /// By staff.
     ByStaff,
+    /// A person gave the money back at the provider.
+    SettledByHand,
 }
 
 impl Why {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::PaymentFailed,
         Self::HoldEnded,
         Self::CancelledByBuyer,
@@ -96,6 +98,7 @@ impl Why {
         Self::Contradiction,
         Self::RefundRefused,
         Self::ByStaff,
+        Self::SettledByHand,
     ];
 
     pub(crate) fn word(self) -> &'static str {
@@ -110,6 +113,7 @@ impl Why {
             Self::Contradiction => "contradiction",
             Self::RefundRefused => "refund_refused",
             Self::ByStaff => "by_staff",
+            Self::SettledByHand => "settled_by_hand",
         }
     }
 }

@@ -31,8 +31,8 @@ pub(crate) struct OrderView {
     /// placed, charging, captured, paid, undoing, cancelled, refunded or parked
     #[schema(example = "paid")]
     pub state: String,
-    /// Why it is not, or no longer, paid: payment_failed, hold_ended, cancelled_by_buyer, late, coupon_used, points_spent, by_staff, or why it
-    /// waits for a person
+    /// Why it is not, or no longer, paid: payment_failed, hold_ended, cancelled_by_buyer, late, coupon_used, points_spent, by_staff,
+    /// settled_by_hand (a person gave its money back), or why it waits for a person
     pub reason: Option<String>,
     pub lines: Vec<LineView>,
     pub amounts: AmountsView,

@@ -21,6 +21,7 @@ use crate::orders::saga::attempts;
 use crate::orders::saga::refund::ask_all_back;
 use crate::orders::saga::store::{Move, advance, seize};
 use crate::orders::saga::undo::ask_back;
+use crate::orders::settled;
 use crate::orders::store::set_late;
 use crate::orders::view::{OrderView, Viewer, show};
 use crate::validate::Problems;
@@ -29,9 +30,10 @@ use crate::validate::Problems;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decision {
-    /// Its units are taken again, if there are any, and it is paid; else its money goes back
+    /// Its units are taken again, if there are any, and it is paid; else its money goes back. One that had been paid, and whose units others have
+    /// since a loss, waits for a person again where there are none
     Reacquire,
-    /// Everything goes back
+    /// Everything goes back; units that others have since a loss stay theirs
     Refund,
     /// Of money in another currency, which nothing here gives back: a person has done so at the provider, and the order ends
     SettledByHand,
@@ -95,12 +97,20 @@ pub(crate) async fn decide(
         }
         // Of what was settled by hand nothing was captured here, so nothing is asked back.
         (Decision::Refund | Decision::SettledByHand, false) => {
-            ask_back(&mut tx, &order, Why::ByStaff).await?;
-            Move::to(State::Undoing).why(Why::ByStaff)
+            let why = match body.decision {
+                Decision::SettledByHand => Why::SettledByHand,
+                _ => Why::ByStaff,
+            };
+            ask_back(&mut tx, &order, why).await?;
+            Move::to(State::Undoing).why(why)
         }
     };
     let decided = decided.data(data.clone());
     advance(&mut tx, &mut order, due(to), &[decided]).await?;
+    if (body.decision, was_paid) == (Decision::Reacquire, true) {
+        // Where others had its units after a loss, they are asked for again.
+        settled::doubt(&mut *tx, &[id]).await?;
+    }
     let change = Change {
         action: "order.decide",
         subject: format!("order:{id}"),

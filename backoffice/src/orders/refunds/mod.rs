@@ -20,6 +20,9 @@ pub(crate) enum Units {
     WriteOff,
     /// The buyer keeps them
     Keep,
+    /// Others have them since a loss: nothing comes back. Found out, never asked for
+    #[serde(skip_deserializing)]
+    Lost,
 }
 
 impl Units {
@@ -28,11 +31,12 @@ impl Units {
             Self::Restock => "restock",
             Self::WriteOff => "write_off",
             Self::Keep => "keep",
+            Self::Lost => "lost",
         }
     }
 
     pub(crate) fn of_word(word: &str) -> Option<Self> {
-        [Self::Restock, Self::WriteOff, Self::Keep]
+        [Self::Restock, Self::WriteOff, Self::Keep, Self::Lost]
             .into_iter()
             .find(|units| units.word() == word)
     }
@@ -183,7 +187,7 @@ mod tests {
                 .amount,
             250
         );
-        for units in [Units::Restock, Units::WriteOff, Units::Keep] {
+        for units in [Units::Restock, Units::WriteOff, Units::Keep, Units::Lost] {
             assert_eq!(Units::of_word(units.word()), Some(units));
         }
     }

@@ -204,6 +204,21 @@ pub(crate) async fn keep_odd(tx: &mut MySqlConnection, order: Uuid) -> sqlx::Res
     .map(drop)
 }
 
+/// Units of a refund that were to be dealt with in this way, and are others' since a loss.
+pub(crate) async fn set_lost(
+    tx: &mut MySqlConnection,
+    refund: Uuid,
+    units: Units,
+) -> sqlx::Result<()> {
+    query("-- set_lost\nupdate refund_lines set units = ? where refund_id = ? and units = ?")
+        .bind(Units::Lost.word())
+        .bind(refund)
+        .bind(units.word())
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
 /// It goes on; whether it was as it should be until now.
 pub(crate) async fn set(
     tx: &mut MySqlConnection,

@@ -27,8 +27,9 @@ pub(super) async fn one(app: App, mut job: Job) {
             return;
         }
     };
+    let mut lost = Vec::new();
     let step = match repay(&app, &mut job, &refund).await {
-        Ok(Step::Done) => take_back(&app, &job.order, &refund).await,
+        Ok(Step::Done) => take_back(&app, &job.order, &refund, &mut lost).await,
         other => other,
     };
     match step {
@@ -43,7 +44,7 @@ pub(super) async fn one(app: App, mut job: Job) {
         }
     }
     crash::point("order_returned_before_books");
-    let done = finish(&app, &mut job.order, &refund).await;
+    let done = finish(&app, &mut job.order, &refund, &lost).await;
     if told(done, &job.order) {
         app.people.mail_written.notify_one();
     }
@@ -87,8 +88,14 @@ pub(in crate::orders) async fn ask_all_back(
     Ok(())
 }
 
-/// The units, on sale again or gone for good. The refund is the scripts' key, so a repeat is none.
-async fn take_back(app: &App, order: &Order, refund: &RefundRow) -> Result<Step, ApiError> {
+/// The units, on sale again or gone for good; `lost`: ways in which none came back, because others have them since a loss. The refund is the
+/// scripts' key, so a repeat is none.
+async fn take_back(
+    app: &App,
+    order: &Order,
+    refund: &RefundRow,
+    lost: &mut Vec<Units>,
+) -> Result<Step, ApiError> {
     let lines = refunds::lines(&app.books, refund.refund_id).await?;
     for units in [Units::Restock, Units::WriteOff] {
         let wanted = of(&lines, units)?;
@@ -116,6 +123,11 @@ async fn take_back(app: &App, order: &Order, refund: &RefundRow) -> Result<Step,
         };
         match returned {
             Returned::Done { .. } | Returned::Already { .. } => {}
+            // A sale that was rebuilt may have lost that they were sold: whatever became of them there stays so.
+            Returned::NotPaid(_) | Returned::UnknownReservation if epoch > 1 => {
+                tracing::warn!(order = %order.id, refund = %refund.refund_id, ?returned, "units of a refund were lost");
+                lost.push(units);
+            }
             Returned::TooMany => return odd("more units than were sold"),
             Returned::NotPaid(_) => return odd("units that are not sold"),
             Returned::UnknownReservation => return odd("no such reservation"),
@@ -138,11 +150,19 @@ fn of(lines: &[RefundLine], units: Units) -> Result<Vec<(SkuId, u32)>, ApiError>
 }
 
 /// Points back; where nothing of the order is left, it has ended, and its coupon is the buyer's again.
-async fn finish(app: &App, order: &mut Order, refund: &RefundRow) -> Result<bool, ApiError> {
+async fn finish(
+    app: &App,
+    order: &mut Order,
+    refund: &RefundRow,
+    lost: &[Units],
+) -> Result<bool, ApiError> {
     let mut tx = app.books.begin().await?;
     let ours = holds(&mut tx, order).await?;
     if !ours || !refunds::set(&mut tx, refund.refund_id, ("repaid", "done"), None).await? {
         return Ok(false);
+    }
+    for units in lost {
+        refunds::set_lost(&mut tx, refund.refund_id, *units).await?;
     }
     let lines = refunds::lines(&mut *tx, refund.refund_id).await?;
     let mut happened = Vec::new();

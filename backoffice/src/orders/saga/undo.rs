@@ -224,8 +224,11 @@ async fn end(app: &App, order: &mut Order) -> Result<bool, ApiError> {
     if let Some(event) = give_coupon_back(&mut tx, order).await? {
         happened.push(event);
     }
+    let by_hand = order.reason.as_deref() == Some(Why::SettledByHand.word());
     let (state, kind) = if order.captured > 0 {
         (State::Refunded, mail::Kind::OrderRefunded)
+    } else if by_hand {
+        (State::Cancelled, mail::Kind::OrderSettledByHand)
     } else {
         (State::Cancelled, mail::Kind::OrderCancelled)
     };

@@ -6,7 +6,8 @@
 //! that were lost: each is done once. Where the units are others' by now, a person has to look. Who had settled an order just before the loss may
 //! write it down as paid for as long as it is his, so there is a second walk after that time; only then is the epoch noted.
 //!
-//! The hourly comparison of orders and money has a sale gone along again where it finds units that contradict their orders ([`doubt`]).
+//! The hourly comparison of orders and money has a sale gone along again where it finds units that contradict their orders, and so has a person who
+//! decides that a parked order is to have its units after all ([`doubt`]).
 //! Any number of back-offices may do it at once, and one that is killed leaves the epoch to be noted by the next.
 
 mod store;
@@ -20,7 +21,7 @@ use doorbuster_core::gate::settle::Settled;
 use doorbuster_core::ids::{LiveId, ReservationId, SaleId, SkuId, UserId};
 use doorbuster_core::record::{Reason, Status};
 use serde_json::json;
-use sqlx::MySqlPool;
+use sqlx::mysql::MySqlExecutor;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -77,7 +78,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 ///
 /// # Errors
 /// Where MySQL does not answer.
-pub(crate) async fn doubt(books: &MySqlPool, orders: &[Uuid]) -> sqlx::Result<()> {
+pub(crate) async fn doubt(books: impl MySqlExecutor<'_>, orders: &[Uuid]) -> sqlx::Result<()> {
     store::doubt(books, orders).await
 }
 
@@ -291,7 +292,8 @@ async fn park(app: &App, id: Uuid, found: &'static str) -> Result<(), ApiError> 
     let Some(mut order) = seize(&mut tx, id).await? else {
         return Ok(());
     };
-    if order.state != State::Paid {
+    // Where money goes back already, that ends it, or the next look sees what is left of it.
+    if order.state != State::Paid || refunds::under_way(&mut *tx, id).await?.is_some() {
         return Ok(());
     }
     let data = json!({"reason": Why::Late.word(), "found": found});

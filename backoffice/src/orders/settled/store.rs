@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
-use sqlx::mysql::MySqlPool;
+use sqlx::mysql::{MySqlExecutor, MySqlPool};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ pub(super) async fn returned(books: &MySqlPool, orders: &[Row]) -> sqlx::Result<
         ids.push_bind(order.order_id);
     }
     asked.push(
-        ") and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units <> 'keep')
+        ") and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units in ('restock', 'write_off'))
         order by created_at",
     );
     asked.build_query_as().fetch_all(books).await
@@ -86,7 +86,7 @@ pub(super) async fn note(books: &MySqlPool, sale: &str, epoch: u32) -> sqlx::Res
 }
 
 /// The sales of these orders are to be gone along again.
-pub(super) async fn doubt(books: &MySqlPool, orders: &[Uuid]) -> sqlx::Result<()> {
+pub(super) async fn doubt(books: impl MySqlExecutor<'_>, orders: &[Uuid]) -> sqlx::Result<()> {
     if orders.is_empty() {
         return Ok(());
     }

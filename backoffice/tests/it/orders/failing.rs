@@ -9,7 +9,8 @@ use super::{
     Shop, as_buyer, buy, counts, coupon_of, finance, give_points, order, place, points, sale,
     timeline, until,
 };
-use crate::stage::name;
+use crate::people::{Person, mails_to};
+use crate::stage::{Desk, eventually, name};
 use crate::till::outage;
 
 #[tokio::test]
@@ -117,14 +118,52 @@ async fn an_outage_is_waited_for() {
     assert_eq!(counts(&desk, &sale, "tee").await, [50, 47, 0, 3]);
 }
 
+/// To those who compare, and to its buyer.
+async fn told_as_settled_by_hand(shop: &Shop, desk: &Desk<'_>, person: &Person, ended: &Value) {
+    assert_eq!(ended["reason"], "settled_by_hand");
+    // Nothing that anybody has to look at, and nobody is told that nothing was charged.
+    let finished = shop.stage.run_backoffice(&["reconcile", "--json"]).unwrap();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let (money, id) = (&report["money"], &ended["id"]);
+    let differing = money["differences"].as_array().unwrap().iter();
+    assert_eq!(
+        differing.filter(|one| one["order"] == *id).count(),
+        0,
+        "{money}"
+    );
+    let mut decided = money["decided"].as_array().unwrap().iter();
+    let by_hand = decided.find(|one| one["order"] == *id).unwrap();
+    assert_eq!(
+        (&by_hand["by"], &by_hand["reason"]),
+        (&json!("fay"), &json!("a test"))
+    );
+    let mails = eventually(async || {
+        Some(mails_to(desk, &person.email)).filter(|mails| {
+            mails
+                .iter()
+                .any(|mail| mail.body.contains(id.as_str().unwrap()))
+        })
+    })
+    .await;
+    let mail = mails
+        .iter()
+        .find(|mail| mail.body.contains(id.as_str().unwrap()))
+        .unwrap();
+    assert!(
+        mail.body.contains("직접 돌려 드렸") || mail.body.contains("given back by hand"),
+        "{mail:?}"
+    );
+}
+
 #[tokio::test]
 async fn another_amount_than_was_asked_for_waits_for_a_person() {
     let shop = Shop::shared();
     let desk = shop.desk().await;
     let sale = sale(&desk, 5, (300, 300)).await;
+    let (person, user) = Person::with_account(&desk, "odd").await;
     let mut seen = Vec::new();
     for (token, kept) in [("tok_wrong_amount", 9_999), ("tok_wrong_currency", 0)] {
-        let parked = buy(&desk, &sale, &name("odd"), token).await;
+        let parked = buy(&desk, &sale, &user, token).await;
         let parked = until(&desk, &parked, "parked").await;
         assert_eq!(parked["reason"], "amount_differs");
         assert_eq!(parked["amounts"]["captured"], kept, "{token}");
@@ -152,6 +191,7 @@ async fn another_amount_than_was_asked_for_waits_for_a_person() {
     }
     decide(&seen[1], "settled_by_hand").await.ok(200);
     let ended = until(&desk, &seen[1], "cancelled").await;
+    told_as_settled_by_hand(shop, &desk, &person, &ended).await;
     let shown = format!("/admin/v1/orders/{}", ended["id"].as_str().unwrap());
     let shown = desk.get(&shown).await.ok(200);
     let events = shown["timeline"].as_array().unwrap();

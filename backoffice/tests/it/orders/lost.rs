@@ -1,9 +1,12 @@
 //! Payments that Redis lost before they were booked: the rebuilt sale is told of them again, and no unit is sold twice.
 
+use doorbuster_core::claims::Role;
 use doorbuster_core::ids::ReservationId;
 use serde_json::{Value, json};
 
-use super::{Shop, as_buyer, buy, counts, order, place, sale, until};
+use super::{Shop, as_buyer, buy, counts, finance, order, place, sale, timeline, until};
+use crate::http::Call;
+use crate::settlement::{ledger, posted};
 use crate::stage::{Desk, eventually, name};
 
 /// How the books have a reservation.
@@ -69,4 +72,115 @@ async fn what_was_sold_and_what_came_back_is_so_again_after_redis_has_lost_it() 
         assert_eq!(super::look(&desk, order).await["state"], "paid");
         assert_eq!(shop.money(order).await, (10_000, 0));
     }
+}
+
+/// Two orders that are paid, and whose units others have bought since Redis lost that: both wait for a person.
+async fn lost(desk: &Desk<'_>, sale: &str) -> Vec<Value> {
+    let (engine, backoffice) = (desk.stage.engine(0), desk.stage.backoffice(0));
+    let tee = json!([{"sku": "tee", "quantity": 1}]);
+    let mut holds = Vec::new();
+    for user in [name("ann"), name("carl")] {
+        let hold = desk.hold(sale, &user, tee.clone()).await;
+        booked(desk, &json!(hold), "held").await;
+        holds.push((user, hold));
+    }
+    engine.freeze().unwrap();
+    let mut orders = Vec::new();
+    for (user, hold) in &holds {
+        let placed = place(desk, user, "k", &order(sale, hold, "tok_ok")).await;
+        orders.push(until(desk, &placed.ok(201), "paid").await);
+    }
+    // Nobody tells the rebuilt sale of them until their holds have ended and somebody else has the units.
+    backoffice.freeze().unwrap();
+    desk.redis("FLUSHALL", vec![]).await;
+    engine.thaw().unwrap();
+    let bob = name("bob");
+    let hold = eventually(async || {
+        let path = format!("/v1/sales/{sale}/reservations");
+        let call = Call::new(engine.url(), "POST", &path)
+            .token(&desk.token(&bob, Role::Buyer))
+            .header("idempotency-key", name("key"));
+        let both = json!({"items": [{"sku": "tee", "quantity": 2}]});
+        let answer = call.json(&both).send().await;
+        (answer.status == 201).then(|| answer.json["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    backoffice.thaw().unwrap();
+    let bobs = place(desk, &bob, "k", &order(sale, &hold, "tok_ok")).await;
+    until(desk, &bobs.ok(201), "paid").await;
+    for order in &orders {
+        assert_eq!(until(desk, order, "parked").await["reason"], "late");
+    }
+    orders
+}
+
+#[tokio::test]
+async fn a_person_decides_what_becomes_of_a_paid_order_whose_units_others_have() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let sale = sale(&desk, 2, (6, 6)).await;
+    let orders = lost(&desk, &sale).await;
+    let [ann, carl] = [&orders[0], &orders[1]];
+    let decide = async |order: &Value, decision: &str| {
+        let path = format!("/admin/v1/orders/{}/decide", order["id"].as_str().unwrap());
+        let body = json!({"decision": decision, "reason": "a test"});
+        finance(&desk, &path, "k", &body).await.ok(200)
+    };
+    // All of it goes back, and nothing comes back.
+    decide(carl, "refund").await;
+    let carl = until(&desk, carl, "refunded").await;
+    assert_eq!(shop.money(&carl).await, (10_000, 10_000));
+    let told = timeline(&carl);
+    assert!(
+        told.ends_with(&["decided", "refunded", "returned", "cancelled"].map(str::to_owned)),
+        "{told:?}"
+    );
+    assert_eq!(counts(&desk, &sale, "tee").await, [2, 0, 0, 2]);
+
+    // There is nothing to be taken, until there is.
+    decide(ann, "reacquire").await;
+    let times_parked = async || {
+        let told = timeline(&super::look(&desk, ann).await);
+        told.iter().filter(|kind| *kind == "parked").count()
+    };
+    super::eventually_within(60, async || (times_parked().await == 2).then_some(())).await;
+    let more = json!({"sku": "tee", "by": 1, "reason": "one more"});
+    desk.adjust(&sale, "more", &more).await.ok(200);
+    decide(ann, "reacquire").await;
+    let sold = [3, 0, 0, 3];
+    super::eventually_within(60, async || {
+        (counts(&desk, &sale, "tee").await == sold).then_some(())
+    })
+    .await;
+    let ann = until(&desk, ann, "paid").await;
+    assert_eq!(shop.money(&ann).await, (10_000, 0));
+
+    // The books agree, and the ledger owes the seller of three sales two.
+    posted(&desk).await;
+    let ledger = ledger(&desk).await;
+    let accounts = ledger["accounts"].as_array().unwrap();
+    let balance = |name: &str| {
+        let found = accounts.iter().find(|one| one["account"] == name);
+        found.map_or(0, |one| one["balance"].as_i64().unwrap())
+    };
+    assert_eq!(ledger["balanced"], true, "{ledger}");
+    assert_eq!(
+        [
+            "provider_clearing",
+            "seller_payable",
+            "refunds",
+            "buyer_receivable"
+        ]
+        .map(balance),
+        [30_000, -30_000, 0, 0]
+    );
+    booked(&desk, &ann["reservation"], "paid").await;
+    // As it is seen when all of it has been at rest for a while.
+    sqlx::query("update order_events set at = at - interval 1 day")
+        .execute(&desk.books)
+        .await
+        .unwrap();
+    let finished = shop.stage.run_backoffice(&["reconcile", "--json"]).unwrap();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["money"]["differences"], json!([]), "{report}");
 }

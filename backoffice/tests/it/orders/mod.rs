@@ -28,11 +28,21 @@ pub(super) struct Shop {
 
 impl Shop {
     pub(super) fn new(script: &str, backoffices: usize) -> Self {
+        Self::set_up(script, backoffices, "fsync")
+    }
+
+    /// Of one back-office, at this ack level.
+    pub(super) fn at_level(ack_level: &str) -> Self {
+        Self::set_up("", 1, ack_level)
+    }
+
+    fn set_up(script: &str, backoffices: usize, ack_level: &str) -> Self {
         let sandbox = SandboxOptions {
             script: script.to_owned(),
             ..SandboxOptions::default()
         };
         let mut options = StageOptions::whole(1)
+            .ack_level(ack_level)
             .with_mail()
             .with_sandbox(sandbox)
             .engine_env("RATE_PER_USER", "0")
@@ -117,6 +127,21 @@ pub(super) async fn look(desk: &Desk<'_>, order: &Value) -> Value {
     let path = format!("/v1/orders/{}", order["id"].as_str().unwrap());
     let user = order["user"].as_str().unwrap();
     as_buyer(desk, user, "GET", &path).send().await.ok(200)
+}
+
+/// As [`eventually`], for what takes longer than most things.
+pub(super) async fn eventually_within<T>(seconds: u64, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "nothing after {seconds} s"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 /// Waits until the order is in this state.
