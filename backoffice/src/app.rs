@@ -12,6 +12,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::People;
+use crate::ack::AckLevel;
 use crate::draws::Rankings;
 use crate::hosts::Hosts;
 use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
@@ -28,6 +29,7 @@ use crate::shop::popular::Views;
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) gate: Gate,
+    pub(crate) ack_level: AckLevel,
     pub(crate) books: MySqlPool,
     pub(crate) tokens: TokenKeys,
     /// What draws are pledged with.
@@ -57,6 +59,7 @@ pub(crate) struct App {
 /// What an [`App`] is made of.
 pub(crate) struct Parts {
     pub gate: Gate,
+    pub ack_level: AckLevel,
     pub books: MySqlPool,
     pub tokens: TokenKeys,
     pub draws: DrawKeys,
@@ -71,6 +74,7 @@ impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             gate,
+            ack_level,
             books,
             tokens,
             draws,
@@ -83,6 +87,7 @@ impl App {
         let shop = Arc::new(ShopCache::new(gate.clone()));
         Self {
             gate,
+            ack_level,
             books,
             tokens,
             draws,

@@ -11,6 +11,7 @@ use doorbuster_core::ids::{LiveId, SaleId};
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::accounts::config::{Admin, People};
+use crate::ack::AckLevel;
 use crate::audit_log::check::Known;
 use crate::audit_log::guard::Account;
 use crate::hosts::Hosts;
@@ -138,6 +139,9 @@ pub struct Serve {
     pub pages: Pages,
     #[command(flatten)]
     pub payments: Payments,
+    /// Where a payment is before its buyer is told; the engines' level
+    #[arg(long, env = "ACK_LEVEL", value_enum, default_value = "fsync")]
+    pub ack_level: AckLevel,
     /// Seconds between two comparisons of orders and money, by one back-office of all; 0: none
     #[arg(long, env = "RECONCILE_SECONDS", default_value = "3600", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub reconcile_seconds: u64,

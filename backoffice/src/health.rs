@@ -32,6 +32,14 @@ pub(crate) struct Ready {
     /// from being sent here
     #[schema(example = "closed")]
     payments: &'static str,
+    /// memory, fsync, replica or mysql: where a payment is before anybody is told of it
+    #[schema(example = "fsync")]
+    ack_level: &'static str,
+    #[schema(example = "on redis's disk")]
+    ack_means: &'static str,
+    /// Whether it would be there now; orders wait until it is, and it keeps nobody from being sent here
+    #[schema(example = true)]
+    ack_met: bool,
 }
 
 /// Whether the process answers
@@ -64,6 +72,9 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Ready>, ApiErr
                 .payments
                 .breaker()
                 .map_or("off", |view| view.stand.word()),
+            ack_level: app.ack_level.as_str(),
+            ack_means: app.ack_level.means(&app.gate),
+            ack_met: app.ack_level.is_met(&app.gate).await,
         })),
         Ok(Ok(_)) => Err(not_ready(
             "the database's tables are those of another version: run doorbuster-backoffice migrate",

@@ -16,6 +16,8 @@ pub mod run;
 
 mod crash;
 
+mod ack;
+
 pub mod accounts;
 pub mod admin;
 pub mod invite;

@@ -235,6 +235,12 @@ pub const MONEY_RUNS_KEPT: u32 = 200;
 /// Between two looks whether a run is due.
 pub const MONEY_LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// Between two looks at what the server can tell of its replicas, at ack level `replica`.
+pub const ACK_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long an order waits for the books at ack level `mysql` before it is tried again later, and between two looks: as engines do.
+pub const BOOKS_WAIT: Duration = Duration::from_secs(2);
+pub const BOOKS_LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// Between two looks at how far a rebuild is.
 pub const REBUILD_POLL: Duration = Duration::from_millis(100);
 /// For a writer to take a request up: it looks twice a second. Past it the command starts one of its own.

@@ -36,7 +36,7 @@ use crate::payments::Payments;
 use crate::payments::webhooks::inbox;
 use crate::reconcile::money;
 use crate::shop::{cache, fast, popular};
-use crate::{ledger, metrics, orders, points, revocations, route, sales};
+use crate::{ack, ledger, metrics, orders, points, revocations, route, sales};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way within 10 s.
 ///
@@ -45,22 +45,16 @@ use crate::{ledger, metrics, orders, points, revocations, route, sales};
 pub async fn serve(config: &Serve) -> Result<()> {
     let (tokens, draws) = (config::token_keys()?, config::draw_keys()?);
     let books = app::connect_books(config.database.options()?);
-    let gate = doorbuster_core::gate::Gate::connect(config.redis.url()?)
-        .await
-        .map_err(|_| ConfigError::Redis)?;
+    let gate = config.ack_level.connect(config.redis.url()?).await;
+    let gate = gate.map_err(|_| ConfigError::Redis)?;
     let sender = sender(config)?;
     let parts = Parts {
         gate,
+        ack_level: config.ack_level,
         books,
         tokens,
         draws,
-        people: People {
-            hasher: Hasher::start()?,
-            keys: config::account_keys()?,
-            proxies: config.people.trusted_proxies.clone(),
-            public_url: config.people.public_url.clone(),
-            mail_written: Notify::new(),
-        },
+        people: people(config)?,
         payments: Payments::new(&config.payments)?,
         hosts: config.allowed_hosts.clone(),
         engine_public_url: config.pages.engine_public_url.clone(),
@@ -82,6 +76,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
     let stop = stop_signal()?;
     let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
     tasks.spawn(revocations::run(app.clone(), stop_tasks.clone()));
+    tasks.spawn(ack::keep(app.clone(), stop_tasks.clone()));
     tasks.spawn(sweep::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(sales::schedule::run(app.clone(), stop_tasks.clone()));
     tasks.spawn(points::job::run(app.clone(), stop_tasks.clone()));
@@ -111,6 +106,16 @@ pub async fn serve(config: &Serve) -> Result<()> {
     }
     app.books.close().await;
     Ok(())
+}
+
+fn people(config: &Serve) -> Result<People> {
+    Ok(People {
+        hasher: Hasher::start()?,
+        keys: config::account_keys()?,
+        proxies: config.people.trusted_proxies.clone(),
+        public_url: config.people.public_url.clone(),
+        mail_written: Notify::new(),
+    })
 }
 
 /// The way out for mails; without one they wait.

@@ -105,7 +105,7 @@ impl AckWatch {
         match self.level {
             AckLevel::Memory | AckLevel::Fsync => {}
             AckLevel::Replica => {
-                gate.require_of_replica(redis::asked_of_replica(&settings));
+                gate.require_of_replica(settings.asked_of_replica());
                 if found.problems.is_empty() {
                     found.problems.extend(redis::try_replica(gate).await);
                 }

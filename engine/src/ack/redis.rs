@@ -41,7 +41,7 @@ pub(super) fn judge(level: AckLevel, settings: &ServerSettings) -> AckState {
             "the server could not write its append-only file (aof_last_write_status is err)".into(),
         );
     }
-    if version(&settings.redis_version) < (7, 0) {
+    if settings.version() < (7, 0) {
         problems.push(format!(
             "the server's version is {}, must be 7.0 or later",
             settings.redis_version
@@ -63,11 +63,6 @@ pub(super) fn judge(level: AckLevel, settings: &ServerSettings) -> AckState {
         advice,
         verified,
     }
-}
-
-fn version(text: &str) -> (u32, u32) {
-    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 /// Why no replica can be expected to confirm anything.
@@ -93,16 +88,6 @@ fn without_replica(settings: &ServerSettings) -> Option<String> {
         "no replica is online and at most {REPLICA_LAG_MAX_S} s behind: {} is {}, its lag {lag}",
         first.address, first.state
     ))
-}
-
-/// As much as the server can tell of its replicas.
-pub(super) fn asked_of_replica(settings: &ServerSettings) -> ReplicaHas {
-    // Valkey reports a redis_version of 7.2 beside its own.
-    if settings.valkey_version.is_some() || version(&settings.redis_version) >= (7, 2) {
-        ReplicaHas::Fsynced
-    } else {
-        ReplicaHas::Received
-    }
 }
 
 /// Has a replica confirm a write, as it will have to confirm what is accepted.
@@ -273,7 +258,7 @@ mod tests {
                 valkey_version: valkey.map(str::to_string),
                 ..good()
             };
-            assert_eq!(asked_of_replica(&settings), asked, "{redis}");
+            assert_eq!(settings.asked_of_replica(), asked, "{redis}");
         }
     }
 }

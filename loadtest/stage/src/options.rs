@@ -29,7 +29,7 @@ pub struct StageOptions {
     pub engines: usize,
     /// Back-offices to start.
     pub backoffices: usize,
-    /// `ACK_LEVEL` of every engine: memory, fsync, replica or mysql. Redis syncs every write unless it is `memory`.
+    /// `ACK_LEVEL` of every engine and back-office: memory, fsync, replica or mysql. Redis syncs every write unless it is `memory`.
     pub ack_level: String,
     /// Whether Redis has a replica; at ack level `replica` it has one in any case.
     pub replica: bool,

@@ -151,6 +151,7 @@ impl Ours {
         let chosen = self.ports.backoffices.get(index).copied();
         Server::start_on_chosen_port(chosen, |port| {
             let mut env = self.serving_env.clone();
+            env.push(("ACK_LEVEL".into(), self.options.ack_level.clone().into()));
             env.extend(env_entries(&self.options.backoffice_env));
             env.push(("BACKOFFICE_LISTEN".into(), listen(port)));
             Recipe {

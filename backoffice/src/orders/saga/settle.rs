@@ -1,11 +1,14 @@
 //! The last step: the units are sold. Only then is an order paid, and its buyer told.
 
+use std::collections::HashMap;
+
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::settle::Settled;
-use doorbuster_core::ids::SkuId;
+use doorbuster_core::ids::{LiveId, SkuId};
 use serde_json::json;
 
 use super::{Job, at_once, park, put_off, store, undo_later};
+use crate::ack::{AckLevel, At, not_in_books};
 use crate::app::App;
 use crate::crash;
 use crate::error::ApiError;
@@ -17,7 +20,11 @@ use crate::orders::refunds::store as refunds;
 
 /// What Redis said.
 enum Outcome {
-    Paid { reacquired: bool },
+    /// As of that event of the sale.
+    Paid {
+        reacquired: bool,
+        at: At,
+    },
     Gone,
     Later(&'static str),
     Odd(&'static str),
@@ -30,10 +37,19 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
     })
     .await;
     crash::point("order_settled_before_books");
+    let behind = match app.ack_level {
+        AckLevel::Mysql => not_in_books(&app, awaited(&settled)).await,
+        AckLevel::Memory | AckLevel::Fsync | AckLevel::Replica => HashMap::new(),
+    };
     let mut paid = Vec::new();
     for (job, outcome) in settled {
         match outcome {
-            Outcome::Paid { reacquired } => paid.push((job, reacquired)),
+            Outcome::Paid { .. }
+                if !behind.is_empty() && behind.contains_key(&job.order.live()) =>
+            {
+                put_off(&app, &job, "the books do not have it yet").await;
+            }
+            Outcome::Paid { reacquired, .. } => paid.push((job, reacquired)),
             Outcome::Gone if job.order.late == Late::Park => {
                 park(&app, job, Why::Late, 0, json!({})).await;
             }
@@ -49,6 +65,18 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
     book(&app, paid).await;
 }
 
+/// The last that was settled of each sale.
+fn awaited(settled: &[(Job, Outcome)]) -> HashMap<LiveId, At> {
+    let mut awaited: HashMap<LiveId, At> = HashMap::new();
+    for (job, outcome) in settled {
+        if let Outcome::Paid { at, .. } = outcome {
+            let last = awaited.entry(job.order.live()).or_default();
+            *last = (*last).max(*at);
+        }
+    }
+    awaited
+}
+
 async fn settle(app: &App, order: &Order) -> Result<Outcome, ApiError> {
     let (live, epoch) = (order.live(), app.saga.epoch(app, &order.sale).await?);
     let reacquire = order.late == Late::Reacquire;
@@ -56,7 +84,12 @@ async fn settle(app: &App, order: &Order) -> Result<Outcome, ApiError> {
         .gate
         .settle(&live, epoch, order.reservation, &order.user, reacquire);
     Ok(match settled.await? {
-        Settled::Paid { reacquired, .. } => Outcome::Paid { reacquired },
+        Settled::Paid {
+            reacquired, seq, ..
+        } => Outcome::Paid {
+            reacquired,
+            at: (epoch, seq),
+        },
         Settled::Gone { .. } => Outcome::Gone,
         // A Redis that lost the last moments may have forgotten that it was being paid for.
         Settled::NotPaying(_) => {

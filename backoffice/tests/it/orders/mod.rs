@@ -7,6 +7,7 @@ mod deliveries;
 mod failing;
 mod killed;
 mod late;
+mod levels;
 mod lost;
 mod many;
 mod refunding;

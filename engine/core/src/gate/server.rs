@@ -7,6 +7,7 @@ use fred::interfaces::{ClientLike, ClusterInterface};
 use fred::types::config::Server;
 
 use super::reads::{array, broken, redis_slot};
+use super::replicas::ReplicaHas;
 use super::{Gate, GateError};
 use crate::ids::LiveId;
 use crate::keys::Keys;
@@ -38,6 +39,27 @@ pub struct ReplicaState {
     pub state: String,
     /// Since it was last heard of.
     pub lag_s: Option<u64>,
+}
+
+impl ServerSettings {
+    /// Major and minor; 0 where it cannot be read.
+    pub fn version(&self) -> (u32, u32) {
+        let mut parts = self
+            .redis_version
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+
+    /// As much as the server can tell of its replicas.
+    pub fn asked_of_replica(&self) -> ReplicaHas {
+        // Valkey reports a redis_version of 7.2 beside its own.
+        if self.valkey_version.is_some() || self.version() >= (7, 2) {
+            ReplicaHas::Fsynced
+        } else {
+            ReplicaHas::Received
+        }
+    }
 }
 
 impl Gate {

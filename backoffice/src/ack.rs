@@ -1,0 +1,137 @@
+//! How safe a payment is before anybody is told of it: the deployment's ack level, kept by back-offices as engines keep it.
+//!
+//! At level `replica` whatever a script promises about a reservation (that its payment has begun, that it is paid or released, that units came back)
+//! counts only once a replica has it; the saga asks again until then. At level `mysql` an order is paid once the books have its reservation's payment
+//! too, and not merely the order's own row: a sale that is rebuilt then knows its units to be sold. What else an order does needs no such wait: its own
+//! row is committed before, and says what is to be told again.
+
+use std::collections::HashMap;
+
+use clap::ValueEnum;
+use doorbuster_core::gate::replicas::ReplicaHas;
+use doorbuster_core::gate::{Gate, GateError};
+use doorbuster_core::ids::LiveId;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::limits::{ACK_LOOK_EVERY, BOOKS_LOOK_EVERY, BOOKS_WAIT, READY_TIMEOUT};
+
+/// Where a payment is before anybody is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AckLevel {
+    Memory,
+    Fsync,
+    Replica,
+    Mysql,
+}
+
+/// The last event of a sale that somebody waits for: its generation and number.
+pub(crate) type At = (u32, u64);
+
+impl AckLevel {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Fsync => "fsync",
+            Self::Replica => "replica",
+            Self::Mysql => "mysql",
+        }
+    }
+
+    /// # Errors
+    /// As [`Gate::connect`].
+    pub(crate) async fn connect(self, redis_url: &str) -> Result<Gate, GateError> {
+        match self {
+            Self::Replica => Gate::connect_waiting_for_replicas(redis_url).await,
+            Self::Memory | Self::Fsync | Self::Mysql => Gate::connect(redis_url).await,
+        }
+    }
+
+    /// Where a payment is by the time that somebody is told of it.
+    pub(crate) fn means(self, gate: &Gate) -> &'static str {
+        match (self, gate.replica_has()) {
+            (Self::Memory, _) => "in redis's memory, and on its disk within two seconds",
+            (Self::Fsync, _) => "on redis's disk",
+            (Self::Replica, Some(ReplicaHas::Fsynced)) => {
+                "on the disks of redis and of a replica (WAITAOF)"
+            }
+            (Self::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
+            (Self::Mysql, _) => "in redis, and committed in mysql with the order",
+        }
+    }
+
+    /// Whether something would be as safe as that now, as far as a back-office can tell; the engines check the rest.
+    pub(crate) async fn is_met(self, gate: &Gate) -> bool {
+        match self {
+            Self::Replica => matches!(
+                timeout(READY_TIMEOUT, gate.replica_confirms()).await,
+                Ok(Ok(true))
+            ),
+            Self::Memory | Self::Fsync | Self::Mysql => true,
+        }
+    }
+}
+
+/// Asks of replicas as much as the server can tell of them; after a failover it may be another one. Until `stop`.
+pub(crate) async fn keep(app: App, stop: CancellationToken) {
+    if app.ack_level != AckLevel::Replica {
+        return;
+    }
+    loop {
+        if let Ok(settings) = app.gate.server_settings().await {
+            app.gate.require_of_replica(settings.asked_of_replica());
+        }
+        if stop
+            .run_until_cancelled(sleep(ACK_LOOK_EVERY))
+            .await
+            .is_none()
+        {
+            return;
+        }
+    }
+}
+
+/// Waits until the books have these sales up to there; what they have not got in time.
+pub(crate) async fn not_in_books(
+    app: &App,
+    mut awaited: HashMap<LiveId, At>,
+) -> HashMap<LiveId, At> {
+    let deadline = Instant::now() + BOOKS_WAIT;
+    while !awaited.is_empty() {
+        let sales: Vec<LiveId> = awaited.keys().cloned().collect();
+        for live in sales {
+            let has = app.gate.flushed(&live).await.ok().flatten();
+            if is_there(has, awaited.get(&live).copied()) {
+                awaited.remove(&live);
+            }
+        }
+        if Instant::now() >= deadline {
+            break;
+        }
+        sleep(BOOKS_LOOK_EVERY).await;
+    }
+    awaited
+}
+
+/// Of another generation nothing is known: what happened in the former one may be lost.
+fn is_there(has: Option<At>, awaited: Option<At>) -> bool {
+    match (has, awaited) {
+        (Some((epoch, seq)), Some((in_epoch, up_to))) => epoch == in_epoch && seq >= up_to,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_books_have_it_when_they_are_as_far_in_the_same_generation() {
+        assert!(is_there(Some((1, 7)), Some((1, 7))));
+        assert!(is_there(Some((1, 8)), Some((1, 7))));
+        for has in [Some((1, 6)), Some((2, 9)), None] {
+            assert!(!is_there(has, Some((1, 7))));
+        }
+    }
+}

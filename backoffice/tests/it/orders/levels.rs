@@ -1,0 +1,60 @@
+//! Nobody is told that an order is paid before it is as safe as the deployment's ack level says.
+
+use std::time::Duration;
+
+use doorbuster_stage::Server;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::{Shop, buy, counts, look, sale, until};
+use crate::stage::{Desk, name};
+
+async fn ready(desk: &Desk<'_>) -> Value {
+    desk.call("GET", "/readyz").send().await.ok(200)
+}
+
+/// While `server` stands still, what was captured is not paid.
+async fn waits_for(shop: &Shop, desk: &Desk<'_>, server: &Server) -> Value {
+    let sale = sale(desk, 5, (300, 300)).await;
+    let order = buy(desk, &sale, &name("patient"), "tok_slow_4000").await;
+    assert_eq!(order["state"], "charging", "{order:#}");
+    server.freeze().unwrap();
+    until(desk, &order, "captured").await;
+    sleep(Duration::from_secs(4)).await;
+    let waiting = look(desk, &order).await;
+    let while_waiting = ready(desk).await;
+    server.thaw().unwrap();
+    assert_eq!(waiting["state"], "captured", "{waiting:#}");
+    let paid = until(desk, &order, "paid").await;
+    assert_eq!(shop.money(&paid).await, (10_000, 0));
+    assert_eq!(counts(desk, &sale, "tee").await, [5, 4, 0, 1]);
+    while_waiting
+}
+
+#[tokio::test]
+async fn at_level_replica_it_is_paid_once_a_replica_has_it() {
+    let shop = Shop::at_level("replica");
+    let desk = shop.desk().await;
+    let seen = ready(&desk).await;
+    assert_eq!(
+        (&seen["ack_level"], &seen["ack_met"]),
+        (&json!("replica"), &json!(true)),
+        "{seen}"
+    );
+    assert!(seen["ack_means"].as_str().unwrap().contains("replica"));
+    let while_waiting = waits_for(&shop, &desk, shop.stage.replica()).await;
+    assert_eq!(while_waiting["ack_met"], false);
+}
+
+#[tokio::test]
+async fn at_level_mysql_it_is_paid_once_the_books_have_it() {
+    let shop = Shop::at_level("mysql");
+    let desk = shop.desk().await;
+    assert_eq!(ready(&desk).await["ack_level"], "mysql");
+    // The writer is in the engine.
+    waits_for(&shop, &desk, &shop.stage.engine(0)).await;
+    assert_eq!(
+        ready(&Shop::shared().desk().await).await["ack_level"],
+        "fsync"
+    );
+}
