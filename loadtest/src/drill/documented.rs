@@ -20,6 +20,8 @@ const ACKED: u64 = 1_000_000;
 const MORE_ROUNDS_MAX: usize = 40;
 /// Orders over all cycles in which back-offices end and the provider misbehaves.
 const ORDERS: u64 = 100_000;
+/// Ends of a back-office at each step of an order.
+const ENDS_PER_STEP: u64 = 20;
 /// Faults whose acknowledgements are counted.
 const OF_REDIS: [&str; 2] = ["F5", "F6"];
 
@@ -62,9 +64,10 @@ const PARTS: [Part; 7] = [
         per_round: 1,
         ..part("F12", 1, RATE)
     },
+    // Half a turn through all that goes wrong with money in each round, so that its buyers last.
     Part {
-        per_round: 13,
-        ..part("F26", 390, DRILL_PAYING_RATE)
+        per_round: 11,
+        ..part("F26", 484, DRILL_PAYING_RATE)
     },
 ];
 
@@ -112,10 +115,10 @@ pub(super) async fn run(args: &DrillArgs, seed: u64, faults: &[&'static Fault]) 
         let cycles = dose.per_round;
         series.drill(Dose { cycles, ..*dose }).await;
     }
-    // So it is with orders.
+    // So it is with orders, and with steps that few of them come by.
     let of_money: Vec<Dose> = doses().filter(|dose| dose.fault.pays).collect();
     for dose in of_money.iter().cycle().take(MORE_ROUNDS_MAX) {
-        if series.report.faults.iter().map(Row::orders).sum::<u64>() >= ORDERS {
+        if is_enough_money(&series.report.faults) {
             break;
         }
         let cycles = dose.per_round;
@@ -145,6 +148,17 @@ fn doses<'a>(args: &'a DrillArgs, fault: &'static Fault) -> impl Iterator<Item =
         rate: part.rate,
         outage: args.outage().min(Duration::from_secs(part.outage)),
     })
+}
+
+fn orders(rows: &[Row]) -> u64 {
+    rows.iter().map(Row::orders).sum()
+}
+
+/// As many orders as are promised, and as many ends at each of their steps.
+fn is_enough_money(rows: &[Row]) -> bool {
+    let ended = |point: &str| rows.iter().map(|row| row.ended(point)).sum::<u64>();
+    let is_ended = |point: &&str| ended(point) >= ENDS_PER_STEP;
+    orders(rows) >= ORDERS && money::POINTS.iter().all(is_ended)
 }
 
 /// Over the cycles in which Redis was killed or cut off.
@@ -182,10 +196,10 @@ fn counted(rows: &[Row]) -> Vec<Counted> {
     }
     count(&["F5"], disk::KILLED, 100, ended(disk::KILLED));
     count(&["F6"], disk::CUT_OFF, 50, ended(disk::CUT_OFF));
-    let orders = rows.iter().map(Row::orders).sum();
-    count(&["F26"], "orders while back-offices end", ORDERS, orders);
+    let of_money = orders(rows);
+    count(&["F26"], "orders while back-offices end", ORDERS, of_money);
     for point in money::POINTS {
-        count(&["F26"], point, 10, ended(point));
+        count(&["F26"], point, ENDS_PER_STEP, ended(point));
     }
     count(&["F12"], books::KILLED, 30, ended(books::KILLED));
     count(&["F12"], books::LONG_AWAY, 1, ended(books::LONG_AWAY));
@@ -206,6 +220,8 @@ mod tests {
         assert!(cycles("F12") >= 30);
         let points = u32::try_from(WRITER_POINTS.len()).unwrap();
         assert!(cycles("F3") >= 20 * points);
+        let turn = u64::try_from(money::POINTS.len() + money::OTHERS_PER_TURN).unwrap();
+        assert!(u64::from(cycles("F26")) >= ENDS_PER_STEP * turn);
         assert_eq!(faults(&[]).len(), 6);
         let long = |part: &Part| part.fault == "F12" && part.outage == DRILL_OUTAGE_SECONDS;
         assert!(PARTS.iter().any(long));

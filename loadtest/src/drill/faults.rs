@@ -217,7 +217,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Part::Till,
             "payments",
             "buyers pay at a provider that declines, times out after capture, answers 500, doubles and delays webhooks, hangs and is away; a back-office ends at every step of an order",
-            [26, 13],
+            [44, 11],
         )
     },
     strike(

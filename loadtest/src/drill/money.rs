@@ -47,6 +47,10 @@ pub(super) const POINTS: [&str; 18] = [
     "webhooks_handed_over",
 ];
 
+/// What else goes wrong with money, and how much of it there is beside each turn through all crash points: half, because some of it takes long.
+const OTHERS: usize = 8;
+pub(super) const OTHERS_PER_TURN: usize = OTHERS / 2;
+
 /// Anywhere.
 const KILLED: &str = "kill -9 of a back-office";
 const SANDBOX_KILLED: &str = "kill -9 of the provider";
@@ -136,15 +140,19 @@ impl Money {
     }
 }
 
-/// Each strike is another one: every crash point in turn, and then what else can go wrong with money.
+/// Each strike is another one: every crash point in turn, and then some of what else can go wrong with money.
 pub(super) async fn struck(scene: &Scene<'_>, rng: &mut StdRng) -> Result<()> {
     let money = scene.ground.money.as_ref();
     let money = money.context("nobody pays on this ground")?;
     money.script(rng.random()).await?;
     let turn = scene.turn();
-    match POINTS.get(turn % (POINTS.len() + 8)) {
+    let (whole, at) = (
+        turn / (POINTS.len() + OTHERS_PER_TURN),
+        turn % (POINTS.len() + OTHERS_PER_TURN),
+    );
+    match POINTS.get(at) {
         Some(point) => ended_at(scene, point, rng).await?,
-        None => match turn % (POINTS.len() + 8) - POINTS.len() {
+        None => match (whole * OTHERS_PER_TURN + at - POINTS.len()) % OTHERS {
             0 => killed(scene, rng).await?,
             1 => frozen(scene, some_ms(rng, 2_000, 5_000), rng).await?,
             // Past its leases: somebody else does its orders meanwhile.
