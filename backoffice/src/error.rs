@@ -80,6 +80,8 @@ pub(crate) enum ApiError {
     TooManyAddresses,
     #[error("it has not been opened yet: POST …/open first")]
     NotOpen,
+    #[error("it has been opened, and stays as it is: only a draft can be edited")]
+    NotDraft,
     #[error("it is closed, for good")]
     Closed,
     #[error("only {left} units are left to take away")]
@@ -194,6 +196,7 @@ impl ApiError {
             Self::MailExpired => (StatusCode::CONFLICT, "mail_expired"),
             Self::TooManyAddresses => (StatusCode::CONFLICT, "too_many_addresses"),
             Self::NotOpen => (StatusCode::CONFLICT, "not_open"),
+            Self::NotDraft => (StatusCode::CONFLICT, "not_draft"),
             Self::Closed => (StatusCode::CONFLICT, "closed"),
             Self::InsufficientStock { .. } => (StatusCode::CONFLICT, "insufficient_stock"),
             Self::TooManyAdjusts => (StatusCode::CONFLICT, "too_many_adjusts"),

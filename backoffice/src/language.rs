@@ -98,6 +98,7 @@ const KOREAN_TITLES: &[(&str, &str)] = &[
     ),
     ("bad_signature", "웹훅 서명이 올바르지 않습니다"),
     ("not_open", "아직 열리지 않았습니다"),
+    ("not_draft", "이미 공개되어 수정할 수 없습니다"),
     ("closed", "종료되었습니다"),
     ("recovering", "복구 중입니다. 잠시 후 다시 시도해 주세요"),
     ("not_drawn", "아직 추첨하지 않았습니다"),

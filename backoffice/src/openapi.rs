@@ -23,7 +23,7 @@ use crate::{
         description = "Control of flash sales and first-come coupons, and the accounts of people. Errors are RFC 9457 problems with a stable `code`. Every operation may be repeated safely."
     ),
     paths(
-        sales::create, sales::list::list, sales::read, sales::problems::list, sales::watch::events, sales::schedule, sales::unschedule, sales::open, sales::pause, sales::resume, sales::close, sales::adjust, sales::pause_all,
+        sales::create, sales::list::list, sales::read, sales::update, sales::problems::list, sales::watch::events, sales::schedule, sales::unschedule, sales::open, sales::pause, sales::resume, sales::close, sales::adjust, sales::pause_all,
         coupons::create, coupons::read, coupons::open, coupons::close,
         audit_log::page::list,
         dead_letters::list, dead_letters::retry, dead_letters::discard,

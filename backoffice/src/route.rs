@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 
 use crate::app::App;
 use crate::auth::{Access, guard};
@@ -80,6 +80,7 @@ fn of_sales() -> Vec<Route> {
         write("/admin/v1/sales", Staff, post(sales::create)),
         read("/admin/v1/sales", Staff, get(sales::list::list)),
         read("/admin/v1/sales/{id}", Staff, get(sales::read)),
+        Route::put("/admin/v1/sales/{id}", Staff, put(sales::update)),
         read(
             "/admin/v1/sales/{id}/problems",
             Staff,

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use doorbuster_core::ids::{IdError, SkuId};
+use doorbuster_core::ids::{IdError, SaleId, SkuId};
 
 use super::error::Refusal;
 use crate::error::ApiError;
@@ -76,6 +76,16 @@ impl Named for SkuId {
 
     fn unknown() -> ApiError {
         ApiError::UnknownSku
+    }
+}
+
+impl Named for SaleId {
+    fn parse(text: String) -> Result<Self, IdError> {
+        Self::parse(text)
+    }
+
+    fn unknown() -> ApiError {
+        ApiError::UnknownSale
     }
 }
 

@@ -120,6 +120,7 @@ fn launch(stored: &StoredCoupon) -> Result<Launch, ApiError> {
     }];
     Ok(Launch {
         subject: stored.subject(),
+        version: None,
         hold_ms: HOLD_MS,
         payment_ms: HOLD_MS,
         config: config.to_string(),

@@ -10,20 +10,25 @@ use doorbuster_core::gate::open::{Open, OpenSku, Opened};
 use doorbuster_core::gate::snapshot::{Snapped, State};
 use doorbuster_core::ids::LiveId;
 use serde_json::json;
+use sqlx::mysql::MySqlConnection;
 use tokio::time::{Instant, sleep};
 
 use super::{Subject, store, unknown};
 use crate::app::App;
 use crate::audit_log::{self, Change};
+use crate::catalog::error::Refusal;
 use crate::error::ApiError;
 use crate::extract::Caller;
 use crate::limits::{VOUCH_POLL, VOUCH_WAIT};
+use crate::sales::edit;
 use crate::shop::cache;
 
 /// Everything that Redis is told.
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) subject: Subject,
+    /// Of the draft that it was made of; `None` where drafts are never edited.
+    pub(crate) version: Option<u32>,
     pub(crate) hold_ms: u64,
     pub(crate) payment_ms: u64,
     /// JSON for those who show the sale.
@@ -34,9 +39,10 @@ pub(crate) struct Launch {
 /// Publishes, opens, and waits a moment for a writer to vouch. Repeating changes nothing.
 ///
 /// # Errors
-/// [`ApiError::Closed`] where it is over, [`ApiError::Recovering`] where Redis has lost it.
+/// [`ApiError::Closed`] where it is over, [`Refusal::VersionConflict`] where the draft has been edited since it was read,
+/// [`ApiError::Recovering`] where Redis has lost it.
 pub(crate) async fn open(app: &App, caller: &Caller, launch: &Launch) -> Result<(), ApiError> {
-    let newly = publish(app, caller, &launch.subject).await?;
+    let newly = publish(app, caller, launch).await?;
     if let (true, LiveId::Sale(sale)) = (newly, &launch.subject.live) {
         cache::sale_changed(app, sale).await;
     }
@@ -69,15 +75,13 @@ fn action_again(live: &LiveId) -> &'static str {
 }
 
 /// Draft → published, with its cursor and audit row, in one transaction; whether this call did it.
-pub(crate) async fn publish(
-    app: &App,
-    caller: &Caller,
-    subject: &Subject,
-) -> Result<bool, ApiError> {
+async fn publish(app: &App, caller: &Caller, launch: &Launch) -> Result<bool, ApiError> {
+    let subject = &launch.subject;
     let mut tx = app.books.begin().await?;
     let published = store::lock_published(&mut tx, &subject.live)
         .await?
         .ok_or_else(|| unknown(&subject.live))?;
+    must_be_as_read(&mut tx, launch).await?;
     if published {
         return Ok(false);
     }
@@ -98,6 +102,18 @@ pub(crate) async fn publish(
     audit_log::in_transaction(&mut tx, caller, change).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Redis is told what was read before the lock: an edit since then would be in the books alone, also where another call has published it since.
+async fn must_be_as_read(tx: &mut MySqlConnection, launch: &Launch) -> Result<(), ApiError> {
+    let (LiveId::Sale(sale), Some(read)) = (&launch.subject.live, launch.version) else {
+        return Ok(());
+    };
+    let version = edit::store::version(tx, sale).await?;
+    if version != read {
+        return Err(Refusal::VersionConflict { version }.into());
+    }
+    Ok(())
 }
 
 /// Whether this call put it there.

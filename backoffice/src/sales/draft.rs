@@ -1,4 +1,4 @@
-//! A sale as staff write it, and what it must be to be kept. Pure. Called by the `POST /admin/v1/sales` handler.
+//! A sale as staff write it, and what it must be to be kept. Pure. Called by the handlers that write drafts down and edit them.
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::items::{self, ItemDraft};
 use super::line::LineBody;
 use crate::catalog::offers::Offers;
+use crate::catalog::text::{checked, new_id, seen_version};
 use crate::error::ApiError;
 use crate::limits::{AMOUNT_MAX, HOLD_SECONDS_MAX};
 use crate::validate::Problems;
@@ -19,7 +20,7 @@ use crate::window::window;
 /// `/admin/v1/sales/pause` pauses every sale, so no sale may have this name.
 const RESERVED_ID: &str = "pause";
 
-/// A sale to be written down; nothing is sold before it is opened.
+/// A sale to be written down, or as its draft is to be from now on; nothing is sold before it is opened.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -28,9 +29,11 @@ const RESERVED_ID: &str = "pause";
     "items": [{"sku": "tee-m", "title": "Tee, M", "price": {"amount": 19900, "currency": "KRW"}, "stock": 100, "limit_per_user": 1}]
 }))]
 pub(crate) struct SaleDraft {
-    /// 1 to 64 characters of A-Z a-z 0-9 _ -
+    /// 1 to 64 characters of A-Z a-z 0-9 _ -; needed in a POST
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
-    pub id: String,
+    pub id: Option<String>,
+    /// Needed in a PUT: the one that was read
+    pub version: Option<u32>,
     #[schema(min_length = 1, max_length = 200)]
     pub title: String,
     /// In the past: on sale as soon as it is opened
@@ -97,15 +100,31 @@ impl SaleDraft {
     ///
     /// # Errors
     /// [`ApiError::InvalidFields`] with every problem there is.
-    pub(crate) fn validate(self, offers: &Offers) -> Result<Sale, ApiError> {
+    pub(crate) fn validate(mut self, offers: &Offers) -> Result<Sale, ApiError> {
         let mut problems = Problems::default();
-        let id = problems.parsed("/id", SaleId::parse(self.id.as_str()));
-        if self.id == RESERVED_ID {
+        let id = new_id::<SaleId>(&mut problems, self.id.take(), self.version);
+        if id.as_ref().is_some_and(|id| id.as_str() == RESERVED_ID) {
             problems.add("/id", "must not be the name of an operation on all sales");
         }
+        let sale = self.sale(&mut problems, id, offers);
+        checked(problems, sale)
+    }
+
+    /// The draft of this id as it is to be, and the version that was read.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidFields`] with every problem there is.
+    pub(crate) fn revise(self, id: &SaleId, offers: &Offers) -> Result<(u32, Sale), ApiError> {
+        let mut problems = Problems::default();
+        let version = seen_version(&mut problems, id.as_str(), self.id.as_deref(), self.version);
+        let sale = self.sale(&mut problems, Some(id.clone()), offers);
+        checked(problems, version.zip(sale))
+    }
+
+    fn sale(self, problems: &mut Problems, id: Option<SaleId>, offers: &Offers) -> Option<Sale> {
         let title = problems.title("/title", &self.title);
         let window = window(
-            &mut problems,
+            problems,
             ("/opens_at", self.opens_at),
             ("/closes_at", self.closes_at),
             clock::now(),
@@ -118,30 +137,25 @@ impl SaleDraft {
             1..=HOLD_SECONDS_MAX,
         );
         let line = match (self.waiting_room, self.line) {
-            (true, line) => line.unwrap_or_default().validate(&mut problems),
+            (true, line) => line.unwrap_or_default().validate(problems),
             (false, Some(_)) => {
                 problems.add("/line", "must be absent where waiting_room is false");
                 None
             }
             (false, None) => None,
         };
-        let items = items::validate(&mut problems, &self.items, offers);
-        problems.none()?;
-        let sale = || {
-            let (opens_at, closes_at) = window?;
-            let (hold_seconds, payment_seconds) = (hold_seconds?, payment_seconds?);
-            Some(Sale {
-                id: id?,
-                title: title?,
-                opens_at,
-                closes_at,
-                hold_seconds,
-                payment_seconds,
-                line,
-                items,
-            })
-        };
-        Ok(sale().expect("a field is missing only together with a problem"))
+        let items = items::validate(problems, &self.items, offers);
+        let (opens_at, closes_at) = window?;
+        Some(Sale {
+            id: id?,
+            title: title?,
+            opens_at,
+            closes_at,
+            hold_seconds: hold_seconds?,
+            payment_seconds: payment_seconds?,
+            line,
+            items,
+        })
     }
 }
 

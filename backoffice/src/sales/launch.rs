@@ -38,6 +38,7 @@ pub(crate) fn launch(stored: &StoredSale) -> Launch {
     let payment_ms = u64::from(stored.sale.payment_seconds) * 1_000;
     Launch {
         subject: stored.subject(),
+        version: Some(stored.version),
         hold_ms,
         payment_ms,
         config: listing(stored).to_json(),

@@ -1,8 +1,9 @@
-//! The operations of staff on sales. Handlers only parse, call and answer; `draft` and `line` say what a sale must be, `live` does what
-//! coupons do too, `adjust` and `pause_all` are their own.
+//! The operations of staff on sales. Handlers only parse, call and answer; `draft` and `line` say what a sale must be, `edit` changes drafts,
+//! `live` does what coupons do too, `adjust` and `pause_all` are their own.
 
 pub(crate) mod adjust;
 pub(crate) mod draft;
+pub(crate) mod edit;
 pub(crate) mod items;
 pub(crate) mod launch;
 pub(crate) mod line;
@@ -75,11 +76,29 @@ pub(crate) async fn read(
     show(&app, &id).await.map(Json)
 }
 
+/// Edits a draft; a schedule of it moves with its opening time. What has been opened stays as it is
+#[utoipa::path(put, path = "/admin/v1/sales/{id}", tag = "sales", params(("id" = String, Path)), request_body = SaleDraft, security(("token" = [])), responses(
+    (status = 200, body = SaleView),
+    (status = 400, description = "invalid_request: `errors` has every field that cannot be accepted", body = Problem),
+    (status = 404, description = "unknown_sale", body = Problem),
+    (status = 409, description = "not_draft: it has been opened; version_conflict: it has been edited since it was read", body = Problem)))]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    SalePath(id): SalePath,
+    StrictJson(draft): StrictJson<SaleDraft>,
+) -> Result<Json<SaleView>, ApiError> {
+    let offers = offers::store::offers(&app.books, &draft.left_to_the_catalog()).await?;
+    let (version, sale) = draft.revise(&id, &offers)?;
+    edit::update(&app, &caller, version, &sale).await?;
+    show(&app, &id).await.map(Json)
+}
+
 /// Publishes a sale with its window and puts it on sale; repeatable without effect
 #[utoipa::path(post, path = "/admin/v1/sales/{id}/open", tag = "sales", params(("id" = String, Path)), security(("token" = [])), responses(
     (status = 200, description = "Opened, or open before; `state` is `recovering` until a writer has vouched for it", body = SaleView),
     (status = 404, description = "unknown_sale", body = Problem),
-    (status = 409, description = "closed", body = Problem),
+    (status = 409, description = "closed; version_conflict: it was edited at this very moment", body = Problem),
     (status = 503, description = "recovering: Redis has lost a sale that has sold; it is never opened a second time", body = Problem)))]
 pub(crate) async fn open(
     State(app): State<App>,

@@ -12,6 +12,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 
 use super::draft::{Item, Sale};
+use super::edit::store::FIRST_VERSION;
 use crate::error::ApiError;
 use crate::limits::PAUSE_ALL_SALES_MAX;
 use crate::live::{Subject, Window};
@@ -25,6 +26,8 @@ pub(crate) struct StoredSale {
     pub(crate) published_at: Option<DateTime<Utc>>,
     /// What was pledged of its draw, where it has one and has been opened.
     pub(crate) pledge: Option<Pledge>,
+    /// Raised by every edit of the draft.
+    pub(crate) version: u32,
 }
 
 impl StoredSale {
@@ -103,7 +106,7 @@ pub(crate) async fn pledge(books: &MySqlPool, id: &SaleId, pledge: &Pledge) -> s
     .map(drop)
 }
 
-async fn insert_items(tx: &mut MySqlConnection, sale: &Sale) -> sqlx::Result<()> {
+pub(super) async fn insert_items(tx: &mut MySqlConnection, sale: &Sale) -> sqlx::Result<()> {
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- insert_items\ninsert into sale_items (sale_id, sku, position, title, amount, currency, stock, limit_per_user) ",
     );
@@ -133,6 +136,7 @@ struct SaleRow {
     settings: Option<String>,
     draw_salt: Option<String>,
     draw_commitment: Option<String>,
+    version: Option<u32>,
 }
 
 #[derive(FromRow)]
@@ -148,13 +152,24 @@ struct ItemRow {
 /// # Errors
 /// [`ApiError::UnknownSale`] where there is none.
 pub(crate) async fn find(books: &MySqlPool, id: &SaleId) -> Result<StoredSale, ApiError> {
+    find_on(&mut *books.acquire().await?, id).await
+}
+
+/// The same on one connection, such as a transaction's.
+///
+/// # Errors
+/// [`ApiError::UnknownSale`] where there is none.
+pub(super) async fn find_on(
+    books: &mut MySqlConnection,
+    id: &SaleId,
+) -> Result<StoredSale, ApiError> {
     let row: Option<SaleRow> = query_as(
         "-- find\nselect s.title, s.opens_at, s.closes_at, s.hold_seconds, s.payment_seconds, s.created_at, s.published_at, s.waiting_room,
-            cast(l.settings as char) as settings, l.draw_salt, l.draw_commitment
-        from sales s left join sale_lines l on l.sale_id = s.sale_id where s.sale_id = ?",
+            cast(l.settings as char) as settings, l.draw_salt, l.draw_commitment, e.version
+        from sales s left join sale_lines l on l.sale_id = s.sale_id left join sale_edits e on e.sale_id = s.sale_id where s.sale_id = ?",
     )
     .bind(id.as_str())
-    .fetch_optional(books)
+    .fetch_optional(&mut *books)
     .await?;
     let row = row.ok_or(ApiError::UnknownSale)?;
     let sale = Sale {
@@ -175,6 +190,7 @@ pub(crate) async fn find(books: &MySqlPool, id: &SaleId) -> Result<StoredSale, A
             .draw_salt
             .zip(row.draw_commitment)
             .map(|(salt, commitment)| Pledge { salt, commitment }),
+        version: row.version.unwrap_or(FIRST_VERSION),
     })
 }
 
@@ -188,7 +204,7 @@ fn line(waiting_room: bool, settings: Option<&str>) -> Result<Option<LineDraft>,
     }
 }
 
-async fn items(books: &MySqlPool, id: &SaleId) -> Result<Vec<Item>, ApiError> {
+async fn items(books: &mut MySqlConnection, id: &SaleId) -> Result<Vec<Item>, ApiError> {
     let rows: Vec<ItemRow> = query_as(
         "-- items\nselect sku, title, amount, currency, stock, limit_per_user
         from sale_items where sale_id = ? order by position",

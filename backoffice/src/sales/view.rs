@@ -32,6 +32,9 @@ pub(crate) struct SaleView {
     #[schema(example = 300)]
     pub payment_seconds: u32,
     pub waiting_room: bool,
+    /// For the next edit of the draft
+    #[schema(example = 1)]
+    pub version: u32,
     /// Null without a waiting room
     pub line: Option<LineView>,
     #[schema(format = DateTime)]
@@ -98,6 +101,7 @@ pub(crate) async fn sale_view(app: &App, stored: &StoredSale) -> Result<SaleView
         hold_seconds: sale.hold_seconds,
         payment_seconds: sale.payment_seconds,
         waiting_room: sale.line.is_some(),
+        version: stored.version,
         line: sale
             .line
             .as_ref()

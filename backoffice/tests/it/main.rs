@@ -23,6 +23,7 @@ mod coupons;
 mod dead_mails;
 mod draws;
 mod edge;
+mod edits;
 mod email_changes;
 mod fuzz;
 mod lines;

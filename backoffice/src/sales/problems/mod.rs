@@ -207,6 +207,7 @@ mod tests {
             created_at: now,
             published_at: None,
             pledge: None,
+            version: 1,
         }
     }
 

@@ -24,6 +24,7 @@ use super::store::StoredSale;
 use super::{launch, store as sales};
 use crate::app::App;
 use crate::audit_log::{self, Change};
+use crate::catalog::error::Refusal;
 use crate::error::ApiError;
 use crate::extract::{Caller, RequestId};
 use crate::limits::{
@@ -172,7 +173,8 @@ async fn act(app: App, due: Due) {
     }
     let noted = match publish(&app, &due.sale).await {
         Ok(true) => store::done(&app.books, &due.sale, None).await,
-        Ok(false) => return,
+        // Edited at this very moment: the edit has made the schedule due anew, or put it off.
+        Ok(false) | Err(ApiError::Catalog(Refusal::VersionConflict { .. })) => return,
         // Its whole window was missed: nothing can be made up for.
         Err(error @ ApiError::Closed) => {
             tracing::warn!(sale = %due.sale, "a scheduled sale was not opened: its time is over");

@@ -18,6 +18,7 @@ const BACKOFFICE: &[(Access, &str)] = &[
     (Staff, "POST /admin/v1/sales"),
     (Staff, "GET /admin/v1/sales"),
     (Staff, "GET /admin/v1/sales/{id}"),
+    (Staff, "PUT /admin/v1/sales/{id}"),
     (Staff, "GET /admin/v1/sales/{id}/problems"),
     (Staff, "GET /admin/v1/sales/{id}/events"),
     (Staff, "POST /admin/v1/sales/{id}/schedule"),
