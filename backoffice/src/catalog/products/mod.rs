@@ -18,6 +18,7 @@ use super::text::{checked, new_id, seen_version};
 use crate::app::App;
 use crate::error::{ApiError, Problem, created};
 use crate::extract::{Caller, StrictJson, StrictQuery};
+use crate::limits::SEARCH_CHARS_MAX;
 use crate::validate::Problems;
 use draft::ProductDraft;
 use view::{ProductLine, ProductLines, ProductView};
@@ -59,6 +60,9 @@ impl State {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ProductsQuery {
+    /// Only those that have this somewhere in their id or titles, in capitals or not
+    #[param(max_length = 100, example = "머그")]
+    pub q: Option<String>,
     /// Only those in this state
     #[param(inline)]
     pub state: Option<State>,
@@ -102,8 +106,17 @@ pub(crate) async fn list(
         cursor: query.cursor,
     };
     let wanted = list.wanted::<ProductId>()?;
+    let q = query.q.filter(|q| !q.trim().is_empty());
+    if q.as_ref()
+        .is_some_and(|q| q.chars().count() > SEARCH_CHARS_MAX)
+    {
+        return Err(ApiError::InvalidRequest(format!(
+            "q must be at most {SEARCH_CHARS_MAX} characters"
+        )));
+    }
     let mut rows = store::page(
         &app.books,
+        q.as_deref().map(str::trim),
         query.state,
         wanted.after.as_ref(),
         wanted.limit + 1,

@@ -250,8 +250,10 @@ fn stored(row: WholeRow, skus: Vec<Sku>) -> Result<StoredProduct, ApiError> {
     })
 }
 
+/// `q` is looked for in every row: only staff asks so, and drafts are in no index.
 pub(crate) async fn page(
     books: &MySqlPool,
+    q: Option<&str>,
     state: Option<State>,
     after: Option<&ProductId>,
     rows: u32,
@@ -259,11 +261,15 @@ pub(crate) async fn page(
     let state = state.map(State::as_str);
     query_as(
         "-- page\nselect product_id, seller_id, category_id, state, title_ko, title_en, version, updated_at from products
-        where product_id > ? and (? is null or state = ?) order by product_id limit ?",
+        where product_id > ? and (? is null or state = ?)
+            and (? is null or instr(lower(concat_ws('\n', product_id, title_ko, title_en)), lower(?)) > 0)
+        order by product_id limit ?",
     )
     .bind(after.map_or("", ProductId::as_str))
     .bind(state)
     .bind(state)
+    .bind(q)
+    .bind(q)
     .bind(rows)
     .fetch_all(books)
     .await
