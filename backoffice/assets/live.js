@@ -30,12 +30,13 @@ export async function liveScreen(id) {
   /** What staff can do now; what makes no sense is not shown. */
   function drawSwitches(now) {
     const shown = {
-      draft: ["open", sale.schedule && !sale.schedule.done_at ? "unschedule" : "schedule"],
+      draft: ["open", sale.schedule && !sale.schedule.done_at ? "unschedule" : "schedule", "edit"],
       scheduled: ["pause", "adjust", "close"], open: ["pause", "adjust", "close"], paused: ["resume", "adjust", "close"], recovering: ["close"], closed: [],
     }[now] ?? [];
     const doing = { open: () => verb("open"), pause: () => verb("pause"), resume: () => verb("resume"), close: () => verb("close"), schedule, unschedule: () => verb("unschedule"), adjust };
     const had = switches.contains(document.activeElement);
-    switches.replaceChildren(...shown.map((word) => button(word, doing[word], {
+    const edit = () => el("a", { class: "button", href: `#/sales/${id}/edit`, "data-switch": "edit" }, t("edit"));
+    switches.replaceChildren(...shown.map((word) => word === "edit" ? edit() : button(word, doing[word], {
       class: word === "close" || word === "pause" ? "stop" : ["open", "resume", "schedule"].includes(word) ? "go" : null, "data-switch": word,
     })));
     if (had) switches.firstElementChild?.focus();

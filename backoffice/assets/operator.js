@@ -1,9 +1,11 @@
-// The operator's page: the list of sales, one live screen per sale, the audit log. The address's fragment says which.
+// The operator's page: the list of sales, one live screen per sale, drafts, products and notices, orders, the audit log. The address's fragment says which.
 import { $, ask, button, call, el, languageSwitch, number, say, t, time } from "./page.js";
 import * as session from "./session.js";
 import { draftScreen } from "./draft.js";
 import { liveScreen } from "./live.js";
+import { noticeScreen, noticesScreen } from "./notices.js";
 import { orderScreen, ordersScreen } from "./desk.js";
+import { productScreen, productsScreen } from "./products.js";
 
 const main = $("main");
 let leave = () => {};
@@ -23,8 +25,15 @@ export const badge = (state) => el("span", { class: `badge ${state}` }, t(`state
 export const trouble = (error) => el("p", { class: "note bad", role: "alert" }, error.text ?? t("code_unavailable"));
 
 const SCREENS = [
-  [/^#\/new$/, () => draftScreen()],
+  [/^#\/new(?:\/([\w-]{1,64}))?$/, (product) => draftScreen({ product })],
+  [/^#\/sales\/([\w-]{1,64})\/edit$/, (id) => draftScreen({ id })],
   [/^#\/sales\/([\w-]{1,64})$/, (id) => liveScreen(id)],
+  [/^#\/new-product$/, () => productScreen()],
+  [/^#\/products\/([\w-]{1,64})$/, (id) => productScreen(id)],
+  [/^#\/products$/, () => productsScreen()],
+  [/^#\/new-notice$/, () => noticeScreen()],
+  [/^#\/notices\/([\w-]{1,64})$/, (id) => noticeScreen(id)],
+  [/^#\/notices$/, () => noticesScreen()],
   [/^#\/orders\/([0-9a-f-]{36})$/, (id) => orderScreen(id)],
   [/^#\/orders$/, () => ordersScreen()],
   [/^#\/audit(?:\/(.+))?$/, (subject) => auditScreen(subject ? decodeURIComponent(subject) : "")],
@@ -39,7 +48,7 @@ function tools() {
     button("sign_out", async () => { await session.signOut(); show(); }, { class: "small" }));
   const here = location.hash || "#/";
   const link = (to, word) => el("a", { href: to, "aria-current": here.startsWith(to) && (to !== "#/" || here === to) ? "page" : null }, t(word));
-  $("nav").replaceChildren(...(session.isStaff() ? [link("#/", "sales"), link("#/orders", "orders"), link("#/audit", "audit_log")] : [link("#/orders", "orders")]));
+  $("nav").replaceChildren(...(session.isStaff() ? [link("#/", "sales"), link("#/products", "products"), link("#/notices", "notices"), link("#/orders", "orders"), link("#/audit", "audit_log")] : [link("#/orders", "orders")]));
   $("nav").setAttribute("aria-label", t("sections"));
 }
 

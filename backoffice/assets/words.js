@@ -65,6 +65,21 @@ const en = {
   code_not_over: "The period is not over yet.", code_later_closed: "A later month is closed already.", code_nothing_due: "Nothing is to be paid out.", code_settlement_altered: "It does not come to what it came to when it was closed.",
   code_statement_too_long: "The statement is too long for here; the command line writes it.", code_unknown_settlement: "This period has not been settled.", code_unknown_statement: "There is no such statement.",
   code_bad_signature: "The webhook is not signed as it must be.", code_missing_idempotency_key: "The request has no Idempotency-Key.",
+  edit: "Edit", save: "Save", saved: "It is saved.", remove: "Remove", load_newest: "Load it as it is now", line_kept: "How its line moves stays as it is, unless it has none any more.",
+  products: "Products", product: "Product", new_product: "New product", search: "Search", search_in: "Id or title", all_states: "All", none_found: "Nothing was found.",
+  product_draft: "Draft", product_published: "Published", product_archived: "Taken off", seller: "Seller", category: "Category", changed: "Changed", id: "Id", product_id: "Id, as in the shop's address",
+  new_product_text: "It is written down as a draft: shoppers see it once you publish it.", new_seller: "New seller", new_category: "New category", parent: "Below", top_level: "(at the top)", name_ko: "Name, Korean", name_en: "Name, English",
+  texts: "Texts", title_ko: "Title, Korean", title_en: "Title, English", description_ko: "Description, Korean", description_en: "Description, English", keywords: "Further words to be found by, with commas between",
+  options: "Options", options_text: "What a buyer chooses between, such as sizes; none where there is nothing to choose.", option_n: "Option {n}", option_values: "Values, one a line: Korean | English", add_option: "One more option",
+  skus: "Skus", skus_text: "What can be sold, each with its price outside of sales.", sku_n: "Sku {n}", add_sku: "One more sku", all_combinations: "A sku for each combination of options",
+  images: "Images", image_n: "Image {n}", add_image: "One more image", image_url: "Address", alt_ko: "What it shows, Korean", alt_en: "What it shows, English",
+  publish: "Publish", publish_text: "Shoppers find it from now on.", publish_done: "Shoppers find it now.", take_off: "Take off", take_off_text: "Shoppers no longer find it. Sales of it go on.", take_off_done: "Shoppers no longer find it.",
+  sell_it: "Sell it", audit_of_product: "Audit log of this product",
+  notices: "Notices", notice: "Notice", new_notice: "New notice", body_ko: "Text, Korean", body_en: "Text, English", starts: "Shown from", ends: "Until", take_away: "Take away", take_away_text: "Shoppers no longer see it.",
+  code_version_conflict: "Somebody has edited it meanwhile; what you have typed is not saved.", code_not_draft: "It has been opened, and stays as it is: only a draft can be edited.", code_incomplete: "Something is missing before shoppers may see it",
+  code_product_exists: "There is a product of this id already.", code_sku_taken: "Another product has this sku.", code_sku_in_use: "A sale names one of the skus, so it has to stay, in its currency.", code_unknown_product: "There is no such product.",
+  code_unknown_seller: "There is no such seller.", code_unknown_category: "There is no such category.", code_seller_exists: "There is a seller of this id already.", code_category_exists: "There is a category of this id already.",
+  code_category_too_deep: "Categories cannot be that deep.", code_too_many_categories: "There are as many categories as there may be.", code_notice_exists: "There is a notice of this id already.", code_unknown_notice: "There is no such notice.",
 };
 
 const ko = {
@@ -133,6 +148,21 @@ const ko = {
   code_not_over: "아직 끝나지 않은 기간입니다.", code_later_closed: "이후 달이 이미 마감되었습니다.", code_nothing_due: "지급할 금액이 없습니다.", code_settlement_altered: "마감 당시의 결과와 다릅니다.",
   code_statement_too_long: "정산서가 너무 깁니다. 명령줄로 작성하세요.", code_unknown_settlement: "정산하지 않은 기간입니다.", code_unknown_statement: "없는 정산서입니다.",
   code_bad_signature: "웹훅 서명이 올바르지 않습니다.", code_missing_idempotency_key: "Idempotency-Key가 없습니다.",
+  edit: "수정", save: "저장", saved: "저장했습니다.", remove: "삭제", load_newest: "현재 내용 불러오기", line_kept: "대기열 설정은 대기열을 끄지 않는 한 그대로 유지됩니다.",
+  products: "상품", product: "상품", new_product: "새 상품", search: "검색", search_in: "ID 또는 제목", all_states: "전체", none_found: "찾은 것이 없습니다.",
+  product_draft: "초안", product_published: "공개됨", product_archived: "내림", seller: "판매자", category: "분류", changed: "수정 시각", id: "ID", product_id: "ID (상점 주소에 쓰임)",
+  new_product_text: "초안으로 저장되며, 공개해야 구매자에게 보입니다.", new_seller: "새 판매자", new_category: "새 분류", parent: "상위 분류", top_level: "(맨 위)", name_ko: "이름 (한국어)", name_en: "이름 (영어)",
+  texts: "글", title_ko: "제목 (한국어)", title_en: "제목 (영어)", description_ko: "설명 (한국어)", description_en: "설명 (영어)", keywords: "추가 검색어 (쉼표로 구분)",
+  options: "옵션", options_text: "크기처럼 구매자가 고르는 것입니다. 고를 것이 없으면 비워 두세요.", option_n: "옵션 {n}", option_values: "값, 한 줄에 하나: 한국어 | 영어", add_option: "옵션 추가",
+  skus: "상품 코드", skus_text: "실제로 팔리는 단위이며, 가격은 판매 행사 밖에서의 가격입니다.", sku_n: "상품 코드 {n}", add_sku: "상품 코드 추가", all_combinations: "옵션 조합마다 상품 코드 만들기",
+  images: "이미지", image_n: "이미지 {n}", add_image: "이미지 추가", image_url: "주소", alt_ko: "이미지 설명 (한국어)", alt_en: "이미지 설명 (영어)",
+  publish: "공개", publish_text: "이제부터 구매자가 찾을 수 있습니다.", publish_done: "공개했습니다.", take_off: "내리기", take_off_text: "구매자가 더는 찾을 수 없습니다. 진행 중인 판매는 계속됩니다.", take_off_done: "내렸습니다.",
+  sell_it: "판매하기", audit_of_product: "이 상품의 감사 로그",
+  notices: "공지", notice: "공지", new_notice: "새 공지", body_ko: "내용 (한국어)", body_en: "내용 (영어)", starts: "게시 시작", ends: "게시 종료", take_away: "지우기", take_away_text: "구매자에게 더는 보이지 않습니다.",
+  code_version_conflict: "그사이 다른 사람이 수정했습니다. 입력한 내용은 저장되지 않았습니다.", code_not_draft: "이미 공개되어 수정할 수 없습니다. 초안만 수정할 수 있습니다.", code_incomplete: "공개하기에 부족한 것이 있습니다",
+  code_product_exists: "같은 ID의 상품이 이미 있습니다.", code_sku_taken: "다른 상품이 쓰는 상품 코드입니다.", code_sku_in_use: "판매에 쓰이는 상품 코드는 통화와 함께 그대로 두어야 합니다.", code_unknown_product: "없는 상품입니다.",
+  code_unknown_seller: "없는 판매자입니다.", code_unknown_category: "없는 분류입니다.", code_seller_exists: "같은 ID의 판매자가 이미 있습니다.", code_category_exists: "같은 ID의 분류가 이미 있습니다.",
+  code_category_too_deep: "분류가 너무 깊습니다.", code_too_many_categories: "분류를 더 추가할 수 없습니다.", code_notice_exists: "같은 ID의 공지가 이미 있습니다.", code_unknown_notice: "없는 공지입니다.",
 };
 
 export const WORDS = { en, ko };

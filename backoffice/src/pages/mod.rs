@@ -105,7 +105,7 @@ type Asset = (&'static str, &'static str, &'static str);
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-const ASSETS: [Asset; 16] = [
+const ASSETS: [Asset; 19] = [
     ("style.css", STYLE, include_str!("../../assets/style.css")),
     ("words.js", SCRIPT, include_str!("../../assets/words.js")),
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
@@ -127,6 +127,17 @@ const ASSETS: [Asset; 16] = [
     ),
     ("live.js", SCRIPT, include_str!("../../assets/live.js")),
     ("draft.js", SCRIPT, include_str!("../../assets/draft.js")),
+    ("forms.js", SCRIPT, include_str!("../../assets/forms.js")),
+    (
+        "products.js",
+        SCRIPT,
+        include_str!("../../assets/products.js"),
+    ),
+    (
+        "notices.js",
+        SCRIPT,
+        include_str!("../../assets/notices.js"),
+    ),
     ("buyer.js", SCRIPT, include_str!("../../assets/buyer.js")),
     ("order.js", SCRIPT, include_str!("../../assets/order.js")),
     ("orders.js", SCRIPT, include_str!("../../assets/orders.js")),

@@ -1,37 +1,44 @@
-// The operator's page: signing in, writing a sale down, opening, watching, pausing, adjusting, closing, the audit log.
+// The operator's page: signing in, writing a sale down, editing, opening, watching, pausing, adjusting, closing, the audit log.
 import { DESKTOP, PHONE, api, axe, clean, env, expect, fits, shot, tab } from "./driver.mjs";
+import { HOME, confirm, press, signInByToken, stateIs } from "./staff.mjs";
 
-const HOME = `${env("BACKOFFICE_URL")}/`;
 const ENGINE = env("ENGINE_URL");
-
-async function signInByToken(page) {
-  await page.locator("summary").click();
-  await page.locator("#token").fill(env("STAFF_TOKEN"));
-  await page.locator("form").nth(1).locator("button").click();
-}
-
-async function confirm(page, fields = {}) {
-  const dialog = page.locator("dialog");
-  for (const [name, value] of Object.entries(fields)) {
-    const input = dialog.locator(`[name=${name}]`);
-    if ((await input.evaluate((e) => e.tagName)) === "SELECT") await input.selectOption(value);
-    else await input.fill(value);
-  }
-  await dialog.locator("button[value=yes]").click();
-  await dialog.waitFor({ state: "detached" });
-}
-
-async function press(page, word) {
-  await page.locator(`[data-switch=${word}]`).click();
-}
-
-const stateIs = (page, text) => page.locator(".badge", { hasText: text }).first().waitFor();
 
 async function buy(sale, from, count) {
   const tokens = JSON.parse(env("BUYER_TOKENS"));
   await Promise.all(tokens.slice(from, from + count).map((token, i) => api(`${ENGINE}/v1/sales/${sale}/reservations`, {
     method: "POST", token, key: `k-${from + i}`, body: { items: [{ sku: "tee", quantity: 1 }] },
   })));
+}
+
+/** The draft by page, while somebody else edits it too: who comes second is told, and sees what it is now. */
+async function edit(page) {
+  const url = `${env("BACKOFFICE_URL")}/admin/v1/sales/by-page`;
+  const token = env("STAFF_TOKEN");
+  const before = (await api(url, { token })).json;
+  await press(page, "edit");
+  await page.locator("h1", { hasText: "Edit: 한정판 Tee" }).waitFor();
+  await page.locator("#stock-2").fill("6");
+  await axe(page, "edit");
+  await shot(page, "operator-edit");
+  const { version, hold_seconds, payment_seconds, opens_at, closes_at, waiting_room } = before;
+  const items = before.items.map(({ sku, title, price, stock, limit_per_user }) => ({ sku, title, price, stock, limit_per_user }));
+  const other = { version, title: "한정판 Tee!", hold_seconds, payment_seconds, opens_at, closes_at, waiting_room, items };
+  expect("another edits the draft", (await api(url, { method: "PUT", token, body: other })).status === 200);
+  await page.locator("button", { hasText: "Save" }).click();
+  await page.locator(".note.bad", { hasText: "edited it meanwhile" }).waitFor();
+  await page.locator("button", { hasText: "as it is now" }).click();
+  await page.waitForFunction(() => document.querySelector("#title")?.value === "한정판 Tee!");
+  await page.locator("#title").fill("한정판 Tee");
+  await page.locator("#hold_seconds").fill("240");
+  // A third thing that is not to be sold after all.
+  await page.locator("button", { hasText: "One more item" }).click();
+  await page.locator("[data-remove='3']").click();
+  await page.locator("button", { hasText: "Save" }).click();
+  await stateIs(page, "Draft");
+  const after = (await api(url, { token })).json;
+  const kept = (sale) => JSON.stringify([sale.opens_at, sale.closes_at, sale.items]);
+  expect("an edit changes what was edited", after.hold_seconds === 240 && after.version === 3 && kept(after) === kept(before), JSON.stringify(after));
 }
 
 export async function operator(browser) {
@@ -74,6 +81,7 @@ export async function operator(browser) {
   await page.locator("#problems").waitFor();
   await shot(page, "operator-draft");
   await axe(page, "draft");
+  await edit(page);
   // Asked, and not done.
   await press(page, "open");
   await page.locator("dialog button", { hasText: "Cancel" }).click();
