@@ -82,7 +82,7 @@ export async function productScreen(id) {
   const head = el("p", { class: "row" });
   const value = (name) => form.elements[name]?.value ?? "";
 
-  const options = groups({ legend: "option_n", add: "add_option", most: OPTIONS_MAX, changed: drawChoices, make: (n, option) => el("div", { class: "fields" },
+  const options = groups({ legend: "option_n", add: "add_option", most: OPTIONS_MAX, changed: drawChoices, make: (n, option) => el("div", { class: "fields high" },
     field(`option-ko-${n}`, t("name_ko"), { maxlength: 200, required: false, value: option?.name.ko ?? "", onchange: drawChoices }),
     field(`option-en-${n}`, t("name_en"), { maxlength: 200, required: false, value: option?.name.en ?? "", onchange: drawChoices }),
     field(`option-values-${n}`, t("option_values"), { area: true, value: asLines(option?.values ?? []), onchange: drawChoices })) });
@@ -202,7 +202,7 @@ export async function productScreen(id) {
   const form = el("form", { oninput: () => { changed = true; }, onsubmit: (event) => { event.preventDefault(); save(); } });
   const both = (name, area, max) => ["ko", "en"].map((language) => field(`${name}-${language}`, t(`${name}_${language}`), { area, maxlength: max, required: false, lang: language, value: old?.[name][language] ?? "" }));
   form.append(
-    el("div", { class: "fields" },
+    el("div", { class: "fields high" },
       old ? "" : field("id", t("product_id"), { pattern: ID, autocomplete: "off" }),
       el("div", {}, field("seller", t("seller"), { options: sellers, value: old?.seller }), el("p", {}, button("new_seller", () => add("seller", "/admin/v1/sellers", "seller"), { class: "small" }))),
       el("div", {}, field("category", t("category"), { options: categories, value: old?.category }), el("p", {}, button("new_category", () => add("category", "/admin/v1/categories", "category", above()), { class: "small" })))),

@@ -182,7 +182,7 @@ async fn a_product_names_a_seller_and_a_category_that_there_are() {
             .iter()
             .all(|product| product["state"] == "draft")
     );
-    for query in ["?state=sold", "?limit=0", "?cursor=a%20b", "?q=x"] {
+    for query in ["?state=sold", "?limit=0", "?cursor=a%20b", "?colour=x"] {
         assert_eq!(
             desk.get(&format!("/admin/v1/products{query}"))
                 .await
@@ -253,4 +253,48 @@ async fn a_sale_takes_from_the_catalog_what_its_draft_leaves_out() {
     let shown = desk.get(&path).await.ok(200);
     assert_eq!(shown["items"], kept["items"]);
     desk.post(&format!("{path}/open")).await.ok(200);
+}
+
+#[tokio::test]
+async fn staff_finds_products_by_id_and_titles_in_any_state() {
+    let desk = Desk::shared().await;
+    let shelf = desk.shelf().await;
+    let mark = name("Sought");
+    let mut ids = Vec::new();
+    for (ko, en) in [
+        ("달 머그컵", format!("Moon 100%_{mark}")),
+        ("해 머그컵", mark.to_lowercase()),
+    ] {
+        let body = product(&shelf, &format!("{mark} {ko}"), &en, 1);
+        let made = desk.put("/admin/v1/products", &body).await.ok(201);
+        ids.push(made["id"].as_str().unwrap().to_owned());
+    }
+    desk.post(&format!("/admin/v1/products/{}/publish", ids[1]))
+        .await
+        .ok(200);
+    let found = async |query: String| {
+        let path = format!("/admin/v1/products?{query}");
+        let page = desk.get(&path).await.ok(200);
+        let rows = page["products"].as_array().unwrap().clone();
+        let mut found: Vec<String> = rows
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect();
+        found.sort();
+        found
+    };
+    let mut both = ids.clone();
+    both.sort();
+    assert_eq!(found(format!("q={}", mark.to_uppercase())).await, both);
+    assert_eq!(found(format!("q={mark}%20%EB%8B%AC")).await, ids[..1]);
+    assert_eq!(found(format!("q={mark}&state=published")).await, ids[1..]);
+    let by_id = found(format!("q=%20{}%20", ids[0].to_uppercase())).await;
+    assert!(by_id.contains(&ids[0]), "{by_id:?}");
+    // What a pattern would mean is meant as it stands.
+    assert_eq!(found(format!("q=100%25_{mark}")).await, ids[..1]);
+    assert!(found(format!("q=1%25{mark}")).await.is_empty());
+    let long = desk
+        .get(&format!("/admin/v1/products?q={}", "x".repeat(101)))
+        .await;
+    assert_eq!(long.refusal(), (400, "invalid_request"));
 }

@@ -1,6 +1,6 @@
 // The operator's page: signing in, writing a sale down, editing, opening, watching, pausing, adjusting, closing, the audit log.
 import { DESKTOP, PHONE, api, axe, clean, env, expect, fits, shot, tab } from "./driver.mjs";
-import { HOME, confirm, press, signInByToken, stateIs } from "./staff.mjs";
+import { HOME, confirm, has, press, signInByToken, stateIs } from "./staff.mjs";
 
 const ENGINE = env("ENGINE_URL");
 
@@ -28,7 +28,7 @@ async function edit(page) {
   await page.locator("button", { hasText: "Save" }).click();
   await page.locator(".note.bad", { hasText: "edited it meanwhile" }).waitFor();
   await page.locator("button", { hasText: "as it is now" }).click();
-  await page.waitForFunction(() => document.querySelector("#title")?.value === "한정판 Tee!");
+  await has(page, "title", "한정판 Tee!");
   await page.locator("#title").fill("한정판 Tee");
   await page.locator("#hold_seconds").fill("240");
   // A third thing that is not to be sold after all.

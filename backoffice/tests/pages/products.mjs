@@ -1,6 +1,6 @@
 // Products and notices on the operator's page: written down from nothing, edited by two at once, published, found, sold, taken off.
 import { PHONE, api, axe, clean, env, expect, fits, shot, tab } from "./driver.mjs";
-import { HOME, confirm, fill, press, signInByToken, stateIs } from "./staff.mjs";
+import { HOME, confirm, fill, has, signInByToken, stateIs } from "./staff.mjs";
 
 const BACKOFFICE = env("BACKOFFICE_URL");
 const token = env("STAFF_TOKEN");
@@ -60,7 +60,7 @@ async function editAndPublish(page) {
   await page.locator("button", { hasText: "Save" }).click();
   await page.locator(".note.bad", { hasText: "edited it meanwhile" }).waitFor();
   await page.locator("button", { hasText: "as it is now" }).click();
-  await page.waitForFunction(() => document.querySelector("#keywords")?.value === "도자기, ceramic, 달");
+  await has(page, "keywords", "도자기, ceramic, 달");
   await fill(page, { "title-en": "Moon jar mug" });
   // Publishing saves what is on the screen first.
   await page.locator("[data-verb=publish]").click();

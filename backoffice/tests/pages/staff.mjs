@@ -29,3 +29,14 @@ export const stateIs = (page, text) => page.locator(".badge", { hasText: text })
 export async function fill(page, fields) {
   for (const [id, value] of Object.entries(fields)) await page.locator(`#${id}`).fill(value);
 }
+
+/** Looks until it is so, from outside of the page: its policy lets nothing be evaluated again and again inside. */
+export async function until(what, isSo) {
+  for (let tries = 0; tries < 150; tries += 1) {
+    if (await isSo()) return;
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
+  throw new Error(`not within 15 s: ${what}`);
+}
+/** The field has this value. */
+export const has = (page, id, value) => until(`#${id} is ${value}`, async () => (await page.locator(`#${id}`).inputValue()) === value);
