@@ -5,6 +5,7 @@
     reason = "all of this is test code: a panic is a failed test"
 )]
 
+mod browser;
 mod http;
 mod people;
 mod stage;
@@ -31,6 +32,7 @@ mod mails;
 mod me;
 mod migrate;
 mod money;
+mod onlooker;
 mod orders;
 mod owed;
 mod own_sessions;

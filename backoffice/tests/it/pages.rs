@@ -1,48 +1,16 @@
-//! The two pages, in a real Chromium: `tests/pages/` drives them with playwright-core, this starts what they are pages of.
-
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+//! The pages, in a real Chromium: `tests/pages/` drives them, this starts what they are pages of.
 
 use doorbuster_core::claims::Role;
 use doorbuster_stage::{SandboxOptions, Stage, StageOptions};
 
+use crate::browser::{make_admin, node};
 use crate::stage::Desk;
 
 /// Of the page's tests; a stage has as many buyers as they need.
 const BUYERS: usize = 40;
-const EMAIL: &str = "olga@shop.example";
-const PASSWORD: &str = "correct horse battery";
-
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages")
-}
-
-/// An admin with a password, as README tells an operator to make one.
-fn make_admin(stage: &Stage) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-backoffice"));
-    command
-        .args(["admin", "--email", EMAIL, "--password-stdin"])
-        .env_clear()
-        .env("DATABASE_URL", stage.database_url())
-        .env("REDIS_URL", stage.redis_url())
-        .env("TOKEN_SECRET", stage.token_secret())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    writeln!(stdin, "{PASSWORD}").unwrap();
-    drop(stdin);
-    assert!(child.wait().unwrap().success());
-}
 
 #[tokio::test]
-async fn both_pages_do_in_a_browser_what_they_promise() {
-    let modules = tests().join("node_modules/playwright-core");
-    assert!(
-        modules.is_dir(),
-        "playwright-core is missing: run loadtest/stage/install-servers.sh fmt clippy"
-    );
+async fn the_pages_do_in_a_browser_what_they_promise() {
     let options = StageOptions::whole(1)
         .with_sandbox(SandboxOptions::default())
         .with_mail()
@@ -53,17 +21,11 @@ async fn both_pages_do_in_a_browser_what_they_promise() {
     let buyers: Vec<String> = (0..BUYERS)
         .map(|n| desk.token(&format!("buyer-{n}"), Role::Buyer))
         .collect();
-    let mut command = Command::new("node");
+    let mut command = node("run.mjs", &stage);
     command
-        .arg("run.mjs")
-        .current_dir(tests())
-        .env("BACKOFFICE_URL", stage.backoffice(0).url())
-        .env("ENGINE_URL", stage.engine(0).url())
         .env("MAILS", stage.dir().join("mail/new"))
         .env("STAFF_TOKEN", desk.token("olga", Role::Operator))
         .env("FINANCE_TOKEN", desk.token("fay", Role::Finance))
-        .env("STAFF_EMAIL", EMAIL)
-        .env("STAFF_PASSWORD", PASSWORD)
         .env("BUYER_TOKENS", serde_json::to_string(&buyers).unwrap());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())
         .await

@@ -82,6 +82,7 @@ fn make_data(ground: &Ground, program: &DatabaseProgram) -> Result<()> {
         args,
         env,
         dir: ground.dir(),
+        input: Vec::new(),
         bound: DATABASE_INSTALL_BOUND,
     };
     job.run()?.success().map(drop)

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -37,6 +38,8 @@ pub(crate) struct Job<'a> {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(OsString, OsString)>,
+    /// What it reads from its standard input: less than a pipe holds.
+    pub(crate) input: Vec<u8>,
     pub(crate) dir: &'a Path,
     pub(crate) bound: Duration,
 }
@@ -51,6 +54,13 @@ impl Job<'_> {
             .command(stdout.reopen()?, stderr.reopen()?)
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that reads nothing has closed its end: that is no failure of its own.
+            match stdin.write_all(&self.input) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+                _ => {}
+            }
+        }
         let Some(status) = eventually(self.bound, || child.try_wait().transpose()) else {
             child.kill()?;
             child.wait()?;
@@ -72,7 +82,11 @@ impl Job<'_> {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.dir)
             .process_group(0)
-            .stdin(Stdio::null())
+            .stdin(if self.input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stdout(stdout)
             .stderr(stderr);
         command

@@ -184,11 +184,12 @@ impl Ours {
         })
     }
 
-    pub(crate) fn run_backoffice(&self, args: &[&str]) -> Result<Finished> {
+    pub(crate) fn run_backoffice(&self, args: &[&str], input: &str) -> Result<Finished> {
         let job = Job {
             program: own_program(BACKOFFICE)?,
             args: args.iter().map(OsString::from).collect(),
             env: self.command_env(),
+            input: input.as_bytes().to_vec(),
             dir: &self.dir,
             bound: JOB_BOUND,
         };
@@ -199,7 +200,7 @@ impl Ours {
     pub(crate) fn migrate(&self) -> Result<()> {
         let args = migrate_args();
         let args: Vec<_> = args.iter().map(String::as_str).collect();
-        let finished = self.run_backoffice(&args)?;
+        let finished = self.run_backoffice(&args, "")?;
         finished.success().map(drop).context("migrate failed")
     }
 
@@ -236,6 +237,7 @@ pub(crate) fn migrate_alone(ground: &Ground, database: &Server) -> Result<()> {
         args: migrate_args().map(OsString::from).into(),
         env,
         dir: ground.dir(),
+        input: Vec::new(),
         bound: JOB_BOUND,
     };
     job.run()?.success().map(drop).context("migrate failed")

@@ -203,7 +203,12 @@ impl Stage {
 
     /// Runs a back-office command such as `["token", "--user", "u-1"]` to its end.
     pub fn run_backoffice(&self, args: &[&str]) -> Result<Finished> {
-        self.ours.run_backoffice(args)
+        self.ours.run_backoffice(args, "")
+    }
+
+    /// The same of one that reads `input` from its standard input: secrets are no arguments.
+    pub fn run_backoffice_reading(&self, args: &[&str], input: &str) -> Result<Finished> {
+        self.ours.run_backoffice(args, input)
     }
 
     /// `REDIS_URL` of this stage.
