@@ -353,6 +353,13 @@ pub const COMPARE_QUIET_STEP: Duration = Duration::from_millis(50);
 pub const COMPARE_QUIET_SPENT_MAX: Duration = Duration::from_millis(5);
 pub const COMPARE_QUIET_BOUND: Duration = Duration::from_secs(3);
 
+/// A mail of the demo: a line of text and a link.
+pub const MAIL_BYTES_MAX: usize = 64 << 10;
+/// Mails that nobody has read yet; the demo sends two.
+pub const MAILS_WAITING_MAX: usize = 16;
+/// Longer than a mail takes on this machine, also while it does something else.
+pub const MAIL_BOUND: Duration = Duration::from_secs(30);
+
 const _: () = {
     assert!(CONNECTIONS_DEFAULT <= CONNECTIONS_MAX);
     assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());

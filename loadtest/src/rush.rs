@@ -70,6 +70,25 @@ pub fn raise_file_limit() -> Result<()> {
 pub async fn run(plan: &Plan, target: &Target, colour: Colour) -> Result<Finished> {
     let sources = Sources::connect(&target.redis_url, &target.database_url).await?;
     setup::open(target, &plan.offer, sources.redis()).await?;
+    follow(plan, target, colour, &sources).await
+}
+
+/// The same with an offer that somebody else has opened.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_open(plan: &Plan, target: &Target, colour: Colour) -> Result<Finished> {
+    let sources = Sources::connect(&target.redis_url, &target.database_url).await?;
+    setup::wait_selling(target, &plan.offer, sources.redis()).await?;
+    follow(plan, target, colour, &sources).await
+}
+
+async fn follow(
+    plan: &Plan,
+    target: &Target,
+    colour: Colour,
+    sources: &Sources,
+) -> Result<Finished> {
     say(&format!(
         "{} is open: {} units, {} errands",
         plan.offer.live,

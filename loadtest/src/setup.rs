@@ -74,6 +74,10 @@ impl Call<'_> {
         Call { token, ..self }
     }
 
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The same with a body.
     #[must_use]
     pub fn saying(self, body: Value) -> Self {
@@ -158,6 +162,14 @@ pub async fn open(target: &Target, offer: &Offer, reader: &Reader) -> Result<()>
         )
         .await?;
     }
+    wait_selling(target, offer, reader).await
+}
+
+/// Returns once every engine sells what has been opened.
+///
+/// # Errors
+/// If that is not in time.
+pub async fn wait_selling(target: &Target, offer: &Offer, reader: &Reader) -> Result<()> {
     let waiting = async {
         wait_vouched(reader, &offer.live).await;
         for engine in &target.engines {
@@ -253,7 +265,8 @@ fn window_from(opens_ms: u64) -> (String, String) {
     (clock::rfc3339(opens_ms), clock::rfc3339(closes_ms))
 }
 
-fn sale(offer: &Offer) -> Value {
+/// A sale of it, as staff writes it down.
+pub(crate) fn sale(offer: &Offer) -> Value {
     let (opens_at, closes_at) = match &offer.room {
         Some(room) => window_from(room.opens_ms),
         None => window(),

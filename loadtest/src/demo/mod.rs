@@ -1,4 +1,8 @@
-//! The demo: three engines, a thousand units, twenty thousand impatient people, and in plain words what came of it.
+//! The demo: staff that comes in as README says, three engines, a thousand units, twenty thousand impatient people, and in plain words what came of
+//! it.
+
+mod mailbox;
+mod staff;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -6,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use doorbuster_core::claims::Role;
 use doorbuster_core::ids::UserId;
+use doorbuster_stage::StageOptions;
 
 use crate::args::{DemoArgs, check_engines, check_people};
 use crate::command::{self, Verdict};
@@ -15,7 +20,9 @@ use crate::plan::{Losses, Offer, Plan, Scenario};
 use crate::report;
 use crate::rush::{self, Finished, say};
 use crate::schedule::Arrivals;
-use crate::target::{OwnStage, Rate, Target, Wanted};
+use crate::target::Target;
+use mailbox::Mailbox;
+use staff::Operator;
 
 /// Most come in the first seconds.
 const ARRIVALS: Duration = Duration::from_secs(8);
@@ -36,35 +43,39 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
         "1/5  starting private servers: redis, mariadb, a back-office and {} engines",
         args.engines
     ));
-    let own = OwnStage {
-        sandbox: None,
-        engines: args.engines,
-        ack_level: "fsync".to_owned(),
-        rate_per_user: Rate::AsShipped,
-    };
-    let target = Target::reach(&Wanted::Own(own)).await?;
+    let mut mailbox = Mailbox::open().await?;
+    let options = StageOptions::whole(args.engines)
+        .ack_level("fsync")
+        .backoffice_env("SMTP_URL", mailbox.url());
+    let target = Target::start(options).await?;
     say(&format!("     {}", target.described()));
+    say(
+        "2/5  the first admin is made by the command and signs in; an operator signs up, follows the link in his mail, gets his role, and signs in",
+    );
+    let operator = Operator::arrive(&target, &mut mailbox).await?;
+    operator.write_down(&target, &plan.offer).await?;
     if args.keep {
-        say(&pages(&target, &plan)?);
+        say(&pages(&target, &plan, &operator)?);
         wait_for_the_reader().await?;
     }
     say(&format!(
-        "2/5  an operator opens a sale of {} units, one per person",
+        "     he writes down a product and a sale of it, and opens it: {} units, one per person",
         args.stock
     ));
+    operator.open(&target, &plan.offer.live).await?;
     say(&format!(
         "3/5  {} people come within {} s; some double-click, retry, cancel, or lose the answer",
         args.people,
         ARRIVALS.as_secs()
     ));
-    let finished = rush::run(&plan, &target, output.colour).await?;
+    let finished = rush::run_open(&plan, &target, output.colour).await?;
     say("4/5  every answer was held against Redis and MySQL");
     let report = command::save(&finished, &output)?;
     let last_words = last_words(&finished, &report.display().to_string());
     if args.keep {
         say("5/5  the report is written");
         command::print(&last_words)?;
-        say(&pages(&target, &plan)?);
+        say(&pages(&target, &plan, &operator)?);
         say("The pages stay until you press Ctrl-C.");
         tokio::signal::ctrl_c().await?;
         drop(target);
@@ -76,16 +87,17 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
     command::finish(&finished.outcome, output.json)
 }
 
-/// Where the pages are. Signing in is following the address: the token is in its fragment, which no server sees, and is good for this
-/// stage alone.
-fn pages(target: &Target, plan: &Plan) -> Result<String> {
+/// Where the pages are, and how to sign in: the operator with the password of this demo, a buyer as a shop hands its own over, by a token in the
+/// fragment, which no server sees. Both are good for this stage alone.
+fn pages(target: &Target, plan: &Plan, operator: &Operator) -> Result<String> {
     let host = &target.backoffice.host;
     let sale = plan.offer.live.book_id();
-    let operator = target.token(UserId::parse("olga")?, Role::Operator);
+    let (email, password) = operator.sign_in();
     let buyer = target.token(UserId::parse("ann")?, Role::Buyer);
     Ok(format!(
-        "\n     the operator's page, signed in as olga:   http://{host}/#token={operator}\n\
-         \n     the buyer's page, signed in as ann:       http://{host}/sales/{sale}#token={buyer}\n"
+        "\n     the operator's page:                  http://{host}/#/sales/{sale}\n     \
+              sign in with                          {email}   {password}\n\
+         \n     the buyer's page, signed in as ann:   http://{host}/sales/{sale}#token={buyer}\n"
     ))
 }
 
