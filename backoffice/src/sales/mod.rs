@@ -124,8 +124,7 @@ pub(crate) async fn schedule(
     SalePath(id): SalePath,
     StrictJson(body): StrictJson<schedule::ScheduleBody>,
 ) -> Result<Json<SaleView>, ApiError> {
-    let stored = store::find(&app.books, &id).await?;
-    schedule::set(&app, &caller, &stored, &body).await?;
+    schedule::set(&app, &caller, &id, &body).await?;
     show(&app, &id).await.map(Json)
 }
 

@@ -79,8 +79,8 @@ impl Script {
         writeln!(self.stdin, "{value}").unwrap();
     }
 
-    /// Whether nothing failed in it.
-    pub(crate) fn is_well(mut self) -> bool {
-        self.child.wait().unwrap().success()
+    /// Waits for its end. What failed in it, it has said itself.
+    pub(crate) fn end(mut self) {
+        assert!(self.child.wait().unwrap().success(), "see above");
     }
 }

@@ -1,4 +1,4 @@
-//! SQL of edits of drafts. Called by `edit`, and by whoever publishes one. Times are bound without a zone, as in `sales::store`.
+//! SQL of edits of drafts. Called by `edit`, and by whoever schedules or publishes one. Times are bound without a zone, as in `sales::store`.
 
 use doorbuster_core::clock;
 use doorbuster_core::ids::SaleId;
@@ -17,7 +17,7 @@ pub(crate) const FIRST_VERSION: u32 = 1;
 ///
 /// # Errors
 /// [`ApiError::UnknownSale`] where there is none.
-pub(super) async fn lock(tx: &mut MySqlConnection, id: &SaleId) -> Result<StoredSale, ApiError> {
+pub(crate) async fn lock(tx: &mut MySqlConnection, id: &SaleId) -> Result<StoredSale, ApiError> {
     let found: Option<i64> =
         query_scalar("-- lock\nselect 1 from sales where sale_id = ? for update")
             .bind(id.as_str())

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::store::StoredSale;
-use super::{launch, store as sales};
+use super::{edit, launch, store as sales};
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::catalog::error::Refusal;
@@ -67,27 +67,28 @@ pub(crate) struct ScheduleView {
 /// Writes it down, in the place of an earlier one. A sale that is published already stays as it is.
 ///
 /// # Errors
-/// [`ApiError::Closed`] where the sale's time is over, [`ApiError::InvalidFields`] where the time does not fit it.
+/// [`ApiError::UnknownSale`], [`ApiError::Closed`] where the sale's time is over, [`ApiError::InvalidFields`] where the time does not fit it.
 pub(crate) async fn set(
     app: &App,
     caller: &Caller,
-    stored: &StoredSale,
+    id: &SaleId,
     body: &ScheduleBody,
 ) -> Result<(), ApiError> {
+    let mut tx = app.books.begin().await?;
+    // Locked, so that no edit moves the opening time from under it.
+    let stored = edit::store::lock(&mut tx, id).await?;
     if stored.published_at.is_some() {
         return Ok(());
     }
     if stored.subject().window.is_over(clock::now_ms()) {
         return Err(ApiError::Closed);
     }
-    let publish_at = body.publish_at.unwrap_or_else(|| usual(stored));
+    let publish_at = body.publish_at.unwrap_or_else(|| usual(&stored));
     if publish_at >= stored.sale.closes_at {
         let mut problems = Problems::default();
         problems.add("/publish_at", "must be before the closing time");
         problems.none()?;
     }
-    let id = &stored.sale.id;
-    let mut tx = app.books.begin().await?;
     let before = store::find(&mut *tx, id).await?;
     store::set(&mut tx, id, publish_at).await?;
     let written = |at| json!({"publish_at": clock::rfc3339(clock::to_ms(at))});
