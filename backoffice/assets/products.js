@@ -77,16 +77,17 @@ function fromLines(text) {
 export async function productScreen(id) {
   let [old, sellers, categories] = await Promise.all([id ? staff(`/admin/v1/products/${id}`) : null, sellersThere(), categoriesThere()]);
   let changed = false;
+  const touch = () => { changed = true; };
   const error = el("div");
   const notice = el("div");
   const head = el("p", { class: "row" });
   const value = (name) => form.elements[name]?.value ?? "";
 
-  const options = groups({ legend: "option_n", add: "add_option", most: OPTIONS_MAX, changed: drawChoices, make: (n, option) => el("div", { class: "fields high" },
+  const options = groups({ legend: "option_n", add: "add_option", most: OPTIONS_MAX, changed: () => { touch(); drawChoices(); }, make: (n, option) => el("div", { class: "fields high" },
     field(`option-ko-${n}`, t("name_ko"), { maxlength: 200, required: false, value: option?.name.ko ?? "", onchange: drawChoices }),
     field(`option-en-${n}`, t("name_en"), { maxlength: 200, required: false, value: option?.name.en ?? "", onchange: drawChoices }),
     field(`option-values-${n}`, t("option_values"), { area: true, value: asLines(option?.values ?? []), onchange: drawChoices })) });
-  const skus = groups({ legend: "sku_n", add: "add_sku", most: SKUS_MAX, make: (n, sku) => {
+  const skus = groups({ legend: "sku_n", add: "add_sku", most: SKUS_MAX, changed: touch, make: (n, sku) => {
     const fields = el("div", { class: "fields" },
       field(`sku-${n}`, t("sku"), { pattern: ID, value: sku?.sku ?? "" }),
       field(`price-${n}`, t("price"), { type: "number", min: 0, step: 1, value: sku?.price.amount ?? "" }));
@@ -94,7 +95,7 @@ export async function productScreen(id) {
     draw(choices, n, sku?.choices ?? null);
     return [fields, choices];
   } });
-  const images = groups({ legend: "image_n", add: "add_image", most: IMAGES_MAX, make: (n, image) => el("div", { class: "fields" },
+  const images = groups({ legend: "image_n", add: "add_image", most: IMAGES_MAX, changed: touch, make: (n, image) => el("div", { class: "fields" },
     field(`url-${n}`, t("image_url"), { type: "url", maxlength: 500, value: image?.url ?? "" }),
     field(`alt-ko-${n}`, t("alt_ko"), { maxlength: 200, required: false, value: image?.alt.ko ?? "" }),
     field(`alt-en-${n}`, t("alt_en"), { maxlength: 200, required: false, value: image?.alt.en ?? "" })) });
@@ -128,7 +129,7 @@ export async function productScreen(id) {
     for (const choices of all.slice(0, SKUS_MAX).filter((some) => !there.has(some.join()))) {
       skus.push({ sku: [value("id") || id, ...choices.map((i) => i + 1)].filter(Boolean).join("-"), choices, price: { amount } });
     }
-    changed = true;
+    touch();
   }
 
   function body() {
@@ -194,12 +195,12 @@ export async function productScreen(id) {
       if (what === "category") categories = there;
       form.elements[select].replaceChildren(...there.map(([key, word]) => el("option", { value: key, selected: key === answer.id }, word)));
       form.elements[select].focus();
-      changed = true;
+      touch();
     } catch (problem) { refuse(error, problem); }
   }
   const above = () => [{ name: "parent", label: t("parent"), attributes: { required: false }, options: [{ value: "", label: t("top_level") }, ...categories.map(([key, word]) => ({ value: key, label: word }))] }];
 
-  const form = el("form", { oninput: () => { changed = true; }, onsubmit: (event) => { event.preventDefault(); save(); } });
+  const form = el("form", { oninput: touch, onsubmit: (event) => { event.preventDefault(); save(); } });
   const both = (name, area, max) => ["ko", "en"].map((language) => field(`${name}-${language}`, t(`${name}_${language}`), { area, maxlength: max, required: false, lang: language, value: old?.[name][language] ?? "" }));
   form.append(
     el("div", { class: "fields high" },
