@@ -55,8 +55,10 @@ pub enum Measurement {
     Many,
     /// A million people in one line: joins, polls, and what Redis keeps.
     Line,
-    /// From holds to money: orders a second, statements each, and a minute without the payment provider.
+    /// From holds to money: orders a second, and statements each.
     Checkout,
+    /// A minute without the payment provider.
+    ProviderAway,
     /// Beside the other ways to sell: the whole comparison.
     Rivals,
 }
@@ -86,6 +88,7 @@ pub async fn run(args: &BenchArgs) -> Result<Verdict> {
             Measurement::Many => many::run(args).await,
             Measurement::Line => line::run(args).await,
             Measurement::Checkout => checkout::run(args).await,
+            Measurement::ProviderAway => checkout::run_away(args).await,
             Measurement::Rivals => {
                 let (found, judged) = rivals::run(args).await?;
                 verdict = judged;

@@ -62,7 +62,7 @@ impl Till {
             return self.change_mind(holder, &mut rng).await;
         }
         let mut purchase = Purchase {
-            key: Self::key(&errand.key),
+            key: self.key(&errand.key),
             began_us: market.now_us(),
             ..Purchase::default()
         };
@@ -84,7 +84,7 @@ impl Till {
     pub async fn place_only(&self, holder: &Holder<'_>) -> Purchase {
         let market = holder.market;
         let mut purchase = Purchase {
-            key: Self::key(&holder.errand.key),
+            key: self.key(&holder.errand.key),
             began_us: market.now_us(),
             ..Purchase::default()
         };

@@ -78,8 +78,8 @@ impl Till {
         }
     }
 
-    /// The key under which the holder of a hold orders.
-    fn key(hold: &IdempotencyKey) -> String {
-        format!("order-{}", hold.as_str())
+    /// The key under which the holder of a hold orders. Keys of holds are each sale's own, those of orders the shop's.
+    fn key(&self, hold: &IdempotencyKey) -> String {
+        format!("order-{}-{}", self.sale, hold.as_str())
     }
 }
