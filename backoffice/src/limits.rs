@@ -193,6 +193,8 @@ pub const CACHE_FAR_PUTS_MAX: u64 = 200;
 pub const CACHE_FAR_TIMEOUT: Duration = Duration::from_millis(100);
 /// For how long it is left alone once it did not.
 pub const CACHE_FAR_PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries to tell of changes that Redis did not take: others show them within a second of its being back.
+pub const CACHE_TELL_AGAIN: Duration = Duration::from_millis(250);
 /// For how long a change is remembered against what is older: longer than anything older lives.
 pub const CACHE_FLOOR_LIFE: Duration = Duration::from_secs(60);
 /// Changes that are remembered; past it, everything that is near is forgotten instead.

@@ -97,6 +97,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
     let until_stop = || stop_tasks.clone();
     tasks.spawn(until_stop().run_until_cancelled_owned(popular::keep(app.clone(), every)));
     tasks.spawn(until_stop().run_until_cancelled_owned(cache::tend::listen(app.clone(), changes)));
+    tasks.spawn(until_stop().run_until_cancelled_owned(cache::tend::tell_again(app.clone())));
     tasks.spawn(until_stop().run_until_cancelled_owned(cache::tend::keep_warm(app.clone())));
     accept_until(stop, &listener, &app, config.max_connections.get()).await;
     stop_tasks.cancel();

@@ -63,8 +63,10 @@ impl Far {
         self.ask(self.gate.forget_cached(key)).await;
     }
 
-    pub(crate) async fn tell(&self, changed: &Changed) {
-        self.ask(self.gate.tell_changed(changed)).await;
+    /// Whether Redis took it. Asked even while Redis is left alone otherwise: nobody else can tell them.
+    pub(crate) async fn tell(&self, changed: &Changed) -> bool {
+        let told = timeout(CACHE_FAR_TIMEOUT, self.gate.tell_changed(changed)).await;
+        matches!(told, Ok(Ok(())))
     }
 
     fn fitting(&self, entry: &Entry) -> Option<String> {

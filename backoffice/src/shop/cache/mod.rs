@@ -2,7 +2,8 @@
 //!
 //! A miss is filled by one reader while all others wait for it. Lives are short and differ, so that nothing ends everywhere at
 //! once. A change of staff is written through: the writer, after its commit, puts the new page into Redis and tells all
-//! back-offices, which forget theirs and from then on take nothing of a lower version (`floors`). What changes with time alone, because a sale or
+//! back-offices, which forget theirs and from then on take nothing of a lower version (`floors`); what Redis does not take at once it is told
+//! again (`untold`). What changes with time alone, because a sale or
 //! a notice begins or ends, is kept until then and no longer. A notice that is lost, or a
 //! Redis that is away, costs staleness until the lives end: well under a minute. What it does not know it never invents.
 
@@ -11,6 +12,7 @@ mod fill;
 mod floors;
 pub(crate) mod store;
 pub(crate) mod tend;
+mod untold;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,7 @@ use crate::limits::{CACHE_ABSENT_LIFE, CACHE_NEAR_BYTES_MAX};
 use crate::metrics;
 use far::Far;
 use floors::Floors;
+use untold::Untold;
 
 /// What can be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +86,7 @@ pub(crate) struct ShopCache {
     near: Cache<String, Arc<Entry>>,
     far: Far,
     floors: Floors,
+    untold: Untold,
 }
 
 struct Lives;
@@ -123,6 +127,7 @@ impl ShopCache {
                 .build(),
             far: Far::new(gate),
             floors: Floors::default(),
+            untold: Untold::default(),
         }
     }
 
@@ -179,7 +184,9 @@ impl ShopCache {
                 self.far.forget(&changed.name).await;
             }
         }
-        self.far.tell(&changed).await;
+        if !self.far.tell(&changed).await {
+            self.untold.add(&changed);
+        }
     }
 
     /// Somebody has changed something.

@@ -1,20 +1,33 @@
 //! What keeps the cache of one back-office new and warm: it hears the changes that others tell, and reads ahead what will be asked
-//! for: at the start what is popular, and before a sale opens what it sells.
+//! for: at the start what is popular, and before a sale opens what it sells. What Redis would not pass on it passes on again.
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::cache::Changed;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{Name, store};
 use crate::app::App;
 use crate::catalog::ids::{Named as _, ProductId};
-use crate::limits::{CACHE_WARM_AHEAD, CACHE_WARM_EVERY};
+use crate::limits::{CACHE_TELL_AGAIN, CACHE_WARM_AHEAD, CACHE_WARM_EVERY};
 
 /// For as long as the program serves.
 pub(crate) async fn listen(app: App, mut changes: mpsc::Receiver<Changed>) {
     while let Some(changed) = changes.recv().await {
         app.shop.heard(&changed).await;
+    }
+}
+
+/// For as long as the program serves. What is told twice raises nothing.
+pub(crate) async fn tell_again(app: App) {
+    loop {
+        for changed in app.shop.untold.some().await {
+            if !app.shop.far.tell(&changed).await {
+                break;
+            }
+            app.shop.untold.told(&changed);
+        }
+        sleep(CACHE_TELL_AGAIN).await;
     }
 }
 
