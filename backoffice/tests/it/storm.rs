@@ -1,5 +1,5 @@
 //! A storm of sign-ins beside a sale: all who buy are served. What it costs the slowest of them, and how much memory it takes, is bounded where nothing
-//! else runs: `cargo test --release -p doorbuster-backoffice --test it storm -- --ignored --nocapture`. Beside other tests a bound would say more of those.
+//! else runs: `cargo bench -p doorbuster-backoffice --bench trials -- storm`. Beside other tests a bound would say more of those.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,8 +27,10 @@ const PAUSE: Duration = Duration::from_millis(4);
 /// Quiet and stormy by turns, short and many, so that what else the machine does falls on both and on few of either.
 const ROUNDS: usize = 7;
 
-/// Passwords that are looked at in a storm, at least.
-const HASHED_MIN: u32 = 50;
+/// Passwords that are looked at in each storm, at least: it goes on, and buyers keep coming, until they are. Beside a compiler that takes longer.
+const HASHED_MIN: u32 = 8;
+/// For how many further measurements.
+const LONGER_MAX: usize = 60;
 /// By how much the median of the slowest may differ in the storm: a turn of a thread that hashes, on a machine of two cores.
 const P99_MORE_MAX: Duration = Duration::from_millis(5);
 /// What a storm may take beside what is taken without: one hash has 19 MiB, two hundred at once would have 3,800; what is left is two hundred
@@ -39,8 +41,8 @@ const MEMORY_MORE_MAX: u64 = 256 << 20;
 struct Shown {
     quiet: Vec<Duration>,
     stormy: Vec<Duration>,
-    /// Passwords that were looked at.
-    hashed: u32,
+    /// The fewest passwords that were looked at in one storm.
+    hashed_least: u32,
     memory_quiet: u64,
     memory_stormy: u64,
 }
@@ -136,18 +138,27 @@ async fn run() -> Shown {
         measured.await.unwrap().unwrap()
     };
     measure().await;
-    let hashed = Arc::new(AtomicU32::new(0));
     let (mut quiet, mut stormy) = (Vec::new(), Vec::new());
+    let (mut hashed, mut hashed_least) = (0, u32::MAX);
     // One hash has been made by then, and its memory is kept.
     Person::new("first").try_sign_in(&desk).await;
     let memory_quiet = stage.backoffice(0).resident_bytes();
     let mut memory_stormy = memory_quiet;
     for _ in 0..ROUNDS {
         quiet.push(measure().await);
-        let storm = storm(stage.backoffice(0).url(), &hashed);
+        let here = Arc::new(AtomicU32::new(0));
+        let storm = storm(stage.backoffice(0).url(), &here);
         stormy.push(measure().await);
+        for _ in 0..LONGER_MAX {
+            if here.load(Ordering::Relaxed) >= HASHED_MIN {
+                break;
+            }
+            measure().await;
+        }
         memory_stormy = memory_stormy.max(stage.backoffice(0).resident_bytes());
         drop(storm);
+        let here = here.load(Ordering::Relaxed);
+        (hashed, hashed_least) = (hashed + here, here.min(hashed_least));
     }
     println!("p99 of a reservation: quiet {quiet:?}, in the storm {stormy:?}");
     println!(
@@ -155,12 +166,11 @@ async fn run() -> Shown {
         memory_quiet >> 20,
         memory_stormy >> 20
     );
-    let hashed = hashed.load(Ordering::Relaxed);
-    println!("passwords looked at: {hashed}");
+    println!("passwords looked at: {hashed}, at least {hashed_least} in each storm");
     Shown {
         quiet,
         stormy,
-        hashed,
+        hashed_least,
         memory_quiet,
         memory_stormy,
     }
@@ -185,7 +195,7 @@ pub(crate) async fn trial() -> [bool; 2] {
         MEMORY_MORE_MAX >> 20
     );
     let is_bounded = stormy <= quiet + P99_MORE_MAX && more <= MEMORY_MORE_MAX;
-    [shown.hashed >= HASHED_MIN, is_bounded]
+    [shown.hashed_least >= HASHED_MIN, is_bounded]
 }
 
 #[tokio::test]
