@@ -1,9 +1,13 @@
 //! Posts what happened to orders, a batch at a time. Any number of back-offices may: each takes events that nobody else has, and a kill
 //! between any two lines leaves them to be posted, or has them posted, whole.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chrono::{Days, NaiveDate};
 use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,7 +17,7 @@ use super::store::{self, EventRow, OrderFacts, Posting};
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::extract::Caller;
-use crate::settlement::limits::{LEDGER_EVENTS, LEDGER_EVERY};
+use crate::settlement::limits::{LEDGER_BATCHES_AT_ONCE, LEDGER_EVENTS, LEDGER_EVERY};
 
 /// Until `stop`.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
@@ -35,17 +39,31 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Posts what waits now. What comes meanwhile is left: whoever must know asks [`store::waits`], so this ends under any traffic.
+/// Posts what waits now, some batches at once: MySQL writes one while the next is put together. What comes meanwhile is left: whoever must know asks
+/// [`store::waits`], so this ends under any traffic.
 pub(crate) async fn all(books: &MySqlPool) -> sqlx::Result<()> {
-    let mut waiting = usize::try_from(store::waiting(books).await?).unwrap_or(usize::MAX);
-    while waiting > 0 {
-        let events = batch(books).await?;
-        if events < LEDGER_EVENTS as usize {
-            break;
-        }
-        waiting = waiting.saturating_sub(events);
+    let waiting = u64::try_from(store::waiting(books).await?).unwrap_or(0);
+    let batches = waiting.div_ceil(LEDGER_EVENTS.into());
+    let left = Arc::new(AtomicU64::new(batches));
+    let mut posting: JoinSet<sqlx::Result<()>> = JoinSet::new();
+    for _ in 0..batches.min(LEDGER_BATCHES_AT_ONCE) {
+        let (books, left) = (books.clone(), Arc::clone(&left));
+        posting.spawn(async move {
+            while take_one(&left) {
+                batch(&books).await?;
+            }
+            Ok(())
+        });
+    }
+    while let Some(posted) = posting.join_next().await {
+        posted.map_err(|_| sqlx::Error::WorkerCrashed)??;
     }
     Ok(())
+}
+
+fn take_one(left: &AtomicU64) -> bool {
+    let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+    taken.is_ok()
 }
 
 /// Tries again what was refused, once each; how many events are posted now.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Events that one transaction posts to the ledger: some 5,000 rows, locked for a quarter of a second.
 pub(crate) const LEDGER_EVENTS: u32 = 2_000;
+/// Such transactions at once where all that waits is wanted.
+pub(crate) const LEDGER_BATCHES_AT_ONCE: u64 = 2;
 /// Between two looks for more.
 pub(crate) const LEDGER_EVERY: Duration = Duration::from_secs(1);
 /// Tries of closing a period while something of it is being posted.
