@@ -26,7 +26,7 @@ async fn unknown_paths_and_wrong_methods_say_what_to_do() {
     }
     for (method, path, allow) in [
         ("GET", "/admin/v1/coupons", "POST"),
-        ("DELETE", "/admin/v1/sales/x", "GET,HEAD"),
+        ("DELETE", "/admin/v1/sales/x", "GET,HEAD,PUT"),
         ("PUT", "/livez", "GET,HEAD"),
         ("BREW", "/admin/v1/coupons/x/open", "POST"),
     ] {
