@@ -2,6 +2,7 @@
 
 use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::ids::SkuId;
+use doorbuster_core::record::Status;
 use serde_json::json;
 
 use super::store::{self, Move};
@@ -17,6 +18,7 @@ use crate::orders::limits::MAIL_LIFE;
 use crate::orders::model::{Event, Order, State, Why};
 use crate::orders::refunds::store::{self as refunds, NewRefund, RefundRow};
 use crate::orders::refunds::{RefundLine, Units, all_of, work_out};
+use crate::orders::settled;
 
 pub(super) async fn one(app: App, mut job: Job) {
     let refund = match under_way(&app, &job.order).await {
@@ -123,7 +125,13 @@ async fn take_back(
         };
         match returned {
             Returned::Done { .. } | Returned::Already { .. } => {}
-            // A sale that was rebuilt may have lost that they were sold: whatever became of them there stays so.
+            // A sale that was rebuilt may not have been told of the payment again yet: that, or the end of the hold, is waited for.
+            Returned::NotPaid(record)
+                if epoch > 1 && matches!(record.status, Status::Held | Status::Paying) =>
+            {
+                return Ok(Step::Later("the sale does not know that it is paid"));
+            }
+            // It may have lost that they were sold, and others have had them since: whatever became of them there stays so.
             Returned::NotPaid(_) | Returned::UnknownReservation if epoch > 1 => {
                 tracing::warn!(order = %order.id, refund = %refund.refund_id, ?returned, "units of a refund were lost");
                 lost.push(units);
@@ -163,6 +171,10 @@ async fn finish(
     }
     for units in lost {
         refunds::set_lost(&mut tx, refund.refund_id, *units).await?;
+    }
+    if !lost.is_empty() {
+        // Whoever had the sale told of the order meanwhile, knew nothing of that.
+        settled::doubt(&mut *tx, &[order.id]).await?;
     }
     let lines = refunds::lines(&mut *tx, refund.refund_id).await?;
     let mut happened = Vec::new();

@@ -53,6 +53,8 @@ enum Told {
     Again,
     /// The sale is not there yet.
     Later,
+    /// Its hold has ended, and nobody wants its units again.
+    Ended,
     /// Its units are others'.
     Gone(&'static str),
 }
@@ -147,7 +149,7 @@ async fn walk(app: &App, sale: &str, epoch: u32) -> Result<bool, ApiError> {
             }
             for (row, told) in asked.join_all().await {
                 match told {
-                    Ok(Told::Right) => {}
+                    Ok(Told::Right | Told::Ended) => {}
                     Ok(Told::Again) => again += 1,
                     Ok(Told::Later) => is_whole = false,
                     Ok(Told::Gone(found)) => park(app, row.order_id, found).await?,
@@ -181,7 +183,7 @@ async fn tell(
     row: &Row,
     refunds: &[Uuid],
 ) -> Result<Told, ApiError> {
-    let told = if row.status.as_deref() == Some("paid") {
+    let mut told = if row.status.as_deref() == Some("paid") {
         Told::Right
     } else {
         sell(app, live, epoch, row).await?
@@ -189,9 +191,9 @@ async fn tell(
     if matches!(told, Told::Later | Told::Gone(_)) {
         return Ok(told);
     }
-    let mut told = told;
+    let is_ended = matches!(told, Told::Ended);
     for refund in refunds {
-        match bring_back(app, live, epoch, row, *refund).await? {
+        match bring_back(app, live, epoch, row, (*refund, is_ended)).await? {
             Told::Right => {}
             other => told = other,
         }
@@ -223,28 +225,33 @@ async fn sell(app: &App, live: &LiveId, epoch: u32, row: &Row) -> Result<Told, A
         }
         Settled::Gone { .. } if is_kept => Told::Gone("its units went to others after a loss"),
         Settled::UnknownReservation if is_kept => Told::Gone("its reservation was lost"),
-        Settled::Gone { .. } | Settled::UnknownReservation => Told::Right,
+        Settled::Gone { .. } | Settled::UnknownReservation => Told::Ended,
         Settled::NotPaying(_) | Settled::Fenced(_) => Told::Later,
     })
 }
 
-/// The same calls as the refund's, under the same keys.
+/// The same calls as the refund's, under the same keys. Units that had been lost when it was done, and that the order has again since it was told
+/// anew, are on sale again; those of a hold that has ended are so already.
 async fn bring_back(
     app: &App,
     live: &LiveId,
     epoch: u32,
     row: &Row,
-    refund: Uuid,
+    (refund, is_ended): (Uuid, bool),
 ) -> Result<Told, ApiError> {
     let lines = refunds::lines(&app.books, refund).await?;
     let (id, user) = whose(row)?;
     let mut told = Told::Right;
-    for units in [Units::Restock, Units::WriteOff] {
+    for units in [Units::Restock, Units::WriteOff, Units::Lost] {
         let wanted = of(&lines, units)?;
-        if wanted.is_empty() {
+        if wanted.is_empty() || (is_ended && units == Units::Lost) {
             continue;
         }
-        let key = format!("{refund}:{}", units.word());
+        let way = match units {
+            Units::Lost => Units::Restock,
+            _ => units,
+        };
+        let key = format!("{refund}:{}", way.word());
         let returned = match units {
             Units::WriteOff => {
                 app.gate

@@ -52,7 +52,7 @@ pub(super) async fn page(
     .await
 }
 
-/// Refunds of these orders that are done, and whose units came back or are gone: order and refund.
+/// Refunds of these orders that are done, and whose units their buyers do not have: order and refund.
 pub(super) async fn returned(books: &MySqlPool, orders: &[Row]) -> sqlx::Result<Vec<(Uuid, Uuid)>> {
     if orders.is_empty() {
         return Ok(Vec::new());
@@ -65,7 +65,7 @@ pub(super) async fn returned(books: &MySqlPool, orders: &[Row]) -> sqlx::Result<
         ids.push_bind(order.order_id);
     }
     asked.push(
-        ") and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units in ('restock', 'write_off'))
+        ") and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units <> 'keep')
         order by created_at",
     );
     asked.build_query_as().fetch_all(books).await

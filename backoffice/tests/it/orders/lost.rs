@@ -74,6 +74,100 @@ async fn what_was_sold_and_what_came_back_is_so_again_after_redis_has_lost_it() 
     }
 }
 
+/// An order of two tees that is paid, of which a sale that was rebuilt knows no more than its hold; nobody goes along the sale's orders until
+/// [`walk`].
+async fn forgotten(desk: &Desk<'_>, seconds: (u32, u32)) -> (String, Value) {
+    let sale = sale(desk, 3, seconds).await;
+    let (engine, backoffice) = (desk.stage.engine(0), desk.stage.backoffice(0));
+    let user = name("ann");
+    let two = json!([{"sku": "tee", "quantity": 2}]);
+    let hold = desk.hold(&sale, &user, two).await;
+    booked(desk, &json!(hold), "held").await;
+    engine.freeze().unwrap();
+    let placed = place(desk, &user, "k", &order(&sale, &hold, "tok_ok")).await;
+    let paid = until(desk, &placed.ok(201), "paid").await;
+    backoffice.freeze().unwrap();
+    desk.redis("FLUSHALL", vec![]).await;
+    engine.thaw().unwrap();
+    super::eventually_within(30, async || {
+        let epoch: u32 = sqlx::query_scalar("select epoch from journal_cursor where sale_id = ?")
+            .bind(&sale)
+            .fetch_one(&desk.books)
+            .await
+            .unwrap();
+        (epoch > 1).then_some(())
+    })
+    .await;
+    sqlx::query(
+        "insert into order_epochs (sale_id, epoch, noted_at) values (?, 99, utc_timestamp(3))",
+    )
+    .bind(&sale)
+    .execute(&desk.books)
+    .await
+    .unwrap();
+    (sale, paid)
+}
+
+async fn walk(desk: &Desk<'_>, sale: &str) {
+    sqlx::query("delete from order_epochs where sale_id = ?")
+        .bind(sale)
+        .execute(&desk.books)
+        .await
+        .unwrap();
+}
+
+/// One of its tees goes back, on sale again; the refund as it is `when`.
+async fn one_back(desk: &Desk<'_>, order: &Value, when: &str) -> Value {
+    let path = format!("/admin/v1/orders/{}", order["id"].as_str().unwrap());
+    let one =
+        json!({"lines": [{"sku": "tee", "quantity": 1, "units": "restock"}], "reason": "a test"});
+    finance(desk, &format!("{path}/refunds"), "one", &one)
+        .await
+        .ok(200);
+    super::eventually_within(60, async || {
+        let refund = desk.get(&path).await.ok(200)["refunds"][0].clone();
+        (refund["state"] == when).then_some(refund)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_refund_waits_until_the_rebuilt_sale_knows_what_was_sold() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let (sale, order) = forgotten(&desk, (300, 300)).await;
+    desk.stage.backoffice(0).thaw().unwrap();
+    one_back(&desk, &order, "repaid").await;
+    // It is tried several times.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert_eq!(one_back(&desk, &order, "repaid").await["state"], "repaid");
+    assert_eq!(counts(&desk, &sale, "tee").await[3], 0);
+    walk(&desk, &sale).await;
+    let done = one_back(&desk, &order, "done").await;
+    assert_eq!(done["lines"][0]["units"], "restock", "{done}");
+    assert_eq!(counts(&desk, &sale, "tee").await, [3, 2, 0, 1]);
+    assert_eq!(shop.money(&order).await, (20_000, 10_000));
+}
+
+#[tokio::test]
+async fn what_was_lost_of_a_refund_comes_back_when_the_sale_is_told_of_the_order_again() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let (sale, order) = forgotten(&desk, (6, 6)).await;
+    booked(&desk, &order["reservation"], "released").await;
+    desk.stage.backoffice(0).thaw().unwrap();
+    let done = one_back(&desk, &order, "done").await;
+    assert_eq!(done["lines"][0]["units"], "lost", "{done}");
+    let one_sold = [3, 2, 0, 1];
+    super::eventually_within(60, async || {
+        (counts(&desk, &sale, "tee").await == one_sold).then_some(())
+    })
+    .await;
+    booked(&desk, &order["reservation"], "paid").await;
+    assert_eq!(super::look(&desk, &order).await["state"], "paid");
+    assert_eq!(shop.money(&order).await, (20_000, 10_000));
+}
+
 /// Two orders that are paid, and whose units others have bought since Redis lost that: both wait for a person.
 async fn lost(desk: &Desk<'_>, sale: &str) -> Vec<Value> {
     let (engine, backoffice) = (desk.stage.engine(0), desk.stage.backoffice(0));
