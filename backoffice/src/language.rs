@@ -140,6 +140,7 @@ const KOREAN_TITLES: &[(&str, &str)] = &[
         "settle_by_hand",
         "다른 통화로 결제되었습니다. 결제 대행사에서 직접 정산한 뒤 기록해 주세요",
     ),
+    ("units_gone", "확보할 수량이 남아 있지 않습니다"),
     ("undecidable", "이 주문에는 할 수 없는 결정입니다"),
     ("not_over", "아직 끝나지 않은 기간입니다"),
     ("earlier_open", "앞선 기간을 먼저 마감해 주세요"),

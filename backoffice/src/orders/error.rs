@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
         "the provider captured another currency than the order's: give it back there by hand, then decide settled_by_hand"
     )]
     SettleByHand,
+    #[error("others have its units, and there are none to be taken again: add units, or refund it")]
+    UnitsGone,
     #[error("this cannot be decided of it: {0}")]
     Undecidable(&'static str),
     #[error("money of this order is on its way back; try again when that is done")]
@@ -48,6 +50,7 @@ impl Refusal {
             Self::NotPaid => (StatusCode::CONFLICT, "not_paid"),
             Self::NotParked => (StatusCode::CONFLICT, "not_parked"),
             Self::SettleByHand => (StatusCode::CONFLICT, "settle_by_hand"),
+            Self::UnitsGone => (StatusCode::CONFLICT, "units_gone"),
             Self::Undecidable(_) => (StatusCode::CONFLICT, "undecidable"),
             Self::InFlight => (StatusCode::CONFLICT, "in_flight"),
             Self::InsufficientPoints => (StatusCode::CONFLICT, "insufficient_points"),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::mysql::MySqlConnection;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit_log::{self, Change};
@@ -19,7 +20,7 @@ use crate::orders::model::{Event, Late, Order, State, Why};
 use crate::orders::refunds::store::keep_odd;
 use crate::orders::saga::attempts;
 use crate::orders::saga::refund::ask_all_back;
-use crate::orders::saga::store::{Move, advance, seize};
+use crate::orders::saga::store::{Move, advance, lock, seize};
 use crate::orders::saga::undo::ask_back;
 use crate::orders::settled;
 use crate::orders::store::set_late;
@@ -31,7 +32,7 @@ use crate::validate::Problems;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decision {
     /// Its units are taken again, if there are any, and it is paid; else its money goes back. One that had been paid, and whose units others have
-    /// since a loss, waits for a person again where there are none
+    /// since a loss, stays as it is where there are none (units_gone)
     Reacquire,
     /// Everything goes back; units that others have since a loss stay theirs
     Refund,
@@ -54,7 +55,8 @@ pub(crate) struct DecideBody {
     (status = 200, description = "Decided; `state` says how far it is", body = OrderView),
     (status = 400, description = "invalid_request", body = Problem),
     (status = 404, description = "unknown_order", body = Problem),
-    (status = 409, description = "not_parked; settle_by_hand: the provider captured another currency, so that only `settled_by_hand` can be decided, after it; undecidable", body = Problem)))]
+    (status = 409, description = "not_parked; settle_by_hand: the provider captured another currency, so that only `settled_by_hand` can be decided, after it; units_gone: a paid order's units are others', and there are none to be taken again; undecidable", body = Problem),
+    (status = 503, description = "recovering, unavailable: whether there are units cannot be told at the moment; nothing is decided", body = Problem)))]
 pub(crate) async fn decide(
     AxumState(app): AxumState<App>,
     caller: Caller,
@@ -64,6 +66,9 @@ pub(crate) async fn decide(
     let mut problems = Problems::default();
     let reason = problems.line("/reason", &body.reason, 1..=REASON_CHARS_MAX);
     problems.none()?;
+    if body.decision == Decision::Reacquire {
+        take_units(&app, id).await?;
+    }
     let mut tx = app.books.begin().await?;
     let order = seize(&mut tx, id).await?;
     let mut order = order.ok_or(ApiError::Order(Refusal::UnknownOrder))?;
@@ -84,7 +89,10 @@ pub(crate) async fn decide(
     let was_paid = deliveries::store::lock(&mut tx, id).await?.is_some();
     fits(&mut tx, &order, body.decision, was_paid).await?;
     let to = match (body.decision, was_paid) {
-        (Decision::Reacquire, true) => Move::to(State::Paid),
+        (Decision::Reacquire, true) => Move {
+            is_well: true,
+            ..Move::to(State::Paid)
+        },
         (Decision::Reacquire, false) => {
             set_late(&mut tx, id, Late::Reacquire).await?;
             Move::to(State::Captured)
@@ -107,10 +115,6 @@ pub(crate) async fn decide(
     };
     let decided = decided.data(data.clone());
     advance(&mut tx, &mut order, due(to), &[decided]).await?;
-    if (body.decision, was_paid) == (Decision::Reacquire, true) {
-        // Where others had its units after a loss, they are asked for again.
-        settled::doubt(&mut *tx, &[id]).await?;
-    }
     let change = Change {
         action: "order.decide",
         subject: format!("order:{id}"),
@@ -121,6 +125,24 @@ pub(crate) async fn decide(
     tx.commit().await?;
     app.saga.wake();
     show(&app, id, Viewer::Staff).await.map(Json)
+}
+
+/// One that had been paid is so again only where it has its units: they are asked for before it is moved. Whoever decides otherwise meanwhile gives
+/// them back.
+async fn take_units(app: &App, id: Uuid) -> Result<(), ApiError> {
+    let mut tx = app.books.begin().await?;
+    let order = lock(&mut tx, id).await?;
+    let order = order.ok_or(ApiError::Order(Refusal::UnknownOrder))?;
+    if order.state != State::Parked {
+        return Err(ApiError::Order(Refusal::NotParked));
+    }
+    let was_paid = deliveries::store::lock(&mut tx, id).await?.is_some();
+    fits(&mut tx, &order, Decision::Reacquire, was_paid).await?;
+    tx.rollback().await?;
+    if was_paid && !settled::again(app, &order).await? {
+        return Err(ApiError::Order(Refusal::UnitsGone));
+    }
+    Ok(())
 }
 
 /// Whether it may be decided so, by what the books have of the order.

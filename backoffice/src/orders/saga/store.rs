@@ -227,6 +227,8 @@ pub(crate) async fn paid(tx: &mut MySqlConnection, orders: &[&Order]) -> sqlx::R
 pub(crate) struct Move {
     pub(crate) to: State,
     pub(crate) why: Option<Why>,
+    /// There is no reason to be told any more.
+    pub(crate) is_well: bool,
     /// Until it is tried again; `None`: nothing is due, unless its buyer has asked to cancel it meanwhile.
     pub(crate) next_in: Option<Duration>,
     /// A wish to cancel that was known before this move is still to be looked at.
@@ -242,6 +244,7 @@ impl Move {
         Self {
             to,
             why: None,
+            is_well: false,
             next_in: None,
             minds_cancel: false,
             captured: 0,
@@ -278,12 +281,13 @@ pub(crate) async fn advance(
     let keeps_token = matches!(to.to, State::Placed | State::Charging);
     let events = u32::try_from(happened.len()).unwrap_or(u32::MAX);
     let moved = query(
-        "-- advance\nupdate orders set state = ?, reason = coalesce(?, reason), captured_amount = captured_amount + ?,
+        "-- advance\nupdate orders set state = ?, reason = if(?, null, coalesce(?, reason)), captured_amount = captured_amount + ?,
             refunded_amount = refunded_amount + ?, points_returned = points_returned + ?, tries = 0, events = events + ?,
             next_step_at = coalesce(?, if(cancel_asked_at is not null and ?, ?, null)), payment_token = if(?, payment_token, null), ended_at = if(?, coalesce(ended_at, ?), ended_at)
         where order_id = ? and version = ?",
     )
     .bind(to.to.word())
+    .bind(to.is_well)
     .bind(to.why.map(Why::word))
     .bind(to.captured)
     .bind(to.refunded)
@@ -305,8 +309,8 @@ pub(crate) async fn advance(
     let happened: Vec<(&Order, &Event)> = happened.iter().map(|event| (&*order, event)).collect();
     add_events(tx, &happened).await?;
     order.state = to.to;
-    if let Some(why) = to.why {
-        order.reason = Some(why.word().to_owned());
+    if to.is_well || to.why.is_some() {
+        order.reason = to.why.map(|why| why.word().to_owned());
     }
     order.captured += to.captured;
     order.refunded += to.refunded;

@@ -6,15 +6,15 @@
 //! that were lost: each is done once. Where the units are others' by now, a person has to look. Who had settled an order just before the loss may
 //! write it down as paid for as long as it is his, so there is a second walk after that time; only then is the epoch noted.
 //!
-//! The hourly comparison of orders and money has a sale gone along again where it finds units that contradict their orders, and so has a person who
-//! decides that a parked order is to have its units after all ([`doubt`]).
+//! The hourly comparison of orders and money has a sale gone along again where it finds units that contradict their orders, and so has a refund some of
+//! whose units were lost ([`doubt`]). A person who decides that a parked order is to have its units after all asks for them himself ([`again`]).
 //! Any number of back-offices may do it at once, and one that is killed leaves the epoch to be noted by the next.
 
 mod store;
 
 use std::collections::HashMap;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::gate::settle::Settled;
@@ -28,18 +28,20 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::limits::{LEASE, SETTLED_AT_ONCE, SETTLED_EVERY};
-use super::model::{Event, State, Why};
+use super::model::{Event, Order, State, Why};
 use super::refunds::store as refunds;
 use super::refunds::{RefundLine, Units};
 use super::saga::store::{Move, advance, seize};
+use crate::ack::AckLevel;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::limits::{BOOKS_LOOK_EVERY, BOOKS_WAIT};
 use crate::metrics;
 use store::Row;
 
-/// A rise of a sale's epoch, as this process has seen it.
+/// A rise of a sale's epoch, or a doubt, as this process has seen it.
 struct Rise {
-    epoch: u32,
+    seen: (u32, Option<DateTime<Utc>>),
     since: Instant,
     /// All orders were gone along once.
     walked: bool,
@@ -84,24 +86,72 @@ pub(crate) async fn doubt(books: impl MySqlExecutor<'_>, orders: &[Uuid]) -> sql
     store::doubt(books, orders).await
 }
 
+/// Asks for the units of one order whose sale may have forgotten that they were sold; whether it has them. Repeatable.
+///
+/// # Errors
+/// Where a server does not answer, or the sale is being brought back.
+pub(super) async fn again(app: &App, order: &Order) -> Result<bool, ApiError> {
+    let Some(row) = store::one(&app.books, order.id).await? else {
+        return Ok(false);
+    };
+    let refunds = store::returned(&app.books, std::slice::from_ref(&row)).await?;
+    let refunds: Vec<Uuid> = refunds.into_iter().map(|(_, refund)| refund).collect();
+    let row = Row {
+        // As one that is paid: it takes units from the shelf, whatever the books have of them.
+        state: State::Paid.word().to_owned(),
+        status: None,
+        ..row
+    };
+    let epoch = app.saga.epoch(app, &order.sale).await?;
+    match tell(app, &order.live(), epoch, &row, &refunds).await? {
+        Told::Right | Told::Again | Told::Ended => {}
+        Told::Gone(_) => return Ok(false),
+        Told::Later => return Err(ApiError::Recovering("units of an order".to_owned())),
+    }
+    if app.ack_level == AckLevel::Mysql {
+        in_books(app, order.id).await?;
+    }
+    Ok(true)
+}
+
+/// Waits until the books have that its units are sold, or have all come back.
+async fn in_books(app: &App, order: Uuid) -> Result<(), ApiError> {
+    let deadline = Instant::now() + BOOKS_WAIT;
+    loop {
+        let row = store::one(&app.books, order).await?;
+        let is_there = row.is_some_and(|row| {
+            row.status.as_deref() == Some("paid") || row.reason.as_deref() == Some("refunded")
+        });
+        if is_there {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let late = anyhow::anyhow!("the books do not have it yet");
+            return Err(ApiError::Unavailable(late));
+        }
+        sleep(BOOKS_LOOK_EVERY).await;
+    }
+}
+
 async fn look(app: &App, rises: &mut HashMap<String, Rise>) -> Result<(), ApiError> {
     let risen = store::risen(&app.books).await?;
-    rises.retain(|sale, _| risen.iter().any(|(one, _)| one == sale));
-    for (sale, epoch) in risen {
+    rises.retain(|sale, _| risen.iter().any(|one| one.sale_id == *sale));
+    for one in risen {
+        let (sale, epoch) = (one.sale_id.as_str(), one.epoch);
         let new = || Rise {
-            epoch,
+            seen: (epoch, one.noted_at),
             since: Instant::now(),
             walked: false,
         };
-        let rise = rises.entry(sale.clone()).or_insert_with(new);
-        if rise.epoch != epoch {
+        let rise = rises.entry(sale.to_owned()).or_insert_with(new);
+        if rise.seen != (epoch, one.noted_at) {
             *rise = new();
         }
         let is_last = rise.since.elapsed() > LEASE;
         if rise.walked && !is_last {
             continue;
         }
-        match walk(app, &sale, epoch).await {
+        match walk(app, sale, epoch).await {
             Ok(true) => rise.walked = true,
             Ok(false) => continue,
             // One sale never keeps the others.
@@ -111,7 +161,7 @@ async fn look(app: &App, rises: &mut HashMap<String, Rise>) -> Result<(), ApiErr
             }
         }
         if is_last {
-            store::note(&app.books, &sale, epoch).await?;
+            store::note(&app.books, &one).await?;
         }
     }
     Ok(())

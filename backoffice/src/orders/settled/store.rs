@@ -20,14 +20,33 @@ pub(super) struct Row {
     pub(super) reason: Option<String>,
 }
 
-/// Sales that were rebuilt, and whose orders nobody has held against the books since.
-pub(super) async fn risen(books: &MySqlPool) -> sqlx::Result<Vec<(String, u32)>> {
+/// A sale that was rebuilt, or doubted, and whose orders nobody has held against the books since.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct Risen {
+    pub(super) sale_id: String,
+    pub(super) epoch: u32,
+    /// Of what is noted of it so far; every doubt changes it.
+    pub(super) noted_at: Option<DateTime<Utc>>,
+}
+
+pub(super) async fn risen(books: &MySqlPool) -> sqlx::Result<Vec<Risen>> {
     query_as(
-        "-- risen\nselect c.sale_id, c.epoch from journal_cursor c left join order_epochs e on e.sale_id = c.sale_id
+        "-- risen\nselect c.sale_id, c.epoch, e.noted_at from journal_cursor c left join order_epochs e on e.sale_id = c.sale_id
         where c.epoch > coalesce(e.epoch, 1) and c.sale_id not like 'coupon:%' order by c.sale_id limit ?",
     )
     .bind(RISEN_MAX)
     .fetch_all(books)
+    .await
+}
+
+/// One order.
+pub(super) async fn one(books: &MySqlPool, order: Uuid) -> sqlx::Result<Option<Row>> {
+    query_as(
+        "-- one\nselect o.order_id, o.user_id, o.reservation_id, o.state, o.created_at, r.status, r.reason
+        from orders o left join reservations r on r.id = o.reservation_id where o.order_id = ?",
+    )
+    .bind(order)
+    .fetch_optional(books)
     .await
 }
 
@@ -71,15 +90,16 @@ pub(super) async fn returned(books: &MySqlPool, orders: &[Row]) -> sqlx::Result<
     asked.build_query_as().fetch_all(books).await
 }
 
-/// All orders of the sale are as the books of this generation have them.
-pub(super) async fn note(books: &MySqlPool, sale: &str, epoch: u32) -> sqlx::Result<()> {
+/// All orders of the sale are as the books of this generation have them, unless somebody has doubted it since it was seen so.
+pub(super) async fn note(books: &MySqlPool, seen: &Risen) -> sqlx::Result<()> {
     query(
         "-- note\ninsert into order_epochs (sale_id, epoch, noted_at) values (?, ?, ?)
-        on duplicate key update epoch = greatest(epoch, values(epoch)), noted_at = values(noted_at)",
+        on duplicate key update epoch = if(noted_at <=> ?, greatest(epoch, values(epoch)), epoch)",
     )
-    .bind(sale)
-    .bind(epoch)
+    .bind(&seen.sale_id)
+    .bind(seen.epoch)
     .bind(clock::now().naive_utc())
+    .bind(seen.noted_at.map(|at| at.naive_utc()))
     .execute(books)
     .await
     .map(drop)
@@ -100,6 +120,8 @@ pub(super) async fn doubt(books: impl MySqlExecutor<'_>, orders: &[Uuid]) -> sql
     for order in orders {
         ids.push_bind(*order);
     }
-    statement.push(") on duplicate key update epoch = 0");
+    statement.push(
+        ") on duplicate key update epoch = 0, noted_at = greatest(values(noted_at), noted_at + interval 1000 microsecond)",
+    );
     statement.build().execute(books).await.map(drop)
 }

@@ -131,6 +131,15 @@ async fn one_back(desk: &Desk<'_>, order: &Value, when: &str) -> Value {
     .await
 }
 
+async fn units_of(desk: &Desk<'_>, refund: &Value) -> String {
+    let id = uuid::Uuid::parse_str(refund["id"].as_str().unwrap()).unwrap();
+    sqlx::query_scalar("select units from refund_lines where refund_id = ?")
+        .bind(id)
+        .fetch_one(&desk.books)
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
 async fn a_refund_waits_until_the_rebuilt_sale_knows_what_was_sold() {
     let shop = Shop::new("", 1);
@@ -144,7 +153,7 @@ async fn a_refund_waits_until_the_rebuilt_sale_knows_what_was_sold() {
     assert_eq!(counts(&desk, &sale, "tee").await[3], 0);
     walk(&desk, &sale).await;
     let done = one_back(&desk, &order, "done").await;
-    assert_eq!(done["lines"][0]["units"], "restock", "{done}");
+    assert_eq!(units_of(&desk, &done).await, "restock", "{done}");
     assert_eq!(counts(&desk, &sale, "tee").await, [3, 2, 0, 1]);
     assert_eq!(shop.money(&order).await, (20_000, 10_000));
 }
@@ -157,7 +166,7 @@ async fn what_was_lost_of_a_refund_comes_back_when_the_sale_is_told_of_the_order
     booked(&desk, &order["reservation"], "released").await;
     desk.stage.backoffice(0).thaw().unwrap();
     let done = one_back(&desk, &order, "done").await;
-    assert_eq!(done["lines"][0]["units"], "lost", "{done}");
+    assert_eq!(units_of(&desk, &done).await, "lost", "{done}");
     let one_sold = [3, 2, 0, 1];
     super::eventually_within(60, async || {
         (counts(&desk, &sale, "tee").await == one_sold).then_some(())
@@ -218,10 +227,10 @@ async fn a_person_decides_what_becomes_of_a_paid_order_whose_units_others_have()
     let decide = async |order: &Value, decision: &str| {
         let path = format!("/admin/v1/orders/{}/decide", order["id"].as_str().unwrap());
         let body = json!({"decision": decision, "reason": "a test"});
-        finance(&desk, &path, "k", &body).await.ok(200)
+        finance(&desk, &path, "k", &body).await
     };
     // All of it goes back, and nothing comes back.
-    decide(carl, "refund").await;
+    decide(carl, "refund").await.ok(200);
     let carl = until(&desk, carl, "refunded").await;
     assert_eq!(shop.money(&carl).await, (10_000, 10_000));
     let told = timeline(&carl);
@@ -232,21 +241,26 @@ async fn a_person_decides_what_becomes_of_a_paid_order_whose_units_others_have()
     assert_eq!(counts(&desk, &sale, "tee").await, [2, 0, 0, 2]);
 
     // There is nothing to be taken, until there is.
-    decide(ann, "reacquire").await;
-    let times_parked = async || {
-        let told = timeline(&super::look(&desk, ann).await);
-        told.iter().filter(|kind| *kind == "parked").count()
-    };
-    super::eventually_within(60, async || (times_parked().await == 2).then_some(())).await;
+    let refused = decide(ann, "reacquire").await;
+    assert_eq!(refused.refusal(), (409, "units_gone"));
+    let waiting = super::look(&desk, ann).await;
+    assert_eq!(
+        (&waiting["state"], &waiting["reason"]),
+        (&json!("parked"), &json!("late"))
+    );
+    assert_eq!(timeline(&waiting).last().unwrap(), "parked");
     let more = json!({"sku": "tee", "by": 1, "reason": "one more"});
     desk.adjust(&sale, "more", &more).await.ok(200);
-    decide(ann, "reacquire").await;
-    let sold = [3, 0, 0, 3];
-    super::eventually_within(60, async || {
-        (counts(&desk, &sale, "tee").await == sold).then_some(())
-    })
-    .await;
-    let ann = until(&desk, ann, "paid").await;
+    let again = decide(ann, "reacquire").await.ok(200);
+    assert_eq!(
+        (&again["state"], &again["reason"]),
+        (&json!("paid"), &Value::Null),
+        "{again:#}"
+    );
+    // No sooner than its units are sold.
+    assert_eq!(counts(&desk, &sale, "tee").await, [3, 0, 0, 3]);
+    let ann = super::look(&desk, ann).await;
+    assert_eq!(ann["reason"], Value::Null, "{ann:#}");
     assert_eq!(shop.money(&ann).await, (10_000, 0));
 
     // The books agree, and the ledger owes the seller of three sales two.
@@ -277,4 +291,41 @@ async fn a_person_decides_what_becomes_of_a_paid_order_whose_units_others_have()
     let finished = shop.stage.run_backoffice(&["reconcile", "--json"]).unwrap();
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(report["money"]["differences"], json!([]), "{report}");
+}
+
+#[tokio::test]
+async fn a_doubt_that_comes_while_a_sale_is_gone_along_is_not_forgotten() {
+    let desk = Shop::shared().desk().await;
+    let sale = sale(&desk, 1, (300, 300)).await;
+    let set = async |tx: &mut sqlx::MySqlConnection| {
+        sqlx::query(
+            "insert into order_epochs (sale_id, epoch, noted_at) values (?, 0, utc_timestamp(3))
+            on duplicate key update epoch = 0, noted_at = noted_at + interval 1000 microsecond",
+        )
+        .bind(&sale)
+        .execute(tx)
+        .await
+        .unwrap();
+    };
+    let epoch = async || -> u32 {
+        let found = sqlx::query_scalar("select epoch from order_epochs where sale_id = ?");
+        found.bind(&sale).fetch_one(&desk.books).await.unwrap()
+    };
+    set(&mut desk.books.acquire().await.unwrap()).await;
+    // Another doubt is being written while whoever has gone along writes that down.
+    let mut doubt = desk.books.begin().await.unwrap();
+    set(&mut doubt).await;
+    let noting = async || -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from information_schema.processlist where info like concat('%note', '%insert into order_epochs%')",
+        )
+        .fetch_one(&desk.books)
+        .await
+        .unwrap()
+    };
+    super::eventually_within(60, async || (noting().await > 1).then_some(())).await;
+    doubt.commit().await.unwrap();
+    super::eventually_within(10, async || (noting().await == 1).then_some(())).await;
+    assert_eq!(epoch().await, 0, "the doubt stands");
+    super::eventually_within(60, async || (epoch().await == 1).then_some(())).await;
 }
