@@ -112,14 +112,20 @@ fn judge(charge: &ListedCharge, booked: Option<&Booked>) -> Option<Differs> {
             is_books_ahead: false,
         });
     };
-    // What a person gave back in another currency is no money of the order's.
-    if !booked.is_at_rest || (booked.is_settled_by_hand && booked.captured_amount == 0) {
+    if !booked.is_at_rest {
+        return None;
+    }
+    // What a person gave back in another currency is no money of the order's; that he has, the provider has to say.
+    let is_by_hand = booked.is_settled_by_hand && booked.captured_amount == 0;
+    if is_by_hand && charge.refunded >= captured {
         return None;
     }
     let is_same_currency = charge
         .captured
         .is_none_or(|money| money.currency.to_string() == booked.currency);
-    let kind = if captured != booked.captured_amount || !is_same_currency {
+    let kind = if is_by_hand {
+        Kind::ProviderRefunded
+    } else if captured != booked.captured_amount || !is_same_currency {
         Kind::ProviderCaptured
     } else if charge.refunded != booked.refunded_amount {
         Kind::ProviderRefunded
@@ -236,7 +242,12 @@ mod tests {
         );
         let mut by_hand = booked("cancelled", 0, 0);
         by_hand.is_settled_by_hand = true;
-        assert_eq!(kind(&charge(Some(5), 0), Some(&by_hand)), None, "decided");
+        assert_eq!(kind(&charge(Some(5), 5), Some(&by_hand)), None, "decided");
+        assert_eq!(
+            of(charge(Some(5), 4), by_hand),
+            Some((Kind::ProviderRefunded, false)),
+            "decided, and not done"
+        );
         let mut other = booked("paid", 5, 0);
         other.currency = "USD".to_owned();
         assert_eq!(
