@@ -5,7 +5,7 @@
 //! too, and not merely the order's own row: a sale that is rebuilt then knows its units to be sold. What else an order does needs no such wait: its own
 //! row is committed before, and says what is to be told again.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use doorbuster_core::gate::replicas::ReplicaHas;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::limits::{ACK_LOOK_EVERY, BOOKS_LOOK_EVERY, BOOKS_WAIT, READY_TIMEOUT};
+use crate::limits::{ACK_LOOK_EVERY, BOOKS_LOOK_EVERY, READY_TIMEOUT};
 
 /// Where a payment is before anybody is told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -92,34 +92,24 @@ pub(crate) async fn keep(app: App, stop: CancellationToken) {
     }
 }
 
-/// Waits until the books have these sales up to there; what they have not got in time.
-pub(crate) async fn not_in_books(
-    app: &App,
-    mut awaited: HashMap<LiveId, At>,
-) -> HashMap<LiveId, At> {
-    let deadline = Instant::now() + BOOKS_WAIT;
-    while !awaited.is_empty() {
-        let sales: Vec<LiveId> = awaited.keys().cloned().collect();
-        for live in sales {
-            let has = app.gate.flushed(&live).await.ok().flatten();
-            if is_there(has, awaited.get(&live).copied()) {
-                awaited.remove(&live);
-            }
+/// Whether the books have the sale up to there, after `wait` at the latest; they are looked at once at least.
+pub(crate) async fn is_in_books(app: &App, live: &LiveId, awaited: At, wait: Duration) -> bool {
+    let deadline = Instant::now() + wait;
+    loop {
+        let has = app.gate.flushed(live).await.ok().flatten();
+        if is_there(has, awaited) {
+            return true;
         }
         if Instant::now() >= deadline {
-            break;
+            return false;
         }
         sleep(BOOKS_LOOK_EVERY).await;
     }
-    awaited
 }
 
 /// Of another generation nothing is known: what happened in the former one may be lost.
-fn is_there(has: Option<At>, awaited: Option<At>) -> bool {
-    match (has, awaited) {
-        (Some((epoch, seq)), Some((in_epoch, up_to))) => epoch == in_epoch && seq >= up_to,
-        _ => false,
-    }
+fn is_there(has: Option<At>, (in_epoch, up_to): At) -> bool {
+    has.is_some_and(|(epoch, seq)| epoch == in_epoch && seq >= up_to)
 }
 
 #[cfg(test)]
@@ -128,10 +118,10 @@ mod tests {
 
     #[test]
     fn the_books_have_it_when_they_are_as_far_in_the_same_generation() {
-        assert!(is_there(Some((1, 7)), Some((1, 7))));
-        assert!(is_there(Some((1, 8)), Some((1, 7))));
+        assert!(is_there(Some((1, 7)), (1, 7)));
+        assert!(is_there(Some((1, 8)), (1, 7)));
         for has in [Some((1, 6)), Some((2, 9)), None] {
-            assert!(!is_there(has, Some((1, 7))));
+            assert!(!is_there(has, (1, 7)));
         }
     }
 }

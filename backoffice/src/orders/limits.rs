@@ -20,6 +20,9 @@ pub(crate) const FRESH_FOR: Duration = Duration::from_secs(5);
 pub(crate) const SET_ASIDE_AT_ONCE: usize = 8;
 /// Charges, and other talks with the provider about one order, under way at once.
 pub(crate) const TALKS_MAX: usize = 512;
+/// Waits for the books at ack level `mysql` under way at once, each of one sale's part of a batch: a fraction of `TALKS_MAX`, since each ends with a
+/// transaction.
+pub(crate) const BOOKS_AWAITED_MAX: usize = 256;
 /// All tries of one charge.
 pub(crate) const CHARGE_BUDGET: Duration = Duration::from_secs(8);
 /// All that one step says to the provider: asking, sending, asking again.

@@ -12,7 +12,9 @@ use super::placing::New;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::live;
-use crate::orders::limits::{EPOCH_LIFE, EPOCHS_KEPT, FRESH_FOR, QUEUE_MAX, TALKS_MAX};
+use crate::orders::limits::{
+    BOOKS_AWAITED_MAX, EPOCH_LIFE, EPOCHS_KEPT, FRESH_FOR, QUEUE_MAX, TALKS_MAX,
+};
 use crate::orders::model::Order;
 
 /// An order that this process has, for a while.
@@ -71,6 +73,7 @@ struct Inner {
     capture: mpsc::Sender<Captured>,
     settle: mpsc::Sender<Job>,
     talks: Arc<Semaphore>,
+    books: Arc<Semaphore>,
     wake: Notify,
     epochs: Mutex<HashMap<SaleId, (u32, Instant)>>,
     ends: Mutex<Option<Ends>>,
@@ -98,6 +101,7 @@ impl Default for Saga {
             capture,
             settle,
             talks: Arc::new(Semaphore::new(TALKS_MAX)),
+            books: Arc::new(Semaphore::new(BOOKS_AWAITED_MAX)),
             wake: Notify::new(),
             epochs: Mutex::default(),
             ends: Mutex::new(Some(Ends {
@@ -156,6 +160,11 @@ impl Saga {
     /// Leave to talk to the provider.
     pub(super) async fn talk(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.talks).acquire_owned().await.ok()
+    }
+
+    /// Leave to wait for the books, where not too many do.
+    pub(super) fn await_books(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.books).try_acquire_owned().ok()
     }
 
     /// The sale's epoch, which the scripts want to hear; they refuse a wrong one.

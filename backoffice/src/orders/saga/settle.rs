@@ -1,6 +1,7 @@
 //! The last step: the units are sold. Only then is an order paid, and its buyer told.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::settle::Settled;
@@ -8,10 +9,11 @@ use doorbuster_core::ids::{LiveId, SkuId};
 use serde_json::json;
 
 use super::{Job, at_once, park, put_off, store, undo_later};
-use crate::ack::{AckLevel, At, not_in_books};
+use crate::ack::{AckLevel, At, is_in_books};
 use crate::app::App;
 use crate::crash;
 use crate::error::ApiError;
+use crate::limits::BOOKS_WAIT;
 use crate::mail;
 use crate::orders::deliveries;
 use crate::orders::limits::MAIL_LIFE;
@@ -30,6 +32,13 @@ enum Outcome {
     Odd(&'static str),
 }
 
+/// Payments of one generation of a sale, and the last of its events that they are.
+#[derive(Default)]
+struct Waiting {
+    up_to: u64,
+    paid: Vec<(Job, bool)>,
+}
+
 pub(super) async fn batch(app: App, jobs: Vec<Job>) {
     let settled = at_once(&app, jobs, |app, job| async move {
         let outcome = settle(&app, &job.order).await;
@@ -37,17 +46,15 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
     })
     .await;
     crash::point("order_settled_before_books");
-    let behind = match app.ack_level {
-        AckLevel::Mysql => not_in_books(&app, awaited(&settled)).await,
-        AckLevel::Memory | AckLevel::Fsync | AckLevel::Replica => HashMap::new(),
-    };
     let mut paid = Vec::new();
+    let mut waiting: HashMap<(LiveId, u32), Waiting> = HashMap::new();
     for (job, outcome) in settled {
         match outcome {
-            Outcome::Paid { .. }
-                if !behind.is_empty() && behind.contains_key(&job.order.live()) =>
-            {
-                put_off(&app, &job, "the books do not have it yet").await;
+            Outcome::Paid { reacquired, at } if app.ack_level == AckLevel::Mysql => {
+                let (epoch, seq) = at;
+                let of_sale = waiting.entry((job.order.live(), epoch)).or_default();
+                of_sale.up_to = of_sale.up_to.max(seq);
+                of_sale.paid.push((job, reacquired));
             }
             Outcome::Paid { reacquired, .. } => paid.push((job, reacquired)),
             Outcome::Gone if job.order.late == Late::Park => {
@@ -63,18 +70,32 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
         }
     }
     book(&app, paid).await;
+    for ((live, epoch), of_sale) in waiting {
+        when_in_books(&app, live, (epoch, of_sale.up_to), of_sale.paid).await;
+    }
 }
 
-/// The last that was settled of each sale.
-fn awaited(settled: &[(Job, Outcome)]) -> HashMap<LiveId, At> {
-    let mut awaited: HashMap<LiveId, At> = HashMap::new();
-    for (job, outcome) in settled {
-        if let Outcome::Paid { at, .. } = outcome {
-            let last = awaited.entry(job.order.live()).or_default();
-            *last = (*last).max(*at);
-        }
+/// Each sale by itself, and no batch after this one waits for it: a sale whose writer stands still holds up no other. Where too many wait already, the
+/// books are looked at once.
+async fn when_in_books(app: &App, live: LiveId, at: At, paid: Vec<(Job, bool)>) {
+    let Some(leave) = app.saga.await_books() else {
+        return book_if(app, is_in_books(app, &live, at, Duration::ZERO).await, paid).await;
+    };
+    let app = app.clone();
+    tokio::spawn(async move {
+        let is_there = is_in_books(&app, &live, at, BOOKS_WAIT).await;
+        book_if(&app, is_there, paid).await;
+        drop(leave);
+    });
+}
+
+async fn book_if(app: &App, is_there: bool, paid: Vec<(Job, bool)>) {
+    if is_there {
+        return book(app, paid).await;
     }
-    awaited
+    for (job, _) in &paid {
+        put_off(app, job, "the books do not have it yet").await;
+    }
 }
 
 async fn settle(app: &App, order: &Order) -> Result<Outcome, ApiError> {

@@ -6,7 +6,7 @@ use doorbuster_stage::Server;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Shop, buy, counts, look, sale, until};
+use super::{Shop, buy, counts, look, order, place, sale, until};
 use crate::stage::{Desk, name};
 
 async fn ready(desk: &Desk<'_>) -> Value {
@@ -57,4 +57,35 @@ async fn at_level_mysql_it_is_paid_once_the_books_have_it() {
         ready(&Shop::shared().desk().await).await["ack_level"],
         "fsync"
     );
+}
+
+#[tokio::test]
+async fn at_level_mysql_a_sale_whose_writer_stands_still_holds_up_no_other() {
+    let shop = Shop::at_level("mysql");
+    let desk = shop.desk().await;
+    let (stopped, other) = (
+        sale(&desk, 5, (300, 300)).await,
+        sale(&desk, 50, (300, 300)).await,
+    );
+    let user = name("patient");
+    let hold = desk
+        .hold(&stopped, &user, json!([{"sku": "tee", "quantity": 1}]))
+        .await;
+    // Writers go around a sale whose row somebody has.
+    let mut writer = desk.books.begin().await.unwrap();
+    sqlx::query("select sale_id from journal_cursor where sale_id = ? for update")
+        .bind(&stopped)
+        .execute(&mut *writer)
+        .await
+        .unwrap();
+    let waiting = place(&desk, &user, "k", &order(&stopped, &hold, "tok_ok")).await;
+    let waiting = waiting.ok(201);
+    assert_eq!(waiting["state"], "captured", "{waiting:#}");
+    for _ in 0..8 {
+        let paid = buy(&desk, &other, &name("quick"), "tok_ok").await;
+        assert_eq!(paid["state"], "paid", "{paid:#}");
+    }
+    assert_eq!(look(&desk, &waiting).await["state"], "captured");
+    writer.rollback().await.unwrap();
+    until(&desk, &waiting, "paid").await;
 }
