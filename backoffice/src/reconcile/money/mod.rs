@@ -21,6 +21,24 @@ use crate::ledger::points as ledger;
 use crate::limits::{MONEY_DIFFERENCES_MAX, MONEY_GRACE};
 use crate::payments::Payments;
 
+/// Points that are not in the ledger. They are looked for, entry by entry, only where it does not owe what buyers have.
+async fn post_missing(books: &MySqlPool) -> Result<u64> {
+    let mut tx = books.begin().await?;
+    let mut differs = false;
+    for question in store::QUESTIONS {
+        if question.is_of(view::Kind::PointsLedger) {
+            differs = !store::ask(&mut tx, question, clock::now(), 1)
+                .await?
+                .is_empty();
+        }
+    }
+    tx.rollback().await?;
+    if !differs {
+        return Ok(0);
+    }
+    ledger::post_missing(books).await.map_err(|e| anyhow!(e))
+}
+
 /// # Errors
 /// MySQL that does not answer; differences are no error, and neither is a provider that says nothing.
 pub(crate) async fn reconcile(
@@ -30,7 +48,7 @@ pub(crate) async fn reconcile(
 ) -> Result<MoneyReport> {
     let (mut repaired, mut posted) = (0, 0);
     if repair {
-        posted = ledger::post_missing(books).await.map_err(|e| anyhow!(e))?;
+        posted = post_missing(books).await?;
         repaired = store::hasten_stuck(books, clock::now() - MONEY_GRACE).await?;
     }
     // The provider first: what is at rest in the books afterwards was so, or has become so since.

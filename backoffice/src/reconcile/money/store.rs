@@ -21,6 +21,12 @@ pub(super) struct Question {
     sql: &'static str,
 }
 
+impl Question {
+    pub(super) fn is_of(&self, kind: Kind) -> bool {
+        self.kind == kind
+    }
+}
+
 pub(super) const QUESTIONS: &[Question] = &[
     Question {
         kind: Kind::StateMoney,
@@ -219,6 +225,7 @@ pub(super) async fn decided(tx: &mut MySqlConnection, most: u32) -> Result<Vec<D
         from orders o join order_events e on e.order_id = o.order_id
         where o.reason = 'settled_by_hand' and o.state in ('undoing', 'cancelled') and e.kind = 'decided'
             and json_unquote(json_extract(e.data, '$.decision')) = 'settled_by_hand'
+            and e.n = (select max(d.n) from order_events d where d.order_id = e.order_id and d.kind = 'decided')
         order by e.at desc, o.order_id limit ?",
     )
     .bind(most)
