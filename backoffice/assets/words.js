@@ -133,7 +133,7 @@ const ko = {
   coupon_code: "쿠폰", points_to_spend: "사용할 포인트", card: "카드", card_text: "결제 대행사의 입력창이 발급한 값입니다. 데모에서는 tok_ok는 결제되고 tok_decline은 거절됩니다.",
   order_placed: "접수됨", order_charging: "결제 중", order_captured: "확정 중", order_paid: "결제 완료", order_undoing: "되돌리는 중", order_cancelled: "취소됨", order_refunded: "환불됨", order_parked: "담당자 확인 중",
   order_said_placed: "주문이 접수되었습니다.", order_said_charging: "결제가 진행 중입니다. 페이지를 닫아도 주문은 계속됩니다.", order_said_captured: "결제가 되었고 주문을 확정하고 있습니다.", order_said_paid: "결제가 완료되어 주문이 확정되었습니다.",
-  order_said_undoing: "주문이 되지 않아 결제한 것을 돌려 드리고 있습니다.", order_said_cancelled: "주문이 되지 않았습니다. 결제된 금액은 없습니다.", order_said_settled_by_hand: "주문이 되지 않았습니다. 결제된 금액은 담당자가 직접 돌려 드렸습니다.", order_said_refunded: "결제한 것을 모두 돌려 드렸습니다.", order_said_parked: "담당자가 확인하고 있습니다.",
+  order_said_undoing: "주문이 완료되지 않아 결제한 것을 돌려 드리고 있습니다.", order_said_cancelled: "주문이 완료되지 않았습니다. 결제된 금액은 없습니다.", order_said_settled_by_hand: "주문이 완료되지 않았습니다. 결제된 금액은 판매자가 직접 돌려 드렸습니다.", order_said_refunded: "결제한 것을 모두 돌려 드렸습니다.", order_said_parked: "담당자가 확인하고 있습니다.",
   why_payment_failed: "결제되지 않았습니다.", why_hold_ended: "시간이 지났습니다.", why_cancelled_by_buyer: "구매자가 취소했습니다.", why_late: "결제가 늦어 수량이 다른 사람에게 갔습니다.", why_coupon_used: "쿠폰이 다른 곳에 사용되었습니다.", why_points_spent: "포인트가 다른 곳에 사용되었습니다.",
   why_by_staff: "판매자가 처리했습니다.", why_settled_by_hand: "판매자가 결제 금액을 직접 돌려 드렸습니다.", why_amount_differs: "결제된 금액이 다릅니다.", why_contradiction: "기록이 서로 맞지 않습니다.", why_refund_refused: "결제 대행사가 환불을 거절했습니다.",
   cancel_order: "주문 취소", cancel_order_text: "결제한 것을 모두 돌려받고, 수량은 다른 사람에게 돌아갑니다.", cancel_asked: "취소하는 중입니다.",
