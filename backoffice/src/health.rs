@@ -37,7 +37,8 @@ pub(crate) struct Ready {
     ack_level: &'static str,
     #[schema(example = "on redis's disk")]
     ack_means: &'static str,
-    /// Whether it would be there now; orders wait until it is, and it keeps nobody from being sent here
+    /// At level replica: whether a replica confirms now. Orders wait until one does, and it keeps nobody from being sent here. At the other levels true:
+    /// engines check what they rest on
     #[schema(example = true)]
     ack_met: bool,
 }
