@@ -160,7 +160,7 @@ async fn fits(
         Decision::SettledByHand if is_foreign => return Ok(()),
         Decision::SettledByHand => return undecidable("the provider has no other currency of it"),
         _ if is_foreign => return Err(ApiError::Order(Refusal::SettleByHand)),
-        // Its units are sold already, and nothing of it is taken again.
+        // What had been paid once need not be looked at for what it comes to.
         Decision::Reacquire if !was_paid => {}
         _ => return Ok(()),
     }

@@ -90,8 +90,8 @@ pub(in crate::orders) async fn ask_all_back(
     Ok(())
 }
 
-/// The units, on sale again or gone for good; `lost`: ways in which none came back, because others have them since a loss. The refund is the
-/// scripts' key, so a repeat is none.
+/// The units, on sale again or gone for good; `lost`: ways in which none did, because the sale had forgotten in a loss that they were sold. The refund is
+/// the scripts' key, so a repeat is none.
 async fn take_back(
     app: &App,
     order: &Order,
@@ -131,7 +131,7 @@ async fn take_back(
             {
                 return Ok(Step::Later("the sale does not know that it is paid"));
             }
-            // It may have lost that they were sold, and others have had them since: whatever became of them there stays so.
+            // It has lost that they were sold: they are on the shelf, or others have them since.
             Returned::NotPaid(_) | Returned::UnknownReservation if epoch > 1 => {
                 tracing::warn!(order = %order.id, refund = %refund.refund_id, ?returned, "units of a refund were lost");
                 lost.push(units);
@@ -169,11 +169,12 @@ async fn finish(
     if !ours || !refunds::set(&mut tx, refund.refund_id, ("repaid", "done"), None).await? {
         return Ok(false);
     }
-    for units in lost {
-        refunds::set_lost(&mut tx, refund.refund_id, *units).await?;
+    if lost.contains(&Units::Restock) {
+        refunds::set_lost(&mut tx, refund.refund_id, Units::Restock).await?;
     }
     if !lost.is_empty() {
-        // Whoever had the sale told of the order meanwhile, knew nothing of that.
+        // Whoever had the sale told of the order meanwhile, knew nothing of that. What is to be written off is so under its own key once the order has
+        // its units again; where it has not, an alarm names the refund.
         settled::doubt(&mut *tx, &[order.id]).await?;
     }
     let lines = refunds::lines(&mut *tx, refund.refund_id).await?;

@@ -118,9 +118,12 @@ async fn walk(desk: &Desk<'_>, sale: &str) {
 
 /// One of its tees goes back, on sale again; the refund as it is `when`.
 async fn one_back(desk: &Desk<'_>, order: &Value, when: &str) -> Value {
+    one_back_to(desk, order, "restock", when).await
+}
+
+async fn one_back_to(desk: &Desk<'_>, order: &Value, units: &str, when: &str) -> Value {
     let path = format!("/admin/v1/orders/{}", order["id"].as_str().unwrap());
-    let one =
-        json!({"lines": [{"sku": "tee", "quantity": 1, "units": "restock"}], "reason": "a test"});
+    let one = json!({"lines": [{"sku": "tee", "quantity": 1, "units": units}], "reason": "a test"});
     finance(desk, &format!("{path}/refunds"), "one", &one)
         .await
         .ok(200);
@@ -174,6 +177,24 @@ async fn what_was_lost_of_a_refund_comes_back_when_the_sale_is_told_of_the_order
     .await;
     booked(&desk, &order["reservation"], "paid").await;
     assert_eq!(super::look(&desk, &order).await["state"], "paid");
+    assert_eq!(shop.money(&order).await, (20_000, 10_000));
+}
+
+#[tokio::test]
+async fn what_a_sale_had_forgotten_is_written_off_when_it_is_told_of_the_order_again() {
+    let shop = Shop::new("", 1);
+    let desk = shop.desk().await;
+    let (sale, order) = forgotten(&desk, (6, 6)).await;
+    booked(&desk, &order["reservation"], "released").await;
+    desk.stage.backoffice(0).thaw().unwrap();
+    let done = one_back_to(&desk, &order, "write_off", "done").await;
+    assert_eq!(units_of(&desk, &done).await, "write_off", "{done}");
+    let one_sold_and_one_gone = [2, 1, 0, 1];
+    super::eventually_within(60, async || {
+        (counts(&desk, &sale, "tee").await == one_sold_and_one_gone).then_some(())
+    })
+    .await;
+    booked(&desk, &order["reservation"], "paid").await;
     assert_eq!(shop.money(&order).await, (20_000, 10_000));
 }
 
