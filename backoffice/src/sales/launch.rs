@@ -1,11 +1,13 @@
 //! What Redis is told of a sale when it opens. Called by the `open` handler; the engine shows `config` in `GET /v1/sales/{sale}`.
 
 use doorbuster_core::gate::open::OpenSku;
+use doorbuster_core::ids::SaleId;
 use doorbuster_core::listing::{ListedItem, Listing};
 use uuid::Uuid;
 
 use super::store::{self, StoredSale};
 use crate::app::App;
+use crate::catalog::error::Refusal;
 use crate::error::ApiError;
 use crate::live::publish::Launch;
 
@@ -13,7 +15,7 @@ use crate::live::publish::Launch;
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] where MySQL does not answer.
-pub(crate) async fn pledge(app: &App, stored: &StoredSale) -> Result<(), ApiError> {
+async fn pledge(app: &App, stored: &StoredSale) -> Result<(), ApiError> {
     let is_drawn = stored.sale.line.as_ref().is_some_and(|line| line.draw);
     if is_drawn && stored.pledge.is_none() && stored.published_at.is_none() {
         let salt = Uuid::new_v4().simple().to_string();
@@ -21,6 +23,21 @@ pub(crate) async fn pledge(app: &App, stored: &StoredSale) -> Result<(), ApiErro
         store::pledge(&app.books, &stored.sale.id, &pledge).await?;
     }
     Ok(())
+}
+
+/// A sale as it is to be opened, its draw pledged.
+///
+/// # Errors
+/// [`ApiError::UnknownSale`]; [`Refusal::VersionConflict`] where it was edited meanwhile: what was pledged, or was not, belongs to the draft before.
+pub(crate) async fn ready(app: &App, id: &SaleId) -> Result<StoredSale, ApiError> {
+    let read = store::find(&app.books, id).await?;
+    pledge(app, &read).await?;
+    let stored = store::find(&app.books, id).await?;
+    let version = stored.version;
+    if version != read.version {
+        return Err(Refusal::VersionConflict { version }.into());
+    }
+    Ok(stored)
 }
 
 pub(crate) fn launch(stored: &StoredSale) -> Launch {

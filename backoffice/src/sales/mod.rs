@@ -76,7 +76,7 @@ pub(crate) async fn read(
     show(&app, &id).await.map(Json)
 }
 
-/// Edits a draft; a schedule of it moves with its opening time. What has been opened stays as it is
+/// Edits a draft; a schedule of it moves with its opening time, unless it was missed. What has been opened stays as it is
 #[utoipa::path(put, path = "/admin/v1/sales/{id}", tag = "sales", params(("id" = String, Path)), request_body = SaleDraft, security(("token" = [])), responses(
     (status = 200, body = SaleView),
     (status = 400, description = "invalid_request: `errors` has every field that cannot be accepted", body = Problem),
@@ -105,8 +105,7 @@ pub(crate) async fn open(
     caller: Caller,
     SalePath(id): SalePath,
 ) -> Result<Json<SaleView>, ApiError> {
-    launch::pledge(&app, &store::find(&app.books, &id).await?).await?;
-    let stored = store::find(&app.books, &id).await?;
+    let stored = launch::ready(&app, &id).await?;
     live::publish::open(&app, &caller, &launch::launch(&stored)).await?;
     show(&app, &id).await.map(Json)
 }

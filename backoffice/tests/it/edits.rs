@@ -204,6 +204,47 @@ async fn what_is_opened_while_it_is_edited_sells_what_the_books_say() {
 }
 
 #[tokio::test]
+async fn who_opens_what_was_edited_since_it_was_read_is_told_so() {
+    let desk = Desk::shared().await;
+    let id = desk.draft("overtaken").await;
+    let mut edit = desk.books.begin().await.unwrap();
+    sqlx::query("select 1 from sales where sale_id = ? for update")
+        .bind(&id)
+        .execute(&mut *edit)
+        .await
+        .unwrap();
+    let opening = format!("{}/open", path(&id));
+    let edited = async {
+        // Whoever opens has read the draft by then, and waits for its row; nobody else waits for so long.
+        eventually(async || {
+            let waiting: i64 = sqlx::query_scalar(
+                "select count(*) from information_schema.processlist where time >= 1 and info like '%lock_published%from sales%' and info not like '%processlist%'",
+            )
+            .fetch_one(&desk.books)
+            .await
+            .unwrap();
+            (waiting > 0).then_some(())
+        })
+        .await;
+        for statement in [
+            "update sale_items set stock = 7 where sale_id = ?",
+            "insert into sale_edits (sale_id, version, edited_at) values (?, 2, utc_timestamp(3))",
+        ] {
+            sqlx::query(statement)
+                .bind(&id)
+                .execute(&mut *edit)
+                .await
+                .unwrap();
+        }
+        edit.commit().await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(desk.post(&opening), edited);
+    assert_eq!(opened.refusal(), (409, "version_conflict"));
+    let opened = desk.post(&opening).await.ok(200);
+    assert_eq!(opened["items"][0]["live"]["stocked"], 7);
+}
+
+#[tokio::test]
 async fn a_schedule_moves_with_the_opening_time() {
     let desk = Desk::shared().await;
     let id = desk.draft("put-off").await;

@@ -55,7 +55,8 @@ pub(crate) async fn update(
     Ok(tx.commit().await?)
 }
 
-/// A schedule keeps its distance from the opening time, and whatever kept it from being done is tried anew.
+/// A schedule keeps its distance from the opening time, and whatever has kept it from being done so far is tried anew; one that was missed for good stays
+/// so.
 async fn move_schedule(
     tx: &mut MySqlConnection,
     before: &StoredSale,

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::store::StoredSale;
-use super::{edit, launch, store as sales};
+use super::{edit, launch};
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::catalog::error::Refusal;
@@ -113,6 +113,8 @@ fn usual(stored: &StoredSale) -> DateTime<Utc> {
 /// [`ApiError::Unavailable`] where MySQL does not answer.
 pub(crate) async fn unset(app: &App, caller: &Caller, stored: &StoredSale) -> Result<(), ApiError> {
     let mut tx = app.books.begin().await?;
+    // Locked, so that no edit writes down anew what is taken back here.
+    edit::store::lock(&mut tx, &stored.sale.id).await?;
     let before = store::find(&mut *tx, &stored.sale.id).await?;
     if !store::unset(&mut tx, &stored.sale.id).await? {
         return Ok(());
@@ -193,8 +195,7 @@ async fn act(app: App, due: Due) {
 
 /// Whether it was: not where somebody has taken the schedule back, or put it off, since it was taken.
 async fn publish(app: &App, id: &SaleId) -> Result<bool, ApiError> {
-    launch::pledge(app, &sales::find(&app.books, id).await?).await?;
-    let stored = sales::find(&app.books, id).await?;
+    let stored = launch::ready(app, id).await?;
     if !store::is_due(&app.books, id).await? {
         return Ok(false);
     }

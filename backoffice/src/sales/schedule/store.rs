@@ -105,12 +105,13 @@ pub(crate) async fn take(books: &MySqlPool, id: &SaleId, lease: Duration) -> sql
     .map(|done| done.rows_affected() == 1)
 }
 
+/// It was done, or there is a problem for good; an edit or a person who has written it down anew since it was taken has the last word.
 pub(crate) async fn done(
     books: &MySqlPool,
     id: &SaleId,
     problem: Option<&str>,
 ) -> sqlx::Result<()> {
-    query("-- done\nupdate sale_schedules set done_at = utc_timestamp(3), problem = ? where sale_id = ?")
+    query("-- done\nupdate sale_schedules set done_at = utc_timestamp(3), problem = ? where sale_id = ? and taken_until is not null")
         .bind(problem)
         .bind(id.as_str())
         .execute(books)
