@@ -52,16 +52,16 @@ pub async fn run(args: &DemoArgs) -> Result<Verdict> {
     say(
         "2/5  the first admin is made by the command and signs in; an operator signs up, follows the link in his mail, gets his role, and signs in",
     );
-    let operator = Operator::arrive(&target, &mut mailbox).await?;
+    let mut operator = Operator::arrive(&target, &mut mailbox).await?;
+    say(&format!(
+        "     he writes down a product and a sale of it: {} units, one per person; then he opens it",
+        args.stock
+    ));
     operator.write_down(&target, &plan.offer).await?;
     if args.keep {
         say(&pages(&target, &plan, &operator)?);
         wait_for_the_reader().await?;
     }
-    say(&format!(
-        "     he writes down a product and a sale of it, and opens it: {} units, one per person",
-        args.stock
-    ));
     operator.open(&target, &plan.offer.live).await?;
     say(&format!(
         "3/5  {} people come within {} s; some double-click, retry, cancel, or lose the answer",

@@ -69,7 +69,9 @@ impl Operator {
         self.order(target, "/admin/v1/sales", Some(sale)).await
     }
 
-    pub(super) async fn open(&self, target: &Target, live: &LiveId) -> Result<()> {
+    /// Signs in again for it: the reader may have looked at the pages for longer than a token lives.
+    pub(super) async fn open(&mut self, target: &Target, live: &LiveId) -> Result<()> {
+        self.token = sign_in(target, OPERATOR, &self.password).await?;
         let path = format!("/admin/v1/sales/{}/open", live.book_id());
         self.order(target, &path, None).await
     }

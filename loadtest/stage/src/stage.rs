@@ -50,7 +50,7 @@ impl Stage {
             let mariadb = database_program
                 .as_ref()
                 .map(|program| {
-                    let template = Template::of(options, program)?;
+                    let template = Template::of(options, program);
                     books::start(&ground, program, template, options.large_database)
                 })
                 .transpose();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::guardian::Ground;
 use crate::limits::DATABASE_STOP_BOUND;
@@ -21,33 +21,29 @@ const SERVERS_OWN: &str = "auto.cnf";
 /// Whether this process has had a stage with a migrated database.
 static FIRST_IS_PAST: AtomicBool = AtomicBool::new(false);
 /// Lives as long as the process; its guardian then removes it.
-static TEMPLATE: OnceLock<Result<Template, String>> = OnceLock::new();
+static TEMPLATE: OnceLock<Option<Template>> = OnceLock::new();
 
 pub(crate) struct Template {
     ground: Ground,
 }
 
 impl Template {
-    /// What a stage with these options copies; `None` if it is to make its own.
-    ///
-    /// # Errors
-    /// Whatever kept the template from being made.
-    pub(crate) fn of(
-        options: &StageOptions,
-        program: &DatabaseProgram,
-    ) -> Result<Option<&'static Self>> {
+    /// What a stage with these options copies; `None` if it is to make its own, also where no template could be made.
+    pub(crate) fn of(options: &StageOptions, program: &DatabaseProgram) -> Option<&'static Self> {
         // Other programs than the usual ones may write another format.
         if !options.has_programs() || options.search_path.is_some() {
-            return Ok(None);
+            return None;
         }
         if !FIRST_IS_PAST.swap(true, Ordering::Relaxed) {
-            return Ok(None);
+            return None;
         }
         TEMPLATE
-            .get_or_init(|| Self::make(program).map_err(|error| format!("{error:#}")))
+            .get_or_init(|| {
+                let made = Self::make(program);
+                made.inspect_err(|error| eprintln!("stage: no template of the database: {error:#}"))
+                    .ok()
+            })
             .as_ref()
-            .map(Some)
-            .map_err(|error| anyhow!("no template of the database: {error}"))
     }
 
     fn make(program: &DatabaseProgram) -> Result<Self> {
