@@ -24,10 +24,13 @@ impl Untold {
     pub(super) fn add(&self, changed: &Changed) {
         let mut waiting = self.waiting();
         if waiting.len() < CACHE_FLOORS_MAX || waiting.contains_key(&changed.name) {
-            let (version, _) = waiting
+            let now = clock::instant();
+            let newest = waiting
                 .entry(changed.name.clone())
-                .or_insert_with(|| (changed.version, clock::instant()));
-            *version = changed.version.max(*version);
+                .or_insert((changed.version, now));
+            if changed.version > newest.0 {
+                *newest = (changed.version, now);
+            }
         }
         drop(waiting);
         self.some.notify_one();
