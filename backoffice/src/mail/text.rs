@@ -179,7 +179,7 @@ fn english(kind: Kind) -> [&'static str; 3] {
             "",
         ],
         Kind::OrderSettledByHand => [
-            "Your order was cancelled and your payment settled",
+            "Your order was cancelled and your payment given back",
             "Your order was cancelled. What you had paid was given back by hand, by somebody of the shop, and the points and the coupon that you used are yours again. The order is here:",
             "It may take your bank some days to show it. If it does not, tell the shop.",
         ],
