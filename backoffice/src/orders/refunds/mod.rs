@@ -4,6 +4,7 @@
 //! rounded down, less what went back for its units before: the last unit's refund makes the line's exactly.
 
 pub(crate) mod store;
+pub(crate) mod units;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,7 +1,6 @@
 //! Refunds of paid orders, also those that their buyers cancel: money back, then the units, then the points; one refund of an order at a time.
 
 use doorbuster_core::gate::restock::Returned;
-use doorbuster_core::ids::SkuId;
 use doorbuster_core::record::Status;
 use serde_json::json;
 
@@ -17,7 +16,8 @@ use crate::orders::deliveries::step::take_points_back;
 use crate::orders::limits::MAIL_LIFE;
 use crate::orders::model::{Event, Order, State, Why};
 use crate::orders::refunds::store::{self as refunds, NewRefund, RefundRow};
-use crate::orders::refunds::{RefundLine, Units, all_of, work_out};
+use crate::orders::refunds::units::{Whose, give_back, of};
+use crate::orders::refunds::{Units, all_of, work_out};
 use crate::orders::settled;
 
 pub(super) async fn one(app: App, mut job: Job) {
@@ -105,20 +105,13 @@ async fn take_back(
             continue;
         }
         let (live, epoch) = (order.live(), app.saga.epoch(app, &order.sale).await?);
-        let key = format!("{}:{}", refund.refund_id, units.word());
-        let (id, user) = (order.reservation, &order.user);
-        let returned = match units {
-            Units::WriteOff => {
-                app.gate
-                    .write_off(&live, epoch, id, user, &key, &wanted)
-                    .await?
-            }
-            _ => {
-                app.gate
-                    .restock(&live, epoch, id, user, &key, &wanted)
-                    .await?
-            }
+        let whose = Whose {
+            live: &live,
+            epoch,
+            reservation: order.reservation,
+            user: &order.user,
         };
+        let returned = give_back(app, &whose, (refund.refund_id, units), &wanted).await?;
         let odd = |found: &str| {
             let data = json!({"found": found, "refund": refund.refund_id, "units": units.word()});
             Ok(Step::Stop(Why::Contradiction, data))
@@ -144,17 +137,6 @@ async fn take_back(
         crash::point("order_units_returned");
     }
     Ok(Step::Done)
-}
-
-fn of(lines: &[RefundLine], units: Units) -> Result<Vec<(SkuId, u32)>, ApiError> {
-    lines
-        .iter()
-        .filter(|line| line.units == units)
-        .map(|line| {
-            let sku = SkuId::parse(line.sku.as_str()).map_err(|e| ApiError::Internal(e.into()))?;
-            Ok((sku, line.quantity))
-        })
-        .collect()
 }
 
 /// Points back; where nothing of the order is left, it has ended, and its coupon is the buyer's again.

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::gate::settle::Settled;
-use doorbuster_core::ids::{LiveId, ReservationId, SaleId, SkuId, UserId};
+use doorbuster_core::ids::{LiveId, ReservationId, SaleId, UserId};
 use doorbuster_core::record::{Reason, Status};
 use serde_json::json;
 use sqlx::mysql::MySqlExecutor;
@@ -29,8 +29,9 @@ use uuid::Uuid;
 
 use super::limits::{LEASE, SETTLED_AT_ONCE, SETTLED_EVERY};
 use super::model::{Event, Order, State, Why};
+use super::refunds::Units;
 use super::refunds::store as refunds;
-use super::refunds::{RefundLine, Units};
+use super::refunds::units::{Whose, give_back, of};
 use super::saga::store::{Move, advance, seize};
 use crate::ack::AckLevel;
 use crate::app::App;
@@ -297,23 +298,13 @@ async fn bring_back(
         if wanted.is_empty() || (is_ended && units == Units::Lost) {
             continue;
         }
-        let way = match units {
-            Units::Lost => Units::Restock,
-            _ => units,
+        let whose = Whose {
+            live,
+            epoch,
+            reservation: id,
+            user: &user,
         };
-        let key = format!("{refund}:{}", way.word());
-        let returned = match units {
-            Units::WriteOff => {
-                app.gate
-                    .write_off(live, epoch, id, &user, &key, &wanted)
-                    .await?
-            }
-            _ => {
-                app.gate
-                    .restock(live, epoch, id, &user, &key, &wanted)
-                    .await?
-            }
-        };
+        let returned = give_back(app, &whose, (refund, units), &wanted).await?;
         match returned {
             Returned::Done { .. } => told = Told::Again,
             Returned::Already { .. } => {}
@@ -331,16 +322,6 @@ fn whose(row: &Row) -> Result<(ReservationId, UserId), ApiError> {
     let user = UserId::parse(row.user_id.as_str()).map_err(|e| ApiError::Internal(e.into()))?;
     let id = ReservationId::from_bytes(*row.reservation_id.as_bytes());
     Ok((id, user))
-}
-
-fn of(lines: &[RefundLine], units: Units) -> Result<Vec<(SkuId, u32)>, ApiError> {
-    let lines = lines.iter().filter(|line| line.units == units);
-    lines
-        .map(|line| {
-            let sku = SkuId::parse(line.sku.as_str()).map_err(|e| ApiError::Internal(e.into()))?;
-            Ok((sku, line.quantity))
-        })
-        .collect()
 }
 
 /// Its money is here and its units are not: a person has to look.
