@@ -133,7 +133,7 @@ pub(crate) async fn show_statement(
     let found = all
         .into_iter()
         .find(|row| row.seller_id == seller && row.currency == currency);
-    let row = found.ok_or(Refusal::UnknownStatement)?;
+    let row = found.ok_or(Refusal::UnknownStatement)?.written;
     let whose = Whose { seller, currency };
     match query.format.as_str() {
         "html" => {

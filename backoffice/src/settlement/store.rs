@@ -168,29 +168,21 @@ struct EntryRow {
 pub(super) struct StatementRow {
     pub(super) seller_id: String,
     pub(super) currency: String,
-    pub(super) entries: u64,
-    pub(super) late_entries: u64,
-    pub(super) sales: i64,
-    pub(super) returned: i64,
-    pub(super) fee: i64,
-    pub(super) carried_in: i64,
-    pub(super) digest: Vec<u8>,
-    pub(super) payout: Option<i64>,
-    pub(super) payout_state: Option<String>,
-    pub(super) reference: Option<String>,
-    pub(super) paid_by: Option<String>,
+    #[sqlx(flatten)]
+    pub(super) written: Written,
+    #[sqlx(flatten)]
+    pub(super) payout: PayoutRow,
 }
 
-impl StatementRow {
-    pub(super) fn totals(&self) -> Totals {
-        Totals {
-            entries: self.entries,
-            late: self.late_entries,
-            sales: self.sales,
-            returned: self.returned,
-            fee: self.fee,
-        }
-    }
+/// What is paid out, as a left join has it.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct PayoutRow {
+    #[sqlx(rename = "payout")]
+    pub(super) amount: Option<i64>,
+    #[sqlx(rename = "payout_state")]
+    pub(super) state: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) paid_by: Option<String>,
 }
 
 pub(super) async fn statements(books: &MySqlPool, period: &str) -> sqlx::Result<Vec<StatementRow>> {
@@ -207,13 +199,13 @@ pub(super) async fn statements(books: &MySqlPool, period: &str) -> sqlx::Result<
 }
 
 /// What a statement was written with.
-#[derive(Debug, FromRow)]
+#[derive(Debug, Clone, FromRow)]
 pub(super) struct Written {
-    entries: u64,
-    late_entries: u64,
-    sales: i64,
-    returned: i64,
-    fee: i64,
+    pub(super) entries: u64,
+    pub(super) late_entries: u64,
+    pub(super) sales: i64,
+    pub(super) returned: i64,
+    pub(super) fee: i64,
     pub(super) carried_in: i64,
     pub(super) digest: Vec<u8>,
 }

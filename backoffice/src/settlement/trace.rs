@@ -94,14 +94,6 @@ fn posting(row: Row) -> PostingView {
         belongs_to: row.belongs_to.map(|day| day.to_string()),
         period: row.period,
         statement: row.digest.as_deref().map(super::view::hex),
-        payout: row
-            .payout
-            .zip(row.payout_state)
-            .map(|(amount, state)| PayoutView {
-                amount,
-                state,
-                reference: row.reference,
-                paid_by: row.paid_by,
-            }),
+        payout: PayoutView::of(row.payout),
     }
 }

@@ -6,6 +6,7 @@ use sqlx::{FromRow, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::limits::ORDER_POSTINGS_MAX;
+use super::store::PayoutRow;
 
 #[derive(Debug, FromRow)]
 pub(super) struct Row {
@@ -19,10 +20,8 @@ pub(super) struct Row {
     pub(super) belongs_to: Option<NaiveDate>,
     pub(super) period: Option<String>,
     pub(super) digest: Option<Vec<u8>>,
-    pub(super) payout: Option<i64>,
-    pub(super) payout_state: Option<String>,
-    pub(super) reference: Option<String>,
-    pub(super) paid_by: Option<String>,
+    #[sqlx(flatten)]
+    pub(super) payout: PayoutRow,
 }
 
 pub(super) async fn is_there(books: &MySqlPool, order: Uuid) -> sqlx::Result<bool> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::runs_store::RunRow;
-use super::store::StatementRow;
+use super::store::{PayoutRow, StatementRow};
 
 /// Closed periods.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,27 +91,30 @@ fn of_row(run: &RunRow) -> RunView {
 }
 
 fn of_statement(row: StatementRow) -> StatementView {
-    let net = row.totals().net();
+    let written = row.written;
     StatementView {
-        entries: row.entries,
-        late_entries: row.late_entries,
-        sales: row.sales,
-        returned: row.returned,
-        fee: row.fee,
-        net,
-        carried_in: row.carried_in,
-        digest: hex(&row.digest),
-        payout: row
-            .payout
-            .zip(row.payout_state)
-            .map(|(amount, state)| PayoutView {
-                amount,
-                state,
-                reference: row.reference,
-                paid_by: row.paid_by,
-            }),
+        entries: written.entries,
+        late_entries: written.late_entries,
+        sales: written.sales,
+        returned: written.returned,
+        fee: written.fee,
+        net: written.totals().net(),
+        carried_in: written.carried_in,
+        digest: hex(&written.digest),
+        payout: PayoutView::of(row.payout),
         seller: row.seller_id,
         currency: row.currency,
+    }
+}
+
+impl PayoutView {
+    pub(super) fn of(row: PayoutRow) -> Option<Self> {
+        Some(Self {
+            amount: row.amount?,
+            state: row.state?,
+            reference: row.reference,
+            paid_by: row.paid_by,
+        })
     }
 }
 
