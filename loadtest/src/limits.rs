@@ -249,6 +249,8 @@ pub const DRILL_HEALED_BOUND: Duration = Duration::from_secs(60);
 pub const DRILL_READY_BOUND: Duration = Duration::from_secs(20);
 /// Of the log of a program that does not answer when it should.
 pub const DRILL_LOG_LINES: usize = 25;
+/// And of one that has ended, to tell whether its crash point did it; the other threads may have said something meanwhile.
+pub const DRILL_LAST_WORDS: usize = 3;
 /// Until a crash point must have struck under load.
 pub const DRILL_CRASH_BOUND: Duration = Duration::from_secs(20);
 /// Rounds on one stage; then a fresh one, whose books are short.

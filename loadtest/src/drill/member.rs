@@ -13,7 +13,7 @@ use super::ground::{blocking, run_again};
 use super::shim::Shim;
 use super::store::USER;
 use crate::client::endpoint::{Endpoint, Reach};
-use crate::limits::{DRILL_LOG_LINES, DRILL_READY_BOUND, POLL_STEP};
+use crate::limits::{DRILL_LAST_WORDS, DRILL_LOG_LINES, DRILL_READY_BOUND, POLL_STEP};
 use crate::setup::{self, Call};
 use crate::wire::{Toxic, Wire};
 
@@ -81,6 +81,7 @@ impl Member {
         let endpoint = Endpoint::resolve(self.server.url(), Reach::LoopbackOnly).await?;
         let began = clock::instant();
         loop {
+            self.act(start_if_struck).await?;
             let asked = setup::call(&endpoint, &Call::get("/readyz")).await;
             match asked {
                 Ok(reply) if reply.status == 200 => return Ok(()),
@@ -100,6 +101,14 @@ impl Member {
             }
         }
     }
+}
+
+/// One that had read the name of its crash point just before it was disarmed ends after it was seen to run.
+fn start_if_struck(server: &Server) -> Result<()> {
+    if server.is_running() || !server.log_tail(DRILL_LAST_WORDS).contains("crash point ") {
+        return Ok(());
+    }
+    server.start()
 }
 
 /// An engine of this name and role; the shim's library where its clock shall be able to jump.
