@@ -8,19 +8,25 @@ use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::revocations::Revocations;
 use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::Connection as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::People;
 use crate::ack::AckLevel;
 use crate::draws::Rankings;
+use crate::gathered::Gathered;
 use crate::hosts::Hosts;
-use crate::limits::{MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX};
+use crate::limits::{
+    MYSQL_ACQUIRE_TIMEOUT, MYSQL_CONNECTIONS_MAX, MYSQL_STATEMENTS_MAX, MYSQL_TRUSTED_FOR,
+};
 use crate::live::store;
+use crate::orders::basis::Offers;
 use crate::orders::saga::Saga;
+use crate::orders::seen::Look;
 use crate::pages::config::Origin;
 use crate::payments::Payments;
-use crate::payments::webhooks::taking::Taking;
+use crate::payments::provider::Event;
 use crate::sales::watch::Watches;
 use crate::shop::cache::ShopCache;
 use crate::shop::popular::Views;
@@ -40,8 +46,11 @@ pub(crate) struct App {
     pub(crate) people: Arc<People>,
     pub(crate) saga: Saga,
     pub(crate) payments: Payments,
+    /// Looks at orders, and at what sales ask, by all who look at the same time.
+    pub(crate) looks: Gathered<Look>,
+    pub(crate) offers: Gathered<Offers>,
     /// Webhooks on their way into the books.
-    pub(crate) webhooks: Taking,
+    pub(crate) webhooks: Gathered<Event>,
     /// Who watches which sale.
     pub(crate) watches: Arc<Watches>,
     pub(crate) hosts: Arc<Hosts>,
@@ -95,7 +104,9 @@ impl App {
             revocations: Arc::default(),
             people: Arc::new(people),
             payments,
-            webhooks: Taking::default(),
+            looks: Gathered::default(),
+            offers: Gathered::default(),
+            webhooks: Gathered::default(),
             watches: Arc::default(),
             saga: Saga::default(),
             hosts: Arc::new(hosts),
@@ -123,6 +134,16 @@ pub(crate) fn connect_books(options: MySqlConnectOptions) -> MySqlPool {
     MySqlPoolOptions::new()
         .max_connections(MYSQL_CONNECTIONS_MAX)
         .acquire_timeout(MYSQL_ACQUIRE_TIMEOUT)
+        // A connection is looked at when it comes back; one that has been used just now is not looked at again before it is used.
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for > MYSQL_TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(|connection, _| Box::pin(store::set_session(connection)))
-        .connect_lazy_with(options)
+        .connect_lazy_with(options.statement_cache_capacity(MYSQL_STATEMENTS_MAX))
 }

@@ -2,6 +2,8 @@
 //! Handlers return [`ApiError`]; `edge` finishes the answer with the request's id. What is ours to repair is logged once,
 //! here, and told to the client in general words only.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -329,25 +331,39 @@ pub(crate) fn created(location: &str, body: impl Serialize) -> Response {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Tls};
-        let passing = match &error {
-            Io(_) | Tls(_) | PoolTimedOut | PoolClosed => true,
-            // Lock wait, deadlock, shutdown, too many connections, read-only, disk full: all pass, and repeating is safe.
-            Database(e) => e
-                .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-                .is_some_and(|e| {
-                    matches!(
-                        e.number(),
-                        1205 | 1213 | 1053 | 1040 | 1021 | 1290 | 1792 | 1836 | 1927 | 3024 | 1969
-                    )
-                }),
-            _ => false,
-        };
-        if passing {
+        if is_passing(&error) {
             Self::Unavailable(error.into())
         } else {
             Self::Internal(error.into())
         }
+    }
+}
+
+impl ApiError {
+    /// One that many are told of.
+    pub(crate) fn of_many(error: Arc<sqlx::Error>) -> Self {
+        if is_passing(&error) {
+            Self::Unavailable(error.into())
+        } else {
+            Self::Internal(error.into())
+        }
+    }
+}
+
+fn is_passing(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Tls};
+    match error {
+        Io(_) | Tls(_) | PoolTimedOut | PoolClosed => true,
+        // Lock wait, deadlock, shutdown, too many connections, read-only, disk full: all pass, and repeating is safe.
+        Database(e) => e
+            .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+            .is_some_and(|e| {
+                matches!(
+                    e.number(),
+                    1205 | 1213 | 1053 | 1040 | 1021 | 1290 | 1792 | 1836 | 1927 | 3024 | 1969
+                )
+            }),
+        _ => false,
     }
 }
 

@@ -34,6 +34,9 @@ mod app;
 pub mod auth;
 mod edge;
 mod extract;
+mod gathered;
+
+mod bulk;
 pub mod route;
 
 mod catalog;

@@ -30,6 +30,12 @@ pub const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Connections to MySQL.
 pub const MYSQL_CONNECTIONS_MAX: u32 = 10;
+/// Prepared statements that a connection keeps: those of orders in each of their sizes, and as many others. MySQL keeps 16,382 in all.
+pub const MYSQL_STATEMENTS_MAX: usize = 512;
+/// Rows of one of them.
+pub const STATEMENT_ROWS_MAX: usize = 512;
+/// How long one that lies idle is believed to be there without being asked.
+pub const MYSQL_TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Waiting for one of them.
 pub const MYSQL_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Waiting for a row lock, in whole seconds as MySQL counts it.

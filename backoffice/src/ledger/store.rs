@@ -1,4 +1,4 @@
-//! SQL of the ledger: what is to be posted, and what was. Bulk statements come in few sizes, so that caches of statements stay small.
+//! SQL of the ledger: what is to be posted, and what was. Called by `ledger` and `settlement`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,19 +8,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, Transaction, query_scalar, raw_sql};
 use uuid::Uuid;
 
 use super::rules::Line;
-
-/// Rows of one statement, largest first; every count is a sum of these.
-const PARTS: [usize; 4] = [512, 64, 8, 1];
-
-fn parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let size = *PARTS.iter().find(|size| **size <= rest.len())?;
-        let (part, later) = rest.split_at(size);
-        rest = later;
-        Some(part)
-    })
-}
+use crate::bulk::parts;
 
 /// One event that has not been posted.
 #[derive(Debug, FromRow)]

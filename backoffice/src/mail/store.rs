@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Kind, Letter};
 use crate::accounts::keys::Hash;
+use crate::bulk::{padded, parts};
 use crate::limits::{DEAD_MAILS_KEPT, SWEEP_ROWS_MAX};
 
 /// A mail that is due.
@@ -55,31 +56,31 @@ pub(crate) async fn insert_of_orders(
         where u.state = 'active' and o.order_id in (",
     );
     let mut ids = statement.separated(", ");
-    for order in orders {
+    for order in padded(orders) {
         ids.push_bind(*order);
     }
     statement.push(")");
     let buyers: Vec<(Uuid, String, String)> =
         statement.build_query_as().fetch_all(&mut *tx).await?;
-    if buyers.is_empty() {
-        return Ok(());
-    }
     let now = clock::now();
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- insert_of_orders\ninsert into mails (kind, language, recipient, nonce, state, tries, next_try_at, expires_at, created_at) ",
-    );
-    statement.push_values(buyers, |mut row, (order, email, language)| {
-        row.push_bind(kind.word())
-            .push_bind(language)
-            .push_bind(email)
-            .push_bind(order)
-            .push_bind("waiting")
-            .push_bind(0)
-            .push_bind(now.naive_utc())
-            .push_bind((now + life).naive_utc())
-            .push_bind(now.naive_utc());
-    });
-    statement.build().execute(tx).await.map(drop)
+    for part in parts(&buyers) {
+        let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- insert_of_orders\ninsert into mails (kind, language, recipient, nonce, state, tries, next_try_at, expires_at, created_at) ",
+        );
+        statement.push_values(part, |mut row, (order, email, language)| {
+            row.push_bind(kind.word())
+                .push_bind(language)
+                .push_bind(email)
+                .push_bind(order)
+                .push_bind("waiting")
+                .push_bind(0)
+                .push_bind(now.naive_utc())
+                .push_bind((now + life).naive_utc())
+                .push_bind(now.naive_utc());
+        });
+        statement.build().execute(&mut *tx).await?;
+    }
+    Ok(())
 }
 
 /// The mail that has been due for longest and that nobody else is sending, locked until the transaction ends.

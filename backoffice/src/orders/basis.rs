@@ -1,15 +1,17 @@
 //! What an order is quoted from: the hold as Redis has it, the sale's prices and policy, the coupon and its claim. Called by `place` and `buyer`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::find::Found;
-use doorbuster_core::ids::{CouponId, LiveId, UserId};
+use doorbuster_core::ids::{CouponId, LiveId, SaleId, SkuId, UserId};
 use doorbuster_core::money::Currency;
 use doorbuster_core::record::{Line, Record, Status};
+use sqlx::mysql::MySqlPool;
 use uuid::Uuid;
 
 use super::body::Wanted;
+use super::limits::{LOOKS_AT_ONCE, LOOKS_WAITING_MAX};
 use super::model::Late;
 use super::quote::{Asked, Quote, QuoteLine, Shipping, Unquotable, quote};
 use super::store::{self, OfferRow};
@@ -18,6 +20,7 @@ use crate::catalog::categories;
 use crate::coupons::redeem;
 use crate::coupons::store::{self as coupons, StoredCoupon};
 use crate::error::{ApiError, FieldProblem};
+use crate::gathered::Together;
 use crate::orders::error::Refusal;
 use crate::points;
 
@@ -39,6 +42,36 @@ pub(crate) struct QuotedLine {
     pub(crate) seller: String,
 }
 
+/// What a sale asks for these skus. Whoever asks at the same time asks together: buyers of one sale mostly want the same.
+#[derive(Debug)]
+pub(crate) struct Offers {
+    sale: SaleId,
+    skus: Vec<SkuId>,
+}
+
+impl Together for Offers {
+    type Answer = Vec<OfferRow>;
+
+    const AT_ONCE: usize = LOOKS_AT_ONCE;
+    const WAITING_MAX: usize = LOOKS_WAITING_MAX;
+
+    async fn ask(books: &MySqlPool, all: &[Self]) -> sqlx::Result<Vec<Vec<OfferRow>>> {
+        let mut wanted: BTreeMap<&SaleId, BTreeSet<&SkuId>> = BTreeMap::new();
+        for asked in all {
+            wanted.entry(&asked.sale).or_default().extend(&asked.skus);
+        }
+        let rows = store::offers(books, &wanted).await?;
+        let of = |asked: &Self| {
+            let is_asked = |row: &&OfferRow| {
+                row.sale_id == asked.sale.as_str()
+                    && asked.skus.iter().any(|sku| row.sku == sku.as_str())
+            };
+            rows.iter().filter(is_asked).cloned().collect()
+        };
+        Ok(all.iter().map(of).collect())
+    }
+}
+
 /// Who sells what the catalog does not have.
 const HOUSE: &str = "house";
 
@@ -46,7 +79,12 @@ const HOUSE: &str = "house";
 /// Whatever keeps the hold from being ordered so: it is not there, has ended, or is not to be had with this coupon or these points.
 pub(crate) async fn quoted(app: &App, user: &UserId, wanted: &Wanted) -> Result<Quoted, ApiError> {
     let record = hold(app, user, wanted).await?;
-    let offers = store::offers(&app.books, &wanted.sale, &record.lines).await?;
+    let skus = record.lines.iter().map(|line| line.sku.clone());
+    let offers = Offers {
+        sale: wanted.sale.clone(),
+        skus: skus.collect(),
+    };
+    let offers = app.offers.ask(&app.books, offers).await?;
     let coupon = match &wanted.coupon {
         Some(coupon) => Some(claimed(app, user, coupon).await?),
         None => None,

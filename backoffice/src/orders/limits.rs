@@ -6,6 +6,9 @@ use crate::limits::REQUEST_TIMEOUT;
 
 /// Orders that one transaction moves on.
 pub(crate) const BATCH_MAX: usize = 128;
+/// Orders that one look shows, and holds that one statement prices, for all who ask at the same time; and how many may wait for the next.
+pub(crate) const LOOKS_AT_ONCE: usize = 128;
+pub(crate) const LOOKS_WAITING_MAX: usize = 4_096;
 /// Orders of one process that wait for one step; more wait in the books.
 pub(crate) const QUEUE_MAX: usize = 4_096;
 /// Orders that one look takes from the books.

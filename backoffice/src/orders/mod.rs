@@ -3,7 +3,7 @@
 //! A tour. [`quote`] says what an order comes to (pure), from what [`basis`] collects. [`place`] writes an order down, once for its key, and
 //! hands it to the [`saga`], which takes it to its end through any crash. [`buyer`] is what buyers ask about their own; [`desk`] what staff does;
 //! [`policies`] what a sale's orders go by; [`refunds`] what goes back, [`deliveries`] how the goods come. [`settled`]
-//! tells a rebuilt sale what it lost of payments. [`heard`] is how the payment
+//! tells a rebuilt sale what it lost of payments. [`seen`] reads what is shown of many at once. [`heard`] is how the payment
 //! provider's webhooks come in. Everything that happened to an order is one of its events, which are its timeline and what the ledger is made of.
 
 pub(crate) mod basis;
@@ -23,6 +23,7 @@ pub(crate) mod quote;
 pub(crate) mod refunds;
 pub(crate) mod routes;
 pub(crate) mod saga;
+pub(crate) mod seen;
 pub(crate) mod settled;
 pub(crate) mod store;
 pub(crate) mod view;

@@ -1,23 +1,39 @@
-//! SQL of orders as they are placed, looked at and listed. Called by `basis`, `place`, `buyer`, `view` and `desk`; the saga has its own.
+//! SQL of orders as they are placed, looked at and listed. Called by `basis`, `place`, `seen`, `buyer`, `view` and `desk`; the saga has its own.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
-use doorbuster_core::ids::{SaleId, UserId};
-use doorbuster_core::record::Line;
-use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
+use doorbuster_core::ids::{SaleId, SkuId, UserId};
+use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
+use sqlx::{FromRow, MySql, QueryBuilder, query, query_scalar};
 use uuid::Uuid;
 
 use super::basis::Quoted;
 use super::limits::LEASE;
 use super::model::{Late, Order};
-use crate::error::ApiError;
+use crate::bulk::{padded, parts};
+use crate::ledger::rules::is_nothing;
 use crate::me::page::Position;
-use crate::orders::error::Refusal;
+
+/// Of these ids, of which there is one at least.
+pub(crate) fn push_ids(
+    statement: &mut QueryBuilder<MySql>,
+    before: &'static str,
+    ids: impl Iterator<Item = Uuid>,
+) {
+    statement.push(before);
+    let mut list = statement.separated(", ");
+    for id in padded(ids) {
+        list.push_bind(id);
+    }
+    statement.push(")");
+}
 
 /// What a sale asks for a sku, whose it is, and what the sale's orders go by.
-#[derive(Debug, FromRow)]
+#[derive(Debug, Clone, FromRow)]
 pub(crate) struct OfferRow {
+    pub(crate) sale_id: String,
     pub(crate) sku: String,
     pub(crate) title: String,
     pub(crate) amount: i64,
@@ -30,23 +46,27 @@ pub(crate) struct OfferRow {
     pub(crate) earn_per_mille: Option<u32>,
 }
 
+/// What of each sale is asked for; none: nothing.
 pub(crate) async fn offers(
     books: &MySqlPool,
-    sale: &SaleId,
-    lines: &[Line],
+    wanted: &BTreeMap<&SaleId, BTreeSet<&SkuId>>,
 ) -> sqlx::Result<Vec<OfferRow>> {
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- offers\nselect i.sku, i.title, i.amount, i.currency, p.seller_id, p.category_id,
+        "-- offers\nselect i.sale_id, i.sku, i.title, i.amount, i.currency, p.seller_id, p.category_id,
             o.late_payment, o.shipping_fee, o.free_from, o.earn_per_mille
         from sale_items i left join skus k on k.sku = i.sku left join products p on p.product_no = k.product_no
-        left join sale_policies o on o.sale_id = i.sale_id where i.sale_id = ",
+        left join sale_policies o on o.sale_id = i.sale_id where false",
     );
-    statement.push_bind(sale.as_str()).push(" and i.sku in (");
-    let mut skus = statement.separated(", ");
-    for line in lines {
-        skus.push_bind(line.sku.as_str());
+    for (sale, skus) in wanted {
+        statement.push(" or (i.sale_id = ").push_bind(sale.as_str());
+        statement.push(" and i.sku in (");
+        let mut list = statement.separated(", ");
+        for sku in skus {
+            list.push_bind(sku.as_str());
+        }
+        statement.push("))");
     }
-    statement.push(") order by i.position");
+    statement.push(" order by i.sale_id, i.position");
     statement.build_query_as().fetch_all(books).await
 }
 
@@ -60,6 +80,20 @@ pub(crate) struct NewRow<'a> {
 
 /// Orders with their lines and their first events; they are the caller's for a while. False: there is one of the same id, or of the same hold.
 pub(crate) async fn insert(tx: &mut MySqlConnection, rows: &[NewRow<'_>]) -> sqlx::Result<bool> {
+    for part in parts(rows) {
+        match insert_orders(&mut *tx, part).await {
+            Err(sqlx::Error::Database(e)) if e.is_unique_violation() => return Ok(false),
+            done => done?,
+        }
+    }
+    insert_lines(&mut *tx, rows).await?;
+    for part in parts(rows) {
+        insert_placed(&mut *tx, part).await?;
+    }
+    Ok(true)
+}
+
+async fn insert_orders(tx: &mut MySqlConnection, rows: &[NewRow<'_>]) -> sqlx::Result<()> {
     let now = clock::now();
     let until = (now + LEASE).naive_utc();
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
@@ -95,23 +129,24 @@ pub(crate) async fn insert(tx: &mut MySqlConnection, rows: &[NewRow<'_>]) -> sql
             .push_bind(until)
             .push_bind(now.naive_utc());
     });
-    match statement.build().execute(&mut *tx).await {
-        Err(sqlx::Error::Database(e)) if e.is_unique_violation() => return Ok(false),
-        done => done?,
-    };
-    insert_lines(&mut *tx, rows).await?;
-    let mut statement: QueryBuilder<MySql> =
-        QueryBuilder::new("-- insert\ninsert into order_events (order_id, n, kind, at, cause) ");
+    statement.build().execute(tx).await.map(drop)
+}
+
+async fn insert_placed(tx: &mut MySqlConnection, rows: &[NewRow<'_>]) -> sqlx::Result<()> {
+    let now = clock::now().naive_utc();
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- insert\ninsert into order_events (order_id, n, kind, at, cause, posted) ",
+    );
     statement.push_values(rows, |mut values, row| {
         values
             .push_bind(row.order.id)
             .push_bind(1)
             .push_bind("placed")
-            .push_bind(now.naive_utc())
-            .push_bind("placed");
+            .push_bind(now)
+            .push_bind("placed")
+            .push_bind(is_nothing("placed", None));
     });
-    statement.build().execute(tx).await?;
-    Ok(true)
+    statement.build().execute(tx).await.map(drop)
 }
 
 async fn insert_lines(tx: &mut MySqlConnection, rows: &[NewRow<'_>]) -> sqlx::Result<()> {
@@ -120,22 +155,26 @@ async fn insert_lines(tx: &mut MySqlConnection, rows: &[NewRow<'_>]) -> sqlx::Re
         let lines = row.quoted.lines.iter().zip(shares).zip(0_u32..);
         lines.map(|((line, share), position)| (row.order.id, line, share, position))
     });
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- insert_lines\ninsert into order_lines (order_id, position, sku, title, seller_id, quantity, unit_amount, coupon_amount, points_amount) ",
-    );
-    statement.push_values(lines, |mut values, (order, line, share, position)| {
-        values
-            .push_bind(order)
-            .push_bind(position)
-            .push_bind(line.line.sku.as_str())
-            .push_bind(line.title.as_str())
-            .push_bind(line.seller.as_str())
-            .push_bind(line.line.quantity)
-            .push_bind(line.line.unit)
-            .push_bind(share.coupon)
-            .push_bind(share.points);
-    });
-    statement.build().execute(tx).await.map(drop)
+    let lines: Vec<_> = lines.collect();
+    for part in parts(&lines) {
+        let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- insert_lines\ninsert into order_lines (order_id, position, sku, title, seller_id, quantity, unit_amount, coupon_amount, points_amount) ",
+        );
+        statement.push_values(part, |mut values, (order, line, share, position)| {
+            values
+                .push_bind(*order)
+                .push_bind(*position)
+                .push_bind(line.line.sku.as_str())
+                .push_bind(line.title.as_str())
+                .push_bind(line.seller.as_str())
+                .push_bind(line.line.quantity)
+                .push_bind(line.line.unit)
+                .push_bind(share.coupon)
+                .push_bind(share.points);
+        });
+        statement.build().execute(&mut *tx).await?;
+    }
+    Ok(())
 }
 
 /// Of a repeat: what it was asked with.
@@ -147,7 +186,7 @@ pub(crate) async fn body_hash(books: &MySqlPool, order: Uuid) -> sqlx::Result<Op
 }
 
 /// An order as it is shown, with its delivery.
-#[derive(Debug, FromRow)]
+#[derive(Debug, Clone, FromRow)]
 pub(crate) struct OrderRow {
     pub(crate) order_id: Uuid,
     pub(crate) user_id: String,
@@ -187,25 +226,15 @@ const COLUMNS: &str = "select o.order_id, o.user_id, o.sale_id, o.reservation_id
         d.state as delivery_state, d.carrier, d.tracking_number, d.next_at, d.shipped_at, d.delivered_at
     from orders o left join deliveries d on d.order_id = o.order_id";
 
-/// Of this user, or of any.
-///
-/// # Errors
-/// [`Refusal::UnknownOrder`] where there is none; another's is not there.
-pub(crate) async fn find(
-    books: &MySqlPool,
-    id: Uuid,
-    user: Option<&UserId>,
-) -> Result<OrderRow, ApiError> {
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- find\n");
-    statement
-        .push(COLUMNS)
-        .push(" where o.order_id = ")
-        .push_bind(id);
-    if let Some(user) = user {
-        statement.push(" and o.user_id = ").push_bind(user.as_str());
-    }
-    let row = statement.build_query_as().fetch_optional(books).await?;
-    row.ok_or(ApiError::Order(Refusal::UnknownOrder))
+/// Those of them that there are.
+pub(crate) async fn rows(
+    books: &mut MySqlConnection,
+    orders: impl Iterator<Item = Uuid>,
+) -> sqlx::Result<Vec<OrderRow>> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- rows\n");
+    statement.push(COLUMNS);
+    push_ids(&mut statement, " where o.order_id in (", orders);
+    statement.build_query_as().fetch_all(books).await
 }
 
 /// Which orders are wanted; what is absent excludes none.
@@ -270,7 +299,7 @@ pub(crate) async fn list(
 }
 
 /// A line as it is shown.
-#[derive(Debug, FromRow)]
+#[derive(Debug, Clone, FromRow)]
 pub(crate) struct LineRow {
     pub(crate) order_id: Uuid,
     pub(crate) sku: String,
@@ -282,29 +311,23 @@ pub(crate) struct LineRow {
     pub(crate) points_amount: i64,
 }
 
-/// Of all of these orders.
+/// Of all of these orders, of which there is one at least.
 pub(crate) async fn lines(
-    books: &MySqlPool,
+    books: impl MySqlExecutor<'_>,
     orders: impl Iterator<Item = Uuid>,
 ) -> sqlx::Result<Vec<LineRow>> {
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- lines\nselect order_id, sku, title, seller_id, quantity, unit_amount, coupon_amount, points_amount from order_lines where order_id in (",
+        "-- lines\nselect order_id, sku, title, seller_id, quantity, unit_amount, coupon_amount, points_amount from order_lines",
     );
-    let (mut ids, mut count) = (statement.separated(", "), 0);
-    for order in orders {
-        ids.push_bind(order);
-        count += 1;
-    }
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    statement.push(") order by order_id, position");
+    push_ids(&mut statement, " where order_id in (", orders);
+    statement.push(" order by order_id, position");
     statement.build_query_as().fetch_all(books).await
 }
 
 /// An event as it is shown.
-#[derive(Debug, FromRow)]
+#[derive(Debug, Clone, FromRow)]
 pub(crate) struct EventRow {
+    pub(crate) order_id: Uuid,
     pub(crate) n: u32,
     pub(crate) kind: String,
     pub(crate) at: DateTime<Utc>,
@@ -312,13 +335,17 @@ pub(crate) struct EventRow {
     pub(crate) data: Option<String>,
 }
 
-pub(crate) async fn events(books: &MySqlPool, order: Uuid) -> sqlx::Result<Vec<EventRow>> {
-    query_as(
-        "-- events\nselect n, kind, at, amount, cast(data as char) as data from order_events where order_id = ? order by n",
-    )
-    .bind(order)
-    .fetch_all(books)
-    .await
+/// Of all of these orders, each one's in their order.
+pub(crate) async fn events(
+    books: &mut MySqlConnection,
+    orders: impl Iterator<Item = Uuid>,
+) -> sqlx::Result<Vec<EventRow>> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- events\nselect order_id, n, kind, at, amount, cast(data as char) as data from order_events",
+    );
+    push_ids(&mut statement, " where order_id in (", orders);
+    statement.push(" order by order_id, n");
+    statement.build_query_as().fetch_all(books).await
 }
 
 /// The buyer wants it no more; whoever has it sees it when he takes it next, or when it is paid.

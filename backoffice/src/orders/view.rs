@@ -1,7 +1,5 @@
 //! An order as buyers and staff see it. Called by every handler that answers with one.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use doorbuster_core::ids::UserId;
@@ -10,9 +8,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::error::Refusal;
 use super::model::Why;
-use super::refunds;
 use super::refunds::store::RefundRow;
+use super::seen::{Look, Seen, by_order};
 use super::store::{self, EventRow, LineRow, OrderRow};
 use crate::app::App;
 use crate::error::ApiError;
@@ -169,24 +168,19 @@ pub(crate) enum Viewer<'a> {
 /// # Errors
 /// [`ApiError::Order`] where the viewer has none of this id.
 pub(crate) async fn show(app: &App, id: Uuid, viewer: Viewer<'_>) -> Result<OrderView, ApiError> {
-    let user = match viewer {
-        Viewer::Buyer(user) => Some(user),
-        Viewer::Staff => None,
-    };
-    // The order itself last: it is at least as new as what is told with it, so that nobody sees the end of a refund, and not what came of it.
-    let lines = store::lines(&app.books, std::iter::once(id)).await?;
-    let events = store::events(&app.books, id).await?;
-    // Nothing goes back unless one of these has happened, so most orders need no look for it.
-    let may_go_back = ["failed", "refund_asked", "decided", "refunded", "returned"];
-    let refunds = if events
-        .iter()
-        .any(|event| may_go_back.contains(&event.kind.as_str()))
-    {
-        refunds::store::of(&app.books, id).await?
-    } else {
-        Vec::new()
-    };
-    let row = store::find(&app.books, id, user).await?;
+    let seen = app.looks.ask(&app.books, Look(id)).await?;
+    let seen = seen.filter(|seen| match viewer {
+        Viewer::Buyer(user) => seen.row.user_id == user.as_str(),
+        Viewer::Staff => true,
+    });
+    // Another's is not there.
+    let seen = seen.ok_or(ApiError::Order(Refusal::UnknownOrder))?;
+    let Seen {
+        row,
+        lines,
+        events,
+        refunds,
+    } = seen;
     let mut order = view(row, lines);
     let for_staff = matches!(viewer, Viewer::Staff);
     order.refunds = Some(
@@ -206,11 +200,11 @@ pub(crate) async fn show(app: &App, id: Uuid, viewer: Viewer<'_>) -> Result<Orde
 
 /// Several, as a list shows them.
 pub(crate) async fn many(app: &App, rows: Vec<OrderRow>) -> Result<Vec<OrderView>, ApiError> {
-    let lines = store::lines(&app.books, rows.iter().map(|row| row.order_id)).await?;
-    let mut of: HashMap<Uuid, Vec<LineRow>> = HashMap::new();
-    for line in lines {
-        of.entry(line.order_id).or_default().push(line);
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
+    let lines = store::lines(&app.books, rows.iter().map(|row| row.order_id)).await?;
+    let mut of = by_order(lines, |line| line.order_id);
     Ok(rows
         .into_iter()
         .map(|row| {

@@ -261,6 +261,11 @@ pub(crate) enum Contradiction {
     Range,
 }
 
+/// Whether an event has no legs wherever its order stands, so that it is posted as it is written down.
+pub(crate) fn is_nothing(kind: &str, amount: Option<i64>) -> bool {
+    amount.unwrap_or(0) == 0 && RULES.iter().all(|rule| rule.kind != kind)
+}
+
 /// The legs of an event, sorted and without those of 0; none where it moves no money.
 ///
 /// # Errors

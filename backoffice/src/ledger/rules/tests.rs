@@ -215,3 +215,25 @@ fn accounts_have_one_word_each() {
         all.iter().map(|account| account.word()).collect();
     assert_eq!(words.len(), all.len());
 }
+
+#[test]
+fn what_is_nothing_has_no_legs_however_its_order_stands() {
+    let kinds = RULES.iter().map(|rule| rule.kind);
+    for kind in kinds.chain(["placed", "charging", "parked"]) {
+        assert_eq!(
+            is_nothing(kind, None),
+            RULES.iter().all(|rule| rule.kind != kind),
+            "{kind}"
+        );
+        assert!(!is_nothing(kind, Some(1)), "{kind}");
+    }
+    let lines = [line("a", "x", 1, 1_000)];
+    let back = Back::default();
+    for is_paid in [false, true] {
+        let facts = Facts {
+            is_paid,
+            ..facts("placed", 0, &lines, &back)
+        };
+        assert_eq!(legs(&facts), Ok(Vec::new()));
+    }
+}

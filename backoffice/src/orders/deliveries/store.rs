@@ -6,6 +6,7 @@ use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
+use crate::bulk::parts;
 use crate::orders::limits::{DELIVERIES_AT_ONCE, DELIVERY_AGAIN};
 use crate::orders::model::Order;
 
@@ -121,10 +122,13 @@ pub(crate) async fn earned(tx: &mut MySqlConnection, order: Uuid, points: i64) -
 
 /// Goods of paid orders are prepared.
 pub(crate) async fn add(tx: &mut MySqlConnection, orders: &[&Order]) -> sqlx::Result<()> {
-    let mut statement: sqlx::QueryBuilder<sqlx::MySql> =
-        sqlx::QueryBuilder::new("-- add\ninsert into deliveries (order_id, state) ");
-    statement.push_values(orders, |mut row, order| {
-        row.push_bind(order.id).push_bind("preparing");
-    });
-    statement.build().execute(tx).await.map(drop)
+    for part in parts(orders) {
+        let mut statement: sqlx::QueryBuilder<sqlx::MySql> =
+            sqlx::QueryBuilder::new("-- add\ninsert into deliveries (order_id, state) ");
+        statement.push_values(part, |mut row, order| {
+            row.push_bind(order.id).push_bind("preparing");
+        });
+        statement.build().execute(&mut *tx).await?;
+    }
+    Ok(())
 }

@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
-use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
+use sqlx::mysql::{MySqlConnection, MySqlExecutor};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{Left, RefundLine, Units, Worked};
 use crate::error::ApiError;
 use crate::orders::model::Order;
+use crate::orders::store::push_ids;
 
 /// A refund in the books.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct RefundRow {
+    pub(crate) order_id: Uuid,
     pub(crate) refund_id: Uuid,
     pub(crate) amount: i64,
     pub(crate) points: i64,
@@ -120,7 +122,7 @@ pub(crate) async fn insert(
     Ok(true)
 }
 
-const COLUMNS: &str = "-- refunds\nselect refund_id, amount, points, shipping_amount, state, reason, problem, created_at, done_at
+const COLUMNS: &str = "-- refunds\nselect refund_id, order_id, amount, points, shipping_amount, state, reason, problem, created_at, done_at
     from refunds";
 
 /// The one that is under way.
@@ -136,12 +138,21 @@ pub(crate) async fn under_way(
     statement.build_query_as().fetch_optional(books).await
 }
 
-pub(crate) async fn of(books: &MySqlPool, order: Uuid) -> sqlx::Result<Vec<RefundRow>> {
+/// Of all of these orders; none where there are none.
+pub(crate) async fn of(
+    books: &mut MySqlConnection,
+    orders: &[Uuid],
+) -> sqlx::Result<Vec<RefundRow>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(COLUMNS);
-    statement
-        .push(" where order_id = ")
-        .push_bind(order)
-        .push(" order by created_at, refund_id");
+    push_ids(
+        &mut statement,
+        " where order_id in (",
+        orders.iter().copied(),
+    );
+    statement.push(" order by order_id, created_at, refund_id");
     statement.build_query_as().fetch_all(books).await
 }
 

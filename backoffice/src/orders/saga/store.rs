@@ -12,9 +12,12 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
 use crate::accounts::secret::Secret;
+use crate::bulk::{padded, parts};
 use crate::error::ApiError;
+use crate::ledger::rules::is_nothing;
 use crate::orders::limits::{LEASE, TAKEN_MAX};
 use crate::orders::model::{Event, Late, Order, State, Why};
+use crate::orders::store::push_ids;
 
 const COLUMNS: &str = "order_id, user_id, sale_id, reservation_id, state, reason, currency, total_amount, points_amount, coupon_amount,
     captured_amount, refunded_amount, points_returned, coupon_id, claim_id, late_payment, method, payment_token, pay_until,
@@ -140,23 +143,10 @@ pub(crate) async fn seize(tx: &mut MySqlConnection, id: Uuid) -> Result<Option<O
     Ok(Some(order))
 }
 
-pub(super) fn push_ids(
-    statement: &mut QueryBuilder<MySql>,
-    before: &'static str,
-    ids: impl Iterator<Item = Uuid>,
-) {
-    statement.push(before);
-    let mut list = statement.separated(", ");
-    for id in ids {
-        list.push_bind(id);
-    }
-    statement.push(")");
-}
-
 /// Those of them that are still the caller's. As alternatives of equalities, which every optimizer takes for ranges of the key.
 fn push_held<'a>(statement: &mut QueryBuilder<MySql>, orders: impl Iterator<Item = &'a Order>) {
     let mut list = statement.push(" where ").separated(" or ");
-    for order in orders {
+    for order in padded(orders) {
         list.push("(order_id = ");
         list.push_bind_unseparated(order.id);
         list.push_unseparated(" and version = ");
@@ -190,7 +180,7 @@ pub(crate) async fn begun(
         .push(", next_step_at = ")
         .push_bind((clock::now() + LEASE).naive_utc())
         .push(", pay_until = case order_id");
-    for (order, pay_until) in orders {
+    for (order, pay_until) in padded(orders.iter().copied()) {
         statement
             .push(" when ")
             .push_bind(order.id)
@@ -325,9 +315,6 @@ pub(crate) async fn add_events(
     tx: &mut MySqlConnection,
     happened: &[(&Order, &Event)],
 ) -> sqlx::Result<()> {
-    if happened.is_empty() {
-        return Ok(());
-    }
     let now = clock::now().naive_utc();
     let (mut last, mut n) = (None, 0);
     let numbered = happened.iter().map(|(order, event)| {
@@ -340,21 +327,25 @@ pub(crate) async fn add_events(
         (order, n, event)
     });
     let numbered: Vec<_> = numbered.collect();
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- add_events\ninsert into order_events (order_id, n, kind, at, amount, currency, data, cause) ",
-    );
-    statement.push_values(numbered, |mut row, (order, n, event)| {
-        let currency = event.amount.map(|_| order.currency.to_string());
-        row.push_bind(order.id)
-            .push_bind(n)
-            .push_bind(event.kind)
-            .push_bind(now)
-            .push_bind(event.amount)
-            .push_bind(currency)
-            .push_bind(event.data.as_ref().map(serde_json::Value::to_string))
-            .push_bind(event.cause.clone());
-    });
-    run(tx, statement).await.map(drop)
+    for part in parts(&numbered) {
+        let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- add_events\ninsert into order_events (order_id, n, kind, at, amount, currency, data, cause, posted) ",
+        );
+        statement.push_values(part, |mut row, (order, n, event)| {
+            let currency = event.amount.map(|_| order.currency.to_string());
+            row.push_bind(order.id)
+                .push_bind(*n)
+                .push_bind(event.kind)
+                .push_bind(now)
+                .push_bind(event.amount)
+                .push_bind(currency)
+                .push_bind(event.data.as_ref().map(serde_json::Value::to_string))
+                .push_bind(event.cause.clone())
+                .push_bind(is_nothing(event.kind, event.amount));
+        });
+        run(&mut *tx, statement).await?;
+    }
+    Ok(())
 }
 
 /// It is tried again later.

@@ -1,9 +1,8 @@
 //! `POST /v1/webhooks/payments`: what the provider tells by itself. The handler checks the signature over the body as it came and writes the event
-//! down once (`taking`); `inbox` asks the provider what really happened, and only that moves anything.
+//! down once, with all that come at the same time; `inbox` asks the provider what really happened, and only that moves anything.
 
 pub(crate) mod inbox;
 pub(crate) mod store;
-pub(crate) mod taking;
 
 use axum::Json;
 use axum::extract::State;
@@ -53,7 +52,7 @@ pub(crate) async fn take(
             ));
         }
     };
-    app.webhooks.take(&app.books, event).await?;
+    app.webhooks.ask(&app.books, event).await?;
     metrics::webhook("taken");
     Ok(Json(Taken { outcome: "taken" }))
 }

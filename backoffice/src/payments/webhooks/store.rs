@@ -1,4 +1,4 @@
-//! SQL of the inbox. Called by `taking` and `inbox`, and by the sweep.
+//! SQL of the inbox. Called through `gathered`, by `inbox`, and by the sweep.
 
 use std::time::Duration;
 
@@ -8,18 +8,36 @@ use sqlx::mysql::MySqlPool;
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
+use crate::bulk::padded;
+use crate::gathered::Together;
 use crate::limits::SWEEP_ROWS_MAX;
-use crate::payments::limits::{INBOX_DELAY, INBOX_KEPT, INBOX_LEASE, INBOX_ROWS};
+use crate::payments::limits::{
+    INBOX_DELAY, INBOX_KEPT, INBOX_LEASE, INBOX_ROWS, WEBHOOKS_PER_STATEMENT, WEBHOOKS_WAITING_MAX,
+};
 use crate::payments::provider::Event;
 
+/// Nobody is answered before his is committed.
+impl Together for Event {
+    type Answer = ();
+
+    const AT_ONCE: usize = WEBHOOKS_PER_STATEMENT;
+    const WAITING_MAX: usize = WEBHOOKS_WAITING_MAX;
+
+    async fn ask(books: &MySqlPool, all: &[Self]) -> sqlx::Result<Vec<()>> {
+        insert(books, all).await?;
+        Ok(vec![(); all.len()])
+    }
+}
+
 /// All of them, each once: those that are there already stay as they are. One statement, so that nothing of it is half-done.
-pub(super) async fn insert(books: &MySqlPool, events: &[&Event]) -> sqlx::Result<()> {
+async fn insert(books: &MySqlPool, events: &[Event]) -> sqlx::Result<()> {
     let now = clock::now();
     let (now, due) = (now.naive_utc(), (now + INBOX_DELAY).naive_utc());
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- insert\ninsert into webhook_inbox (event_id, kind, attempt_id, state, tries, due_at, received_at) ",
     );
-    statement.push_values(events, |mut row, event| {
+    // What is there already stays as it is, so it may as well be named twice.
+    statement.push_values(padded(events), |mut row, event| {
         row.push_bind(&event.id)
             .push_bind(&event.kind)
             .push_bind(event.attempt.uuid())
@@ -95,7 +113,7 @@ pub(super) async fn put_off(
 fn push_ids<'a>(statement: &mut QueryBuilder<MySql>, events: impl Iterator<Item = &'a str>) {
     statement.push(" where state = 'waiting' and event_id in (");
     let mut ids = statement.separated(", ");
-    for event in events {
+    for event in padded(events) {
         ids.push_bind(event.to_owned());
     }
     statement.push(")");

@@ -5,8 +5,10 @@ use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
+use crate::bulk::{padded, parts};
 use crate::orders::model::Order;
-use crate::orders::saga::store::{push_ids, run};
+use crate::orders::saga::store::run;
+use crate::orders::store::push_ids;
 
 /// The order of an attempt to charge, and whether the books have its capture.
 pub(crate) async fn of_attempt(
@@ -25,11 +27,7 @@ pub(crate) async fn noted(books: &MySqlPool, attempts: &[Uuid]) -> sqlx::Result<
         "-- noted\nselect a.attempt_id from payment_attempts a join orders o on o.order_id = a.order_id
         where a.state = 'captured' and o.state in ('captured', 'paid', 'refunded') and a.attempt_id in (",
     );
-    let mut ids = statement.separated(", ");
-    for attempt in attempts {
-        ids.push_bind(*attempt);
-    }
-    statement.push(")");
+    push_ids(&mut statement, "", attempts.iter().copied());
     statement.build_query_scalar().fetch_all(books).await
 }
 
@@ -46,18 +44,21 @@ pub(crate) async fn is_captured(tx: &mut MySqlConnection, order: &Order) -> sqlx
 /// Their attempts, before anything is sent.
 pub(crate) async fn open(tx: &mut MySqlConnection, orders: &[&Order]) -> sqlx::Result<()> {
     let now = clock::now().naive_utc();
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- open\ninsert into payment_attempts (attempt_id, order_id, amount, currency, state, created_at) ",
-    );
-    statement.push_values(orders, |mut row, order| {
-        row.push_bind(order.attempt())
-            .push_bind(order.id)
-            .push_bind(order.total)
-            .push_bind(order.currency.to_string())
-            .push_bind("open")
-            .push_bind(now);
-    });
-    run(tx, statement).await.map(drop)
+    for part in parts(orders) {
+        let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- open\ninsert into payment_attempts (attempt_id, order_id, amount, currency, state, created_at) ",
+        );
+        statement.push_values(part, |mut row, order| {
+            row.push_bind(order.attempt())
+                .push_bind(order.id)
+                .push_bind(order.total)
+                .push_bind(order.currency.to_string())
+                .push_bind("open")
+                .push_bind(now);
+        });
+        run(&mut *tx, statement).await?;
+    }
+    Ok(())
 }
 
 /// What the provider calls them.
@@ -72,12 +73,12 @@ pub(crate) async fn captured(
     statement
         .push_bind(now)
         .push(", provider_ref = case attempt_id");
-    for (order, provider_ref) in orders {
+    for (order, provider_ref) in padded(orders.iter().copied()) {
         statement
             .push(" when ")
             .push_bind(order.attempt())
             .push(" then ")
-            .push_bind((*provider_ref).to_owned());
+            .push_bind(provider_ref.to_owned());
     }
     statement.push(" end");
     let ids = orders.iter().map(|(order, _)| order.attempt());
