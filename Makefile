@@ -18,6 +18,10 @@ DRILL_ENGINE := $(CARGO) build $(PACKAGES) $(DRILL_ENGINE_FEATURES) --bin doorbu
 # And a back-office with crash points. Each is a build of its own, so that features of one do not reach the other.
 DRILL_BACKOFFICE_FEATURES := --features doorbuster-backoffice/crash-points
 DRILL_BACKOFFICE := $(CARGO) build $(PACKAGES) $(DRILL_BACKOFFICE_FEATURES) --bin doorbuster-backoffice-drill
+# Tests build the back-office unoptimised, which saves minutes of compiling; everything else is built as it is shipped.
+TESTS := --config 'profile.release.package.doorbuster-backoffice.opt-level=0'
+# Most tests wait, for processes and for time to pass, so one more than this machine has cores run at once.
+export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench drill drill-long drill-programs build setup fmt lint
@@ -33,10 +37,10 @@ test: ## install what is missing, then format, lints and all tests; leaves nothi
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --release --workspace $(DRILL_ENGINE_FEATURES) $(DRILL_BACKOFFICE_FEATURES) --bins -- -D warnings
-	$(CARGO) test $(PACKAGES) --no-run
-	$(DRILL_ENGINE)
-	$(DRILL_BACKOFFICE)
-	$(CARGO) test $(PACKAGES)
+	$(CARGO) test $(PACKAGES) $(TESTS) --no-run
+	$(DRILL_ENGINE) $(TESTS)
+	$(DRILL_BACKOFFICE) $(TESTS)
+	$(CARGO) test $(PACKAGES) $(TESTS)
 
 bench: setup build ## the parts (times, then instructions if valgrind is there), the goals, and the other ways to sell; half an hour
 	$(CARGO) bench --workspace --bench path
