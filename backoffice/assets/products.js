@@ -65,12 +65,16 @@ async function categoriesThere() {
   return categories.map((category) => [category.id, `${way(category).join(" › ")} (${category.id})`]).sort((a, b) => a[1].localeCompare(b[1], lang()));
 }
 
-/** One a line, `Korean | English`; a line without a bar is the same in both. */
-const asLines = (values) => values.map(({ ko, en }) => (ko === en ? ko : `${ko} | ${en}`)).join("\n");
+const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+
+/** One a line, `Korean | English`; a line without a bar is the same in both. A bar or a backslash of the words themselves follows a backslash. */
+const escaped = (words) => words.replace(/[\\|]/g, "\\$&");
+const asLines = (values) => values.map(({ ko, en }) => (ko === en ? escaped(ko) : `${escaped(ko)} | ${escaped(en)}`)).join("\n");
 function fromLines(text) {
-  return text.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
-    const [ko, en = ko] = line.split("|", 2).map((part) => part.trim());
-    return { ko, en };
+  const plain = (words) => words.trim().replace(/\\([\\|])/g, "$1");
+  return lines(text).map((line) => {
+    const [, ko, en = ko] = line.match(/^((?:\\[\\|]|[^|])*)(?:\|([^]*))?$/);
+    return { ko: plain(ko), en: plain(en) };
   });
 }
 
@@ -136,7 +140,7 @@ export async function productScreen(id) {
     const both = (name) => ({ ko: value(`${name}-ko`).trim(), en: value(`${name}-en`).trim() });
     return {
       seller: value("seller"), category: value("category"), title: both("title"), description: both("description"),
-      keywords: value("keywords").split(",").map((word) => word.trim()).filter(Boolean), options: optionsNow(),
+      keywords: lines(value("keywords")), options: optionsNow(),
       skus: skus.numbers().map((n) => ({ sku: value(`sku-${n}`), choices: choicesOf(n), price: { amount: Number(value(`price-${n}`)), currency: value("currency") } })),
       images: images.numbers().map((n) => ({ url: value(`url-${n}`), alt: { ko: value(`alt-ko-${n}`), en: value(`alt-en-${n}`) } })),
     };
@@ -209,7 +213,7 @@ export async function productScreen(id) {
       el("div", {}, field("category", t("category"), { options: categories, value: old?.category }), el("p", {}, button("new_category", () => add("category", "/admin/v1/categories", "category", above()), { class: "small" })))),
     el("h2", {}, t("texts")),
     el("div", { class: "fields" }, both("title", false, 200)), el("div", { class: "fields" }, both("description", true, 10_000)),
-    el("div", { class: "fields" }, field("keywords", t("keywords"), { required: false, value: old?.keywords.join(", ") ?? "" })),
+    el("div", { class: "fields" }, field("keywords", t("keywords"), { area: true, required: false, value: old?.keywords.join("\n") ?? "" })),
     el("h2", {}, t("options")), el("p", { class: "said" }, t("options_text")), options.part,
     el("h2", {}, t("skus")), el("p", { class: "said" }, t("skus_text")),
     el("div", { class: "fields" }, field("currency", t("currency"), { pattern: "[A-Z]{3}", maxlength: 3, value: old?.skus[0]?.price.currency ?? "KRW" })),

@@ -23,7 +23,7 @@ async function writeDown(page) {
   }
   expect("a category says where it is", (await page.locator("#category option:checked").textContent()) === "Kitchen › Mugs (page-mugs)");
 
-  await fill(page, { id: "page-mug", "title-ko": "달 항아리 머그컵", "description-ko": "손으로 빚은 백자 머그.\n한 점씩 다릅니다.", keywords: "도자기, ceramic" });
+  await fill(page, { id: "page-mug", "title-ko": "달 항아리 머그컵", "description-ko": "손으로 빚은 백자 머그.\n한 점씩 다릅니다.", keywords: "도자기\nceramic" });
   await page.locator("button", { hasText: "One more option" }).click();
   await fill(page, { "option-ko-1": "크기", "option-en-1": "Size", "option-values-1": "작은 것 | Small\n큰 것 | Large" });
   await page.locator("button", { hasText: "A sku for each combination" }).click();
@@ -60,7 +60,7 @@ async function editAndPublish(page) {
   await page.locator("button", { hasText: "Save" }).click();
   await page.locator(".note.bad", { hasText: "edited it meanwhile" }).waitFor();
   await page.locator("button", { hasText: "as it is now" }).click();
-  await has(page, "keywords", "도자기, ceramic, 달");
+  await has(page, "keywords", "도자기\nceramic\n달");
   await fill(page, { "title-en": "Moon jar mug" });
   // Publishing saves what is on the screen first.
   await page.locator("[data-verb=publish]").click();
@@ -149,6 +149,39 @@ async function byKeyboard(page) {
   expect("a group that went leaves a place", (await focused()) === "One more image", await focused());
 }
 
+/** Words that have the page's own signs in them: saved as they were shown they are what they were, and they can be typed. */
+async function oddWords(page) {
+  const same = (words) => ({ ko: words, en: words });
+  const values = [{ ko: "흰색 | 검정", en: "White | black" }, same("A4, 90g"), same("1\\2"), same("\\|"), { ko: "끝\\", en: "|End|" }];
+  const keywords = ["흰색, 검정", "a|b\\"];
+  const draft = {
+    id: "page-odd", seller: "page-maru", category: "page-mugs", title: same("Odd words"), keywords, options: [{ name: same("무늬 | 무게"), values }],
+    skus: values.map((_, i) => ({ sku: `page-odd-${i}`, choices: [i], price: { amount: 1000, currency: "KRW" } })),
+  };
+  const made = await api(`${BACKOFFICE}/admin/v1/products`, { method: "POST", token, body: draft });
+  expect("words may have bars, commas and backslashes", made.status === 201, JSON.stringify(made));
+  await page.goto(`${HOME}#/products/page-odd`);
+  const said = async () => page.locator("[data-choices] select").evaluateAll((all) => all.map((select) => select.selectedOptions[0].text));
+  await page.locator("#sku-1").waitFor();
+  expect("each sku says its value", JSON.stringify(await said()) === JSON.stringify(values.map(({ en }) => en)), JSON.stringify(await said()));
+  const saved = async (title) => {
+    await fill(page, { "title-en": title });
+    await page.locator("button", { hasText: "Save" }).click();
+    await page.locator(".note.good").waitFor();
+    const { json } = await api(`${BACKOFFICE}/admin/v1/products/page-odd`, { token });
+    expect(`${title} is in the books`, json.title.en === title, JSON.stringify(json.title));
+    return JSON.stringify([json.options[0].name, json.options[0].values, json.keywords]);
+  };
+  const before = JSON.stringify([draft.options[0].name, values, keywords]);
+  const after = await saved("Odd words, saved");
+  expect("saved as shown they are what they were", after === before, after);
+  await page.goto(`${HOME}#/products`);
+  await page.goto(`${HOME}#/products/page-odd`);
+  await fill(page, { "option-values-1": "흰색 \\| 검정 | White \\| black\nA4, 90g\n1\\\\2\n\\\\\\| | \\\\\\|\n끝\\\\ | |End|" });
+  const typed = await saved("Odd words, typed");
+  expect("and they can be typed", typed === before, typed);
+}
+
 export async function products(browser) {
   const page = await tab(browser);
   await writeDown(page);
@@ -157,6 +190,7 @@ export async function products(browser) {
   await findAndTakeOff(page);
   await notice(page);
   await byKeyboard(page);
+  await oddWords(page);
   clean(page, "products");
   await page.context().close();
 
