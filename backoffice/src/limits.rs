@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorbuster_core::limits::SCRIPT_TIMEOUT;
+use doorbuster_core::limits::{REDIS_CONNECT_TIMEOUT, SCRIPT_TIMEOUT};
 
 /// Bytes of a request body.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -199,8 +199,10 @@ pub const CACHE_FAR_PUTS_MAX: u64 = 200;
 pub const CACHE_FAR_TIMEOUT: Duration = Duration::from_millis(100);
 /// For how long it is left alone once it did not.
 pub const CACHE_FAR_PAUSE: Duration = Duration::from_secs(1);
-/// Between two tries to tell of changes that Redis did not take: others show them within a second of its being back.
+/// Between two looks for changes to tell again, and between the first time that Redis took one and the second; then twice as long each time.
 pub const CACHE_TELL_AGAIN: Duration = Duration::from_millis(250);
+/// How often Redis takes each: whoever lost his connection to it has subscribed anew by the last, after some eight seconds, and has mostly after one.
+pub const CACHE_TELLS: u32 = 6;
 /// For how long a change is remembered against what is older: longer than anything older lives.
 pub const CACHE_FLOOR_LIFE: Duration = Duration::from_secs(60);
 /// Changes that are remembered; past it, everything that is near is forgotten instead.
@@ -361,6 +363,11 @@ const _: () = {
         CACHE_FLOOR_LIFE.as_millis() * 10
             > (CACHE_NEAR_LIFE.as_millis() + CACHE_FAR_LIFE.as_millis()) * 12,
         "nothing older than a change outlives the memory of the change"
+    );
+    assert!(
+        CACHE_TELL_AGAIN.as_millis() * ((1 << (CACHE_TELLS - 1)) - 1)
+            > REDIS_CONNECT_TIMEOUT.as_millis() + 1_000,
+        "whoever connects anew, a second between tries, is told"
     );
     assert!(
         CANDIDATES_MAX <= FILTERED_MAX && FILTERED_MAX <= LISTED_MAX && PAGE_ROWS_MAX < WINDOW_ROWS,

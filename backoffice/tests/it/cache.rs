@@ -174,6 +174,25 @@ async fn a_change_that_redis_was_too_slow_for_is_told_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_change_is_told_to_whoever_had_no_connection_when_it_was_made() {
+    let stage = Stage::start(&StageOptions::whole(1)).unwrap();
+    let desk = Desk::on(&stage).await;
+    let other = another(&stage);
+    let (id, mut draft) = published_on_both(&desk, &other).await;
+    // As when Redis was away: who tells is back before who listens.
+    other.freeze().unwrap();
+    let kill = [b"KILL".to_vec(), b"TYPE".to_vec(), b"pubsub".to_vec()];
+    desk.redis("CLIENT", kill.to_vec()).await;
+    draft["version"] = json!(2);
+    draft["skus"][0]["price"]["amount"] = json!(2_000);
+    desk.edit(&format!("/admin/v1/products/{id}"), &draft)
+        .await
+        .ok(200);
+    other.thaw().unwrap();
+    until_seen(&other, &id, 2_000).await;
+}
+
+#[tokio::test]
 async fn readers_and_writers_at_once_never_leave_an_old_page_behind() {
     let desk = Desk::shared().await;
     let shelf = desk.shelf().await;

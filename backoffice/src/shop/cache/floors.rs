@@ -9,6 +9,16 @@ use doorbuster_core::clock;
 
 use crate::limits::{CACHE_FLOOR_LIFE, CACHE_FLOORS_MAX};
 
+/// What became of a floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Raised {
+    /// It is as high already.
+    Not,
+    Here,
+    /// There were too many, and all others are forgotten: the caller must forget what it keeps.
+    AndAllForgotten,
+}
+
 /// By name.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
@@ -26,21 +36,24 @@ impl Floors {
         floors.get(name).is_none_or(|(floor, _)| version >= *floor)
     }
 
-    /// `false` where there were too many, and all are forgotten: the caller must forget what it keeps.
-    pub(crate) fn raise(&self, name: &str, version: u64) -> bool {
+    pub(crate) fn raise(&self, name: &str, version: u64) -> Raised {
         let mut floors = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         floors.retain(|_, (_, since)| since.elapsed() < CACHE_FLOOR_LIFE);
+        if (floors.get(name)).is_some_and(|(floor, _)| *floor >= version) {
+            // A notice may overtake another, or come again.
+            return Raised::Not;
+        }
         let has_room = floors.len() < CACHE_FLOORS_MAX || floors.contains_key(name);
         if !has_room {
             floors.clear();
         }
-        let floor = floors
-            .entry(name.to_owned())
-            .or_insert((version, clock::instant()));
-        // A notice may overtake another.
-        *floor = (floor.0.max(version), clock::instant());
+        floors.insert(name.to_owned(), (version, clock::instant()));
         self.count.store(floors.len(), Ordering::Release);
-        has_room
+        if has_room {
+            Raised::Here
+        } else {
+            Raised::AndAllForgotten
+        }
     }
 }
 
@@ -52,8 +65,10 @@ mod tests {
     fn nothing_older_than_a_change_passes_in_whatever_order_changes_are_told() {
         let floors = Floors::default();
         assert!(floors.allow("a", 0));
-        assert!(floors.raise("a", 5));
-        assert!(floors.raise("a", 4));
+        assert_eq!(floors.raise("a", 5), Raised::Here);
+        for late in [4, 5] {
+            assert_eq!(floors.raise("a", late), Raised::Not);
+        }
         assert!(floors.allow("a", 5) && !floors.allow("a", 4) && floors.allow("b", 0));
     }
 
@@ -61,10 +76,10 @@ mod tests {
     fn too_many_changes_are_said_to_be_too_many() {
         let floors = Floors::default();
         for i in 0..CACHE_FLOORS_MAX {
-            assert!(floors.raise(&i.to_string(), 1));
+            assert_eq!(floors.raise(&i.to_string(), 1), Raised::Here);
         }
-        assert!(floors.raise("0", 2));
-        assert!(!floors.raise("one more", 1));
+        assert_eq!(floors.raise("0", 2), Raised::Here);
+        assert_eq!(floors.raise("one more", 1), Raised::AndAllForgotten);
         assert!(floors.allow("0", 1) && !floors.allow("one more", 0));
     }
 }

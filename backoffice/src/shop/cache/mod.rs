@@ -2,8 +2,8 @@
 //!
 //! A miss is filled by one reader while all others wait for it. Lives are short and differ, so that nothing ends everywhere at
 //! once. A change of staff is written through: the writer, after its commit, puts the new page into Redis and tells all
-//! back-offices, which forget theirs and from then on take nothing of a lower version (`floors`); what Redis does not take at once it is told
-//! again (`untold`). What changes with time alone, because a sale or
+//! back-offices, which forget theirs and from then on take nothing of a lower version (`floors`); each is told again a
+//! few times (`telling`). What changes with time alone, because a sale or
 //! a notice begins or ends, is kept until then and no longer. A notice that is lost, or a
 //! Redis that is away, costs staleness until the lives end: well under a minute. What it does not know it never invents.
 
@@ -11,8 +11,8 @@ mod far;
 mod fill;
 mod floors;
 pub(crate) mod store;
+mod telling;
 pub(crate) mod tend;
-mod untold;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +34,8 @@ use crate::error::ApiError;
 use crate::limits::{CACHE_ABSENT_LIFE, CACHE_NEAR_BYTES_MAX};
 use crate::metrics;
 use far::Far;
-use floors::Floors;
-use untold::Untold;
+use floors::{Floors, Raised};
+use telling::Telling;
 
 /// What can be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(crate) struct ShopCache {
     near: Cache<String, Arc<Entry>>,
     far: Far,
     floors: Floors,
-    untold: Untold,
+    telling: Telling,
 }
 
 struct Lives;
@@ -127,7 +127,7 @@ impl ShopCache {
                 .build(),
             far: Far::new(gate),
             floors: Floors::default(),
-            untold: Untold::default(),
+            telling: Telling::default(),
         }
     }
 
@@ -184,16 +184,18 @@ impl ShopCache {
                 self.far.forget(&changed.name).await;
             }
         }
-        if !self.far.tell(&changed).await {
-            self.untold.add(&changed);
-        }
+        let is_told = self.far.tell(&changed).await;
+        self.telling.add(&changed, is_told);
     }
 
     /// Somebody has changed something.
     async fn heard(&self, changed: &Changed) {
-        if !self.floors.raise(&changed.name, changed.version) {
-            // More changes than are remembered: nothing that is here can be trusted to be new enough.
-            self.near.invalidate_all();
+        match self.floors.raise(&changed.name, changed.version) {
+            // Told again.
+            Raised::Not => return,
+            Raised::Here => {}
+            // Nothing that is here can be trusted to be new enough.
+            Raised::AndAllForgotten => self.near.invalidate_all(),
         }
         self.near.invalidate(&changed.name).await;
     }

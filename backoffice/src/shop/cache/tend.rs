@@ -1,5 +1,5 @@
 //! What keeps the cache of one back-office new and warm: it hears the changes that others tell, and reads ahead what will be asked
-//! for: at the start what is popular, and before a sale opens what it sells. What Redis would not pass on it passes on again.
+//! for: at the start what is popular, and before a sale opens what it sells. What it tells it tells again.
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::cache::Changed;
@@ -18,14 +18,14 @@ pub(crate) async fn listen(app: App, mut changes: mpsc::Receiver<Changed>) {
     }
 }
 
-/// For as long as the program serves. What is told twice raises nothing.
+/// For as long as the program serves. What is heard twice raises nothing.
 pub(crate) async fn tell_again(app: App) {
     loop {
-        for changed in app.shop.untold.some().await {
+        for changed in app.shop.telling.due().await {
             if !app.shop.far.tell(&changed).await {
                 break;
             }
-            app.shop.untold.told(&changed);
+            app.shop.telling.told(&changed);
         }
         sleep(CACHE_TELL_AGAIN).await;
     }
