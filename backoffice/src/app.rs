@@ -30,6 +30,7 @@ use crate::payments::provider::Event;
 use crate::sales::watch::Watches;
 use crate::shop::cache::ShopCache;
 use crate::shop::popular::Views;
+use crate::shop::search::lists::Lists;
 
 /// The back-office, while it serves.
 #[derive(Clone)]
@@ -60,6 +61,8 @@ pub(crate) struct App {
     /// Pages read since the last refresh of what is popular.
     pub(crate) views: Arc<Views>,
     pub(crate) shop: Arc<ShopCache>,
+    /// What searches know of common words.
+    pub(crate) lists: Arc<Lists>,
     /// Requests under way, so that a shutdown can wait for those whose client has gone.
     pub(crate) work: TaskTracker,
     draining: Arc<AtomicBool>,
@@ -114,6 +117,7 @@ impl App {
             metrics,
             views: Arc::default(),
             shop,
+            lists: Arc::default(),
             work: TaskTracker::new(),
             draining: Arc::default(),
         }

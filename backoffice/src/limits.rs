@@ -162,6 +162,14 @@ pub const FILTERED_MAX: u32 = 25_000;
 pub const LIST_BYTES_MAX: u32 = 11 * (LISTED_MAX + 1);
 /// Of the wanted order, how many are looked at first where a word is in more than can be listed: some 2 ms.
 pub const WINDOW_ROWS: u32 = 1_000;
+/// Bytes of such lists that are kept: some two thousand of a shop of 100,000 products, a bit each.
+pub const LISTS_BYTES_MAX: u64 = 32 << 20;
+/// For how long one is kept; no longer than a page that is kept, because a notice may be lost.
+pub const LISTS_LIFE: Duration = Duration::from_secs(30);
+/// For how long a changed product is looked at in every search: longer than any list lives that was read before the change.
+pub const LISTS_CHANGES_KEPT: Duration = Duration::from_secs(60);
+/// How many of them; past it all lists are read anew instead. Some 2 ms of a search.
+pub const LISTS_CHANGES_MAX: usize = 1_000;
 /// Grams of a search that are counted, to begin with the rarest.
 pub const PROBES_MAX: usize = 4;
 
@@ -373,6 +381,7 @@ const _: () = {
         CANDIDATES_MAX <= FILTERED_MAX && FILTERED_MAX <= LISTED_MAX && PAGE_ROWS_MAX < WINDOW_ROWS,
         "a search looks at more only where less did not do"
     );
+    assert!(LISTS_LIFE.as_millis() + REQUEST_TIMEOUT.as_millis() < LISTS_CHANGES_KEPT.as_millis());
     assert!(
         SEED_ROWS * 10 * 2 < 65_535 && SEED_PRODUCTS_AT_ONCE < 65_535,
         "placeholders of a statement"

@@ -55,6 +55,7 @@ mod rotation;
 mod sales;
 mod schedule;
 mod search;
+mod search_lists;
 mod seed;
 mod sessions;
 mod settlement;

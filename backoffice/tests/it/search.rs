@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::http::Answer;
 use crate::stage::{Desk, name};
 
-async fn list(desk: &Desk<'_>, query: &str) -> Answer {
+pub(crate) async fn list(desk: &Desk<'_>, query: &str) -> Answer {
     let encoded: String = query
         .bytes()
         .map(|b| {
@@ -26,7 +26,7 @@ async fn found(desk: &Desk<'_>, query: &str) -> Vec<String> {
     ids(&list(desk, query).await.ok(200))
 }
 
-fn ids(page: &Value) -> Vec<String> {
+pub(crate) fn ids(page: &Value) -> Vec<String> {
     let products = page["products"].as_array().unwrap().iter();
     products
         .map(|product| product["id"].as_str().unwrap().to_owned())
@@ -202,7 +202,12 @@ async fn what_is_in_sale_now_can_be_asked_for() {
 }
 
 /// So many more of one product, as lists and searches have them: prices run against the order of coming.
-async fn bulk(desk: &Desk<'_>, shelf: &(String, String), (title, word): (&str, &str), rows: u32) {
+pub(crate) async fn bulk(
+    desk: &Desk<'_>,
+    shelf: &(String, String),
+    (title, word): (&str, &str),
+    rows: u32,
+) {
     let model = desk.product(shelf, title, word, 5).await;
     let model_no: u32 = sqlx::query_scalar("select product_no from products where product_id = ?")
         .bind(&model)

@@ -37,6 +37,9 @@ use far::Far;
 use floors::{Floors, Raised};
 use telling::Telling;
 
+/// Before a product's id.
+const PRODUCT: &str = "product:";
+
 /// What can be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
@@ -59,7 +62,7 @@ impl Name {
 
     fn key(&self) -> String {
         match self {
-            Self::Product(id) => format!("product:{id}"),
+            Self::Product(id) => format!("{PRODUCT}{id}"),
             Self::Categories | Self::Notices => self.kind().to_owned(),
         }
     }
@@ -172,7 +175,7 @@ impl ShopCache {
             name: name.key(),
             version,
         };
-        self.heard(&changed).await;
+        self.heard(app, &changed).await;
         match fill::load(app, name).await {
             Ok(entry) => self.far.replace(&changed.name, &entry).await,
             Err(error) => {
@@ -189,7 +192,7 @@ impl ShopCache {
     }
 
     /// Somebody has changed something.
-    async fn heard(&self, changed: &Changed) {
+    async fn heard(&self, app: &App, changed: &Changed) {
         match self.floors.raise(&changed.name, changed.version) {
             // Told again.
             Raised::Not => return,
@@ -198,6 +201,9 @@ impl ShopCache {
             Raised::AndAllForgotten => self.near.invalidate_all(),
         }
         self.near.invalidate(&changed.name).await;
+        if let Some(product) = changed.name.strip_prefix(PRODUCT) {
+            app.lists.heard(&app.books, product).await;
+        }
     }
 }
 

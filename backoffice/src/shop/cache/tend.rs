@@ -14,7 +14,7 @@ use crate::limits::{CACHE_TELL_AGAIN, CACHE_WARM_AHEAD, CACHE_WARM_EVERY};
 /// For as long as the program serves.
 pub(crate) async fn listen(app: App, mut changes: mpsc::Receiver<Changed>) {
     while let Some(changed) = changes.recv().await {
-        app.shop.heard(&changed).await;
+        app.shop.heard(&app, &changed).await;
     }
 }
 

@@ -1,49 +1,55 @@
 //! Searches for words that are common, each. Called by `search`, where no condition alone is rare.
 //!
-//! Indexes tell which products have the words, and which pass the filters, as bare lists of numbers; what is in all of them is found here, without a
-//! look at any product's row. If that is little, its rows are looked at and sorted. If it is much, MySQL goes along the index of the wanted
-//! order with it, as bits, until there are as many as the page has; no row is looked at on that way either.
+//! Indexes tell which products have the words, and which pass the filters, as bare lists of numbers, which are kept for a while (`lists`); what is in all
+//! of them, or was changed since, is found here, without a look at any product's row. If that is little, its rows are looked at and sorted. If it is
+//! much, MySQL goes along the index of the wanted order with it, as bits, until there are as many as the page has; no row is looked at on that way either.
 
 use sqlx::mysql::MySqlPool;
 
 use super::ids::IdSet;
+use super::lists::Reading;
 use super::plan::{Conditions, Driver, words};
 use super::store::{self, ListedRow, Page};
 use crate::limits::{CANDIDATES_MAX, FILTERED_MAX, LISTED_MAX, WINDOW_ROWS};
 
-pub(crate) async fn page(books: &MySqlPool, page: &mut Page<'_>) -> sqlx::Result<Vec<ListedRow>> {
-    let Some(found) = in_all(books, page.conditions).await? else {
+pub(crate) async fn page(
+    books: &MySqlPool,
+    lists: &Reading<'_>,
+    page: &mut Page<'_>,
+) -> sqlx::Result<Vec<ListedRow>> {
+    let Some(found) = in_all(lists, page.conditions).await? else {
         return of_a_large_shop(books, page).await;
     };
     if found.len() <= CANDIDATES_MAX as usize {
         return store::of(books, page, &found.ids()).await;
     }
-    // Most of what has a word's first letters has the word.
-    let wanted = 2 * page.rows;
+    // Most of what has a word's first letters has the word; what was changed need not.
+    let wanted = 2 * page.rows as usize + lists.changed.len();
     let first = store::first_of(books, page, &found, wanted).await?;
     let rows = store::of(books, page, &first).await?;
-    if rows.len() >= page.rows as usize || first.len() < wanted as usize {
+    if rows.len() >= page.rows as usize || first.len() < wanted {
         return Ok(rows);
     }
     page.driver = Driver::Order;
     store::page(books, page).await
 }
 
-/// Products with all words that pass the filters, as far as indexes tell; `None` where each of the words is too common to be listed.
-async fn in_all(books: &MySqlPool, conditions: &Conditions) -> sqlx::Result<Option<IdSet>> {
-    let listed = store::lists(books, &words(conditions), conditions, LISTED_MAX).await?;
-    let sets = listed.into_iter().flatten().map(IdSet::from_iter);
-    let Some(found) = sets.reduce(|all, next| all.and(&next)) else {
+/// Products with all words that pass the filters, as far as indexes tell, and those that were changed; `None` where each of the words is too common to be
+/// listed.
+async fn in_all(lists: &Reading<'_>, conditions: &Conditions) -> sqlx::Result<Option<IdSet>> {
+    let words = lists.lists(&words(conditions), LISTED_MAX).await?;
+    let mut words = words.iter().filter_map(|list| list.listed());
+    let Some(first) = words.next() else {
         return Ok(None);
     };
-    let Some(filter) = conditions.filter() else {
-        return Ok(Some(found));
-    };
-    let mut listed = store::lists(books, &[filter], conditions, FILTERED_MAX).await?;
-    Ok(Some(match listed.pop().flatten() {
-        Some(ids) => found.and(&IdSet::from_iter(ids)),
-        None => found,
-    }))
+    let mut found = words.fold(first.clone(), IdSet::and);
+    if let Some(filter) = conditions.filter() {
+        let filtered = lists.lists(&[filter], FILTERED_MAX).await?;
+        let filtered = filtered.iter().filter_map(|list| list.listed());
+        found = filtered.fold(found, IdSet::and);
+    }
+    found.extend(lists.changed.iter().copied());
+    Ok(Some(found))
 }
 
 /// A shop so large that lists would be too long: the first of the wanted order, then all of it until the page is full.

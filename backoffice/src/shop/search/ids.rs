@@ -7,14 +7,20 @@ pub(crate) struct IdSet(Vec<u64>);
 impl FromIterator<u32> for IdSet {
     fn from_iter<T: IntoIterator<Item = u32>>(ids: T) -> Self {
         let mut set = Self::default();
+        set.extend(ids);
+        set
+    }
+}
+
+impl Extend<u32> for IdSet {
+    fn extend<T: IntoIterator<Item = u32>>(&mut self, ids: T) {
         for id in ids {
             let (word, bit) = place(id);
-            if set.0.len() <= word {
-                set.0.resize(word + 1, 0);
+            if self.0.len() <= word {
+                self.0.resize(word + 1, 0);
             }
-            set.0[word] |= bit;
+            self.0[word] |= bit;
         }
-        set
     }
 }
 
@@ -31,6 +37,11 @@ impl IdSet {
             *bits &= others;
         }
         self
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.len() * size_of::<u64>()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -82,6 +93,9 @@ mod tests {
         assert!([0, 1, 63, 64, 200].into_iter().all(has));
         assert!(![2, 62, 65, 199, 201].into_iter().any(has));
         assert_eq!(set(&[]).and(&one).len(), 0);
+        let mut more = set(&[1, 64]);
+        more.extend([7, 64, 3_000]);
+        assert_eq!(more.ids(), [1, 7, 64, 3_000]);
     }
 
     #[test]

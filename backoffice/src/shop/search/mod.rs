@@ -3,6 +3,7 @@
 mod common;
 pub(crate) mod cursor;
 mod ids;
+pub(crate) mod lists;
 pub(crate) mod plan;
 pub(crate) mod store;
 pub(crate) mod text;
@@ -21,7 +22,7 @@ use crate::catalog::page::{cut, rows};
 use crate::catalog::text::{Amount, Text};
 use crate::error::{ApiError, Problem};
 use crate::extract::StrictQuery;
-use crate::limits::{AMOUNT_MAX, CANDIDATES_MAX, SEARCH_CHARS_MAX, SEARCH_WORDS_MAX};
+use crate::limits::{AMOUNT_MAX, SEARCH_CHARS_MAX, SEARCH_WORDS_MAX};
 use cursor::{Position, Sort};
 use plan::{Conditions, Driver};
 use store::{ListedRow, Page};
@@ -133,7 +134,8 @@ async fn page(
     rows: u32,
 ) -> sqlx::Result<Vec<ListedRow>> {
     let probes = conditions.probes();
-    let counts = store::counts(&app.books, &probes, conditions, CANDIDATES_MAX).await?;
+    let lists = app.lists.read(&app.books, conditions);
+    let counts = lists.counts(&probes).await?;
     let driver = plan::first(conditions, &probes, &counts, rows);
     let mut page = Page {
         conditions,
@@ -144,7 +146,7 @@ async fn page(
     };
     match driver {
         Some(_) => store::page(&app.books, &page).await,
-        None => common::page(&app.books, &mut page).await,
+        None => common::page(&app.books, &lists, &mut page).await,
     }
 }
 

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
 use sqlx::mysql::MySqlPool;
-use sqlx::{FromRow, MySql, QueryBuilder, query};
+use sqlx::{FromRow, MySql, QueryBuilder, query, query_scalar};
 
 use super::cursor::{Position, Sort};
 use super::ids::{IdSet, listed};
@@ -81,6 +81,9 @@ pub(crate) async fn lists(
     conditions: &Conditions,
     bound: u32,
 ) -> sqlx::Result<Vec<Option<Vec<u32>>>> {
+    if probes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- lists\n");
     for (i, probe) in (0_u32..).zip(probes) {
         let head = if i == 0 {
@@ -104,12 +107,20 @@ pub(crate) async fn lists(
     Ok(rows.into_iter().map(list).collect())
 }
 
+/// The number of a product that was ever written down.
+pub(crate) async fn product_no(books: &MySqlPool, id: &str) -> sqlx::Result<Option<u32>> {
+    query_scalar("-- product_no\nselect product_no from products where product_id = ?")
+        .bind(id)
+        .fetch_optional(books)
+        .await
+}
+
 /// At most so many of `found` that pass the filters and come after the page's position, the first of its order, told by its index.
 pub(crate) async fn first_of(
     books: &MySqlPool,
     page: &Page<'_>,
     found: &IdSet,
-    wanted: u32,
+    wanted: usize,
 ) -> sqlx::Result<Vec<u32>> {
     let mut statement: QueryBuilder<MySql> =
         QueryBuilder::new("-- first_of\nselect p.product_no from ");
@@ -119,7 +130,7 @@ pub(crate) async fn first_of(
     push_filters(&mut statement, page.conditions);
     push_after(&mut statement, page);
     push_order(&mut statement, page.sort);
-    statement.push_bind(wanted);
+    statement.push_bind(wanted as u64);
     // A value that is bound would be copied for every entry of the index.
     let mut connection = books.acquire().await?;
     query("-- first_of\nset @found = ?")
