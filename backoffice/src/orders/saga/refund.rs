@@ -2,6 +2,7 @@
 
 use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::record::Status;
+use doorbuster_core::returns::ReturnTo;
 use serde_json::json;
 
 use super::store::{self, Move};
@@ -99,8 +100,11 @@ async fn take_back(
     lost: &mut Vec<Units>,
 ) -> Result<Step, ApiError> {
     let lines = refunds::lines(&app.books, refund.refund_id).await?;
-    for units in [Units::Restock, Units::WriteOff] {
-        let wanted = of(&lines, units)?;
+    for (to, units) in [
+        (ReturnTo::Shelf, Units::Restock),
+        (ReturnTo::WriteOff, Units::WriteOff),
+    ] {
+        let wanted = of(&lines, &[units])?;
         if wanted.is_empty() {
             continue;
         }
@@ -111,7 +115,7 @@ async fn take_back(
             reservation: order.reservation,
             user: &order.user,
         };
-        let returned = give_back(app, &whose, (refund.refund_id, units), &wanted).await?;
+        let returned = give_back(app, &whose, (refund.refund_id, to), &wanted).await?;
         let odd = |found: &str| {
             let data = json!({"found": found, "refund": refund.refund_id, "units": units.word()});
             Ok(Step::Stop(Why::Contradiction, data))

@@ -20,6 +20,7 @@ use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::gate::settle::Settled;
 use doorbuster_core::ids::{LiveId, ReservationId, SaleId, UserId};
 use doorbuster_core::record::{Reason, Status};
+use doorbuster_core::returns::ReturnTo;
 use serde_json::json;
 use sqlx::mysql::MySqlExecutor;
 use tokio::task::JoinSet;
@@ -293,9 +294,17 @@ async fn bring_back(
     let lines = refunds::lines(&app.books, refund).await?;
     let (id, user) = whose(row)?;
     let mut told = Told::Right;
-    for units in [Units::Restock, Units::WriteOff, Units::Lost] {
+    let on_shelf: &[Units] = if is_ended {
+        &[Units::Restock]
+    } else {
+        &[Units::Restock, Units::Lost]
+    };
+    for (to, units) in [
+        (ReturnTo::Shelf, on_shelf),
+        (ReturnTo::WriteOff, &[Units::WriteOff]),
+    ] {
         let wanted = of(&lines, units)?;
-        if wanted.is_empty() || (is_ended && units == Units::Lost) {
+        if wanted.is_empty() {
             continue;
         }
         let whose = Whose {
@@ -304,7 +313,7 @@ async fn bring_back(
             reservation: id,
             user: &user,
         };
-        let returned = give_back(app, &whose, (refund, units), &wanted).await?;
+        let returned = give_back(app, &whose, (refund, to), &wanted).await?;
         match returned {
             Returned::Done { .. } => told = Told::Again,
             Returned::Already { .. } => {}
