@@ -29,6 +29,10 @@ pub(crate) enum Refusal {
     SettleByHand,
     #[error("others have its units, and there are none to be taken again: add units, or refund it")]
     UnitsGone,
+    #[error(
+        "the sale takes all units that the order ever had before it takes back those that were refunded, and has not as many: add units, and take as many away again afterwards; or refund it"
+    )]
+    UnitsShort,
     #[error("this cannot be decided of it: {0}")]
     Undecidable(&'static str),
     #[error("money of this order is on its way back; try again when that is done")]
@@ -51,6 +55,7 @@ impl Refusal {
             Self::NotParked => (StatusCode::CONFLICT, "not_parked"),
             Self::SettleByHand => (StatusCode::CONFLICT, "settle_by_hand"),
             Self::UnitsGone => (StatusCode::CONFLICT, "units_gone"),
+            Self::UnitsShort => (StatusCode::CONFLICT, "units_short"),
             Self::Undecidable(_) => (StatusCode::CONFLICT, "undecidable"),
             Self::InFlight => (StatusCode::CONFLICT, "in_flight"),
             Self::InsufficientPoints => (StatusCode::CONFLICT, "insufficient_points"),

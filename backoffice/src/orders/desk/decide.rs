@@ -22,7 +22,7 @@ use crate::orders::saga::attempts;
 use crate::orders::saga::refund::ask_all_back;
 use crate::orders::saga::store::{Move, advance, lock, seize};
 use crate::orders::saga::undo::ask_back;
-use crate::orders::settled;
+use crate::orders::settled::{self, Again};
 use crate::orders::store::set_late;
 use crate::orders::view::{OrderView, Viewer, show};
 use crate::validate::Problems;
@@ -32,7 +32,8 @@ use crate::validate::Problems;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decision {
     /// Its units are taken again, if there are any, and it is paid; else its money goes back. One that had been paid, and whose units others have
-    /// since a loss, stays as it is where there are none (units_gone)
+    /// since a loss, stays as it is where there are none (units_gone). Of one of which some went back before, all are taken for a moment (units_short
+    /// where there are not as many), and those are on sale again at once
     Reacquire,
     /// Everything goes back; units that others have since a loss stay theirs
     Refund,
@@ -55,7 +56,7 @@ pub(crate) struct DecideBody {
     (status = 200, description = "Decided; `state` says how far it is", body = OrderView),
     (status = 400, description = "invalid_request", body = Problem),
     (status = 404, description = "unknown_order", body = Problem),
-    (status = 409, description = "not_parked; settle_by_hand: the provider captured another currency, so that only `settled_by_hand` can be decided, after it; units_gone: a paid order's units are others', and there are none to be taken again; undecidable", body = Problem),
+    (status = 409, description = "not_parked; settle_by_hand: the provider captured another currency, so that only `settled_by_hand` can be decided, after it; units_gone: a paid order's units are others', and there are none to be taken again; units_short: some of its units went back before, and there are not as many as it had with them; undecidable", body = Problem),
     (status = 503, description = "recovering, unavailable: whether there are units cannot be told at the moment; nothing is decided", body = Problem)))]
 pub(crate) async fn decide(
     AxumState(app): AxumState<App>,
@@ -139,10 +140,14 @@ async fn take_units(app: &App, id: Uuid) -> Result<(), ApiError> {
     let was_paid = deliveries::store::lock(&mut tx, id).await?.is_some();
     fits(&mut tx, &order, Decision::Reacquire, was_paid).await?;
     tx.rollback().await?;
-    if was_paid && !settled::again(app, &order).await? {
-        return Err(ApiError::Order(Refusal::UnitsGone));
+    if !was_paid {
+        return Ok(());
     }
-    Ok(())
+    match settled::again(app, &order).await? {
+        Again::Has => Ok(()),
+        Again::Gone => Err(ApiError::Order(Refusal::UnitsGone)),
+        Again::Short => Err(ApiError::Order(Refusal::UnitsShort)),
+    }
 }
 
 /// Whether it may be decided so, by what the books have of the order.

@@ -63,6 +63,19 @@ enum Told {
     Gone(&'static str),
 }
 
+/// How units are gone whose reservation is known.
+const OTHERS: &str = "its units went to others after a loss";
+
+/// Whether one order has its units again.
+pub(super) enum Again {
+    Has,
+    /// Others have them.
+    Gone,
+    /// Some of them went back before, and there are not as many as it had with those. The journal tells in this order that a reservation is sold and that
+    /// units of it came back, so all are asked for.
+    Short,
+}
+
 /// Until `stop`.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
     let mut rises = HashMap::new();
@@ -88,13 +101,13 @@ pub(crate) async fn doubt(books: impl MySqlExecutor<'_>, orders: &[Uuid]) -> sql
     store::doubt(books, orders).await
 }
 
-/// Asks for the units of one order whose sale may have forgotten that they were sold; whether it has them. Repeatable.
+/// Asks for the units of one order whose sale may have forgotten that they were sold. Repeatable.
 ///
 /// # Errors
 /// Where a server does not answer, or the sale is being brought back.
-pub(super) async fn again(app: &App, order: &Order) -> Result<bool, ApiError> {
+pub(super) async fn again(app: &App, order: &Order) -> Result<Again, ApiError> {
     let Some(row) = store::one(&app.books, order.id).await? else {
-        return Ok(false);
+        return Ok(Again::Gone);
     };
     let refunds = store::returned(&app.books, std::slice::from_ref(&row)).await?;
     let refunds: Vec<Uuid> = refunds.into_iter().map(|(_, refund)| refund).collect();
@@ -107,13 +120,14 @@ pub(super) async fn again(app: &App, order: &Order) -> Result<bool, ApiError> {
     let epoch = app.saga.epoch(app, &order.sale).await?;
     match tell(app, &order.live(), epoch, &row, &refunds).await? {
         Told::Right | Told::Again | Told::Ended => {}
-        Told::Gone(_) => return Ok(false),
+        Told::Gone(OTHERS) if !refunds.is_empty() => return Ok(Again::Short),
+        Told::Gone(_) => return Ok(Again::Gone),
         Told::Later => return Err(ApiError::Recovering("units of an order".to_owned())),
     }
     if app.ack_level == AckLevel::Mysql {
         in_books(app, order.id).await?;
     }
-    Ok(true)
+    Ok(Again::Has)
 }
 
 /// Waits until the books have that its units are sold, or have all come back.
@@ -275,7 +289,7 @@ async fn sell(app: &App, live: &LiveId, epoch: u32, row: &Row) -> Result<Told, A
         Settled::Gone { record } if record.status == Status::Released(Reason::Refunded) => {
             Told::Right
         }
-        Settled::Gone { .. } if is_kept => Told::Gone("its units went to others after a loss"),
+        Settled::Gone { .. } if is_kept => Told::Gone(OTHERS),
         Settled::UnknownReservation if is_kept => Told::Gone("its reservation was lost"),
         Settled::Gone { .. } | Settled::UnknownReservation => Told::Ended,
         Settled::NotPaying(_) | Settled::Fenced(_) => Told::Later,

@@ -19,7 +19,7 @@ async fn status(desk: &Desk<'_>, reservation: &Value) -> Option<String> {
         .unwrap()
 }
 
-async fn booked(desk: &Desk<'_>, reservation: &Value, word: &str) {
+pub(super) async fn booked(desk: &Desk<'_>, reservation: &Value, word: &str) {
     eventually(async || (status(desk, reservation).await.as_deref() == Some(word)).then_some(()))
         .await;
 }
@@ -77,11 +77,19 @@ async fn what_was_sold_and_what_came_back_is_so_again_after_redis_has_lost_it() 
 /// An order of two tees that is paid, of which a sale that was rebuilt knows no more than its hold; nobody goes along the sale's orders until
 /// [`walk`].
 async fn forgotten(desk: &Desk<'_>, seconds: (u32, u32)) -> (String, Value) {
+    forgotten_of(desk, json!([{"sku": "tee", "quantity": 2}]), seconds).await
+}
+
+/// The same for an order of these items.
+pub(super) async fn forgotten_of(
+    desk: &Desk<'_>,
+    items: Value,
+    seconds: (u32, u32),
+) -> (String, Value) {
     let sale = sale(desk, 3, seconds).await;
     let (engine, backoffice) = (desk.stage.engine(0), desk.stage.backoffice(0));
     let user = name("ann");
-    let two = json!([{"sku": "tee", "quantity": 2}]);
-    let hold = desk.hold(&sale, &user, two).await;
+    let hold = desk.hold(&sale, &user, items).await;
     booked(desk, &json!(hold), "held").await;
     engine.freeze().unwrap();
     let placed = place(desk, &user, "k", &order(&sale, &hold, "tok_ok")).await;

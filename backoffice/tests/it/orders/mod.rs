@@ -10,6 +10,7 @@ mod late;
 mod levels;
 mod lost;
 mod many;
+mod parts;
 mod refunding;
 
 use std::sync::OnceLock;
