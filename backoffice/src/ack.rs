@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
+use doorbuster_core::ack::AckLevel;
+use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::replicas::ReplicaHas;
-use doorbuster_core::gate::{Gate, GateError};
 use doorbuster_core::ids::LiveId;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,59 +17,30 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::limits::{ACK_LOOK_EVERY, BOOKS_LOOK_EVERY, READY_TIMEOUT};
 
-/// Where a payment is before anybody is told of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AckLevel {
-    Memory,
-    Fsync,
-    Replica,
-    Mysql,
-}
-
 /// The last event of a sale that somebody waits for: its generation and number.
 pub(crate) type At = (u32, u64);
 
-impl AckLevel {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Fsync => "fsync",
-            Self::Replica => "replica",
-            Self::Mysql => "mysql",
+/// Where a payment is by the time that somebody is told of it.
+pub(crate) fn means(level: AckLevel, gate: &Gate) -> &'static str {
+    match (level, gate.replica_has()) {
+        (AckLevel::Memory, _) => "in redis's memory, and on its disk within two seconds",
+        (AckLevel::Fsync, _) => "on redis's disk",
+        (AckLevel::Replica, Some(ReplicaHas::Fsynced)) => {
+            "on the disks of redis and of a replica (WAITAOF)"
         }
+        (AckLevel::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
+        (AckLevel::Mysql, _) => "in redis, and committed in mysql with the order",
     }
+}
 
-    /// # Errors
-    /// As [`Gate::connect`].
-    pub(crate) async fn connect(self, redis_url: &str) -> Result<Gate, GateError> {
-        match self {
-            Self::Replica => Gate::connect_waiting_for_replicas(redis_url).await,
-            Self::Memory | Self::Fsync | Self::Mysql => Gate::connect(redis_url).await,
-        }
-    }
-
-    /// Where a payment is by the time that somebody is told of it.
-    pub(crate) fn means(self, gate: &Gate) -> &'static str {
-        match (self, gate.replica_has()) {
-            (Self::Memory, _) => "in redis's memory, and on its disk within two seconds",
-            (Self::Fsync, _) => "on redis's disk",
-            (Self::Replica, Some(ReplicaHas::Fsynced)) => {
-                "on the disks of redis and of a replica (WAITAOF)"
-            }
-            (Self::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
-            (Self::Mysql, _) => "in redis, and committed in mysql with the order",
-        }
-    }
-
-    /// Whether something would be as safe as that now, as far as a back-office can tell; the engines check the rest.
-    pub(crate) async fn is_met(self, gate: &Gate) -> bool {
-        match self {
-            Self::Replica => matches!(
-                timeout(READY_TIMEOUT, gate.replica_confirms()).await,
-                Ok(Ok(true))
-            ),
-            Self::Memory | Self::Fsync | Self::Mysql => true,
-        }
+/// Whether something would be as safe as that now, as far as a back-office can tell; the engines check the rest.
+pub(crate) async fn is_met(level: AckLevel, gate: &Gate) -> bool {
+    match level {
+        AckLevel::Replica => matches!(
+            timeout(READY_TIMEOUT, gate.replica_confirms()).await,
+            Ok(Ok(true))
+        ),
+        AckLevel::Memory | AckLevel::Fsync | AckLevel::Mysql => true,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::Gate;
@@ -13,7 +14,6 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::People;
-use crate::ack::AckLevel;
 use crate::draws::Rankings;
 use crate::gathered::Gathered;
 use crate::hosts::Hosts;

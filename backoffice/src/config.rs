@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, value_parser};
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::ids::{LiveId, SaleId};
 use sqlx::mysql::MySqlConnectOptions;
 
 use crate::accounts::config::{Admin, People};
-use crate::ack::AckLevel;
 use crate::audit_log::check::Known;
 use crate::audit_log::guard::Account;
 use crate::hosts::Hosts;
@@ -140,7 +141,7 @@ pub struct Serve {
     #[command(flatten)]
     pub payments: Payments,
     /// Where a payment is before its buyer is told; the engines' level
-    #[arg(long, env = "ACK_LEVEL", value_enum, default_value = "fsync")]
+    #[arg(long, env = "ACK_LEVEL", default_value = "fsync", value_parser = PossibleValuesParser::new(AckLevel::WORDS).try_map(|word| word.parse::<AckLevel>()))]
     pub ack_level: AckLevel,
     /// Seconds between two comparisons of orders and money, by one back-office of all; 0: none
     #[arg(long, env = "RECONCILE_SECONDS", default_value = "3600", value_parser = clap::value_parser!(u64).range(0..=86_400))]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::ack;
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::limits::READY_TIMEOUT;
@@ -74,8 +75,8 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Ready>, ApiErr
                 .breaker()
                 .map_or("off", |view| view.stand.word()),
             ack_level: app.ack_level.as_str(),
-            ack_means: app.ack_level.means(&app.gate),
-            ack_met: app.ack_level.is_met(&app.gate).await,
+            ack_means: ack::means(app.ack_level, &app.gate),
+            ack_met: ack::is_met(app.ack_level, &app.gate).await,
         })),
         Ok(Ok(_)) => Err(not_ready(
             "the database's tables are those of another version: run doorbuster-backoffice migrate",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use doorbuster_core::gate::Gate;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -45,7 +46,7 @@ use crate::{ack, ledger, metrics, orders, points, revocations, route, sales};
 pub async fn serve(config: &Serve) -> Result<()> {
     let (tokens, draws) = (config::token_keys()?, config::draw_keys()?);
     let books = app::connect_books(config.database.options()?);
-    let gate = config.ack_level.connect(config.redis.url()?).await;
+    let gate = Gate::connect_at(config.ack_level, config.redis.url()?).await;
     let gate = gate.map_err(|_| ConfigError::Redis)?;
     let sender = sender(config)?;
     let parts = Parts {

@@ -5,7 +5,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::address::TrustedProxies;
 use doorbuster_core::claims::TokenKeys;
 use doorbuster_core::draw::DrawKeys;
@@ -70,7 +72,7 @@ struct Serve {
     engine_listen: SocketAddr,
     /// Where an accepted reservation is when its buyer is told: memory (AOF everysec), fsync (AOF always), replica (and a
     /// replica of Redis has it), mysql (and MySQL has committed it)
-    #[arg(long, env = "ACK_LEVEL", value_enum, default_value = "fsync")]
+    #[arg(long, env = "ACK_LEVEL", default_value = "fsync", value_parser = PossibleValuesParser::new(AckLevel::WORDS).try_map(|word| word.parse::<AckLevel>()))]
     ack_level: AckLevel,
     /// Requests a second of one user, with bursts of twice that; 0 = off
     #[arg(long, env = "RATE_PER_USER", default_value_t = 20)]
@@ -119,26 +121,6 @@ pub enum Role {
     Front,
     /// Writes the books and sweeps
     Writer,
-}
-
-/// What an acknowledged reservation has survived (design §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AckLevel {
-    Memory,
-    Fsync,
-    Replica,
-    Mysql,
-}
-
-impl AckLevel {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            AckLevel::Memory => "memory",
-            AckLevel::Fsync => "fsync",
-            AckLevel::Replica => "replica",
-            AckLevel::Mysql => "mysql",
-        }
-    }
 }
 
 /// Everything that the engine is told.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::{Gate, notices};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::books::{self, Books};
-use crate::config::{AckLevel, Config, Role};
+use crate::config::{Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
 use crate::writer::Writer;
 use crate::{front, metrics, revoked, sweeper, tallies, witness};
@@ -46,12 +47,7 @@ async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
     check_schema(&books).await?;
     let redis_url = config.redis_url.expose().to_owned();
     let level = config.ack_level;
-    let connecting = beside.spawn(async move {
-        match level {
-            AckLevel::Replica => Gate::connect_waiting_for_replicas(&redis_url).await,
-            AckLevel::Memory | AckLevel::Fsync | AckLevel::Mysql => Gate::connect(&redis_url).await,
-        }
-    });
+    let connecting = beside.spawn(async move { Gate::connect_at(level, &redis_url).await });
     let gate = connecting
         .await
         .context("connecting")?

@@ -9,12 +9,12 @@ mod redis;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::replicas::ReplicaHas;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
-use crate::config::AckLevel;
 use crate::limits::SELF_CHECK_EVERY;
 use crate::metrics;
 

@@ -1,11 +1,11 @@
 //! What the levels rest on in Redis: its settings, its state, and for level `replica` what its replicas do.
 
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::replicas::ReplicaHas;
 use doorbuster_core::gate::server::ServerSettings;
 
 use super::AckState;
-use crate::config::AckLevel;
 use crate::limits::REPLICA_LAG_MAX_S;
 
 pub(super) fn judge(level: AckLevel, settings: &ServerSettings) -> AckState {

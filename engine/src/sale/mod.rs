@@ -13,6 +13,7 @@ mod patience;
 
 use std::sync::Arc;
 
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::draw::DrawKeys;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
 use doorbuster_core::gate::join::{Join, Joined};
@@ -24,7 +25,6 @@ use doorbuster_core::line::LineConfig;
 use tokio::runtime::Handle;
 
 use crate::books::Books;
-use crate::config::AckLevel;
 use crate::front::problem::Refusal;
 use crate::line::{Line, Lines, Setting};
 use crate::pressure::Pressure;

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::settle::Settled;
 use doorbuster_core::ids::{LiveId, SkuId};
 use serde_json::json;
 
 use super::{Job, at_once, park, put_off, store, undo_later};
-use crate::ack::{AckLevel, At, is_in_books};
+use crate::ack::{At, is_in_books};
 use crate::app::App;
 use crate::crash;
 use crate::error::ApiError;

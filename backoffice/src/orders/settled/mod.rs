@@ -15,6 +15,7 @@ mod store;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::begin_payment::BegunPayment;
 use doorbuster_core::gate::restock::Returned;
 use doorbuster_core::gate::settle::Settled;
@@ -34,7 +35,6 @@ use super::refunds::Units;
 use super::refunds::store as refunds;
 use super::refunds::units::{Whose, give_back, of};
 use super::saga::store::{Move, advance, seize};
-use crate::ack::AckLevel;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::limits::{BOOKS_LOOK_EVERY, BOOKS_WAIT};

@@ -10,6 +10,7 @@ use fred::types::config::{
 };
 
 use super::{Gate, GateError};
+use crate::ack::AckLevel;
 use crate::limits::{
     CALLS_IN_FLIGHT_MAX, REDIS_CONNECT_TIMEOUT, REDIS_CONNECTIONS, REDIS_RESTART_PAUSE,
     REDIS_UNRESPONSIVE, SCRIPT_TIMEOUT,
@@ -32,6 +33,17 @@ impl Gate {
     pub async fn connect_waiting_for_replicas(redis_url: &str) -> Result<Self, GateError> {
         let waiting = pool(redis_url).await?;
         Ok(Self::new(pool(redis_url).await?, Some(waiting)))
+    }
+
+    /// As the level asks for.
+    ///
+    /// # Errors
+    /// As [`Gate::connect`].
+    pub async fn connect_at(level: AckLevel, redis_url: &str) -> Result<Self, GateError> {
+        match level {
+            AckLevel::Replica => Self::connect_waiting_for_replicas(redis_url).await,
+            AckLevel::Memory | AckLevel::Fsync | AckLevel::Mysql => Self::connect(redis_url).await,
+        }
     }
 }
 
