@@ -5,17 +5,19 @@
 //! too, and not merely the order's own row: a sale that is rebuilt then knows its units to be sold. What else an order does needs no such wait: its own
 //! row is committed before, and says what is to be told again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::replicas::ReplicaHas;
 use doorbuster_core::ids::LiveId;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::limits::{ACK_LOOK_EVERY, BOOKS_LOOK_EVERY, READY_TIMEOUT};
+use crate::limits::{ACK_LOOK_EVERY, BOOKS_LOOK_EVERY};
+use crate::metrics;
 
 /// The last event of a sale that somebody waits for: its generation and number.
 pub(crate) type At = (u32, u64);
@@ -33,31 +35,49 @@ pub(crate) fn means(level: AckLevel, gate: &Gate) -> &'static str {
     }
 }
 
-/// Whether something would be as safe as that now, as far as a back-office can tell; the engines check the rest.
-pub(crate) async fn is_met(level: AckLevel, gate: &Gate) -> bool {
-    match level {
-        AckLevel::Replica => matches!(
-            timeout(READY_TIMEOUT, gate.replica_confirms()).await,
-            Ok(Ok(true))
-        ),
-        AckLevel::Memory | AckLevel::Fsync | AckLevel::Mysql => true,
+/// What the last look found.
+#[derive(Debug, Default)]
+pub(crate) struct AckStand {
+    met: AtomicBool,
+    verified: AtomicBool,
+}
+
+impl AckStand {
+    pub(crate) fn is_met(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
+    }
+
+    /// False where a managed server hides its settings: then the level is declared.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verified.load(Ordering::Relaxed)
     }
 }
 
-/// Asks of replicas as much as the server can tell of them; after a failover it may be another one. Until `stop`.
+/// Looks every so often whether Redis keeps the level, as engines do; what level `mysql` asks of MySQL they check alone. Until `stop`.
 pub(crate) async fn keep(app: App, stop: CancellationToken) {
-    if app.ack_level != AckLevel::Replica {
-        return;
-    }
+    let (level, mut last) = (app.ack_level, None);
     loop {
-        if let Ok(settings) = app.gate.server_settings().await {
-            app.gate.require_of_replica(settings.asked_of_replica());
+        let found = app.gate.look_at_durability(level).await;
+        let is_met = found.is_met();
+        app.ack_stand.met.store(is_met, Ordering::Relaxed);
+        app.ack_stand
+            .verified
+            .store(found.verified, Ordering::Relaxed);
+        metrics::ack_met(is_met);
+        if last.as_ref() != Some(&found) {
+            if is_met {
+                tracing::info!(ack_level = level.as_str(), verified = found.verified, advice = ?found.advice, "the ack level is kept");
+            } else {
+                tracing::warn!(ack_level = level.as_str(), problems = ?found.problems, "the ack level is not kept");
+            }
+            last = Some(found);
         }
-        if stop
-            .run_until_cancelled(sleep(ACK_LOOK_EVERY))
-            .await
-            .is_none()
-        {
+        let pause = if is_met {
+            ACK_LOOK_EVERY
+        } else {
+            ACK_LOOK_EVERY / 10
+        };
+        if stop.run_until_cancelled(sleep(pause)).await.is_none() {
             return;
         }
     }

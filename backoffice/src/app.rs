@@ -14,6 +14,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::People;
+use crate::ack::AckStand;
 use crate::draws::Rankings;
 use crate::gathered::Gathered;
 use crate::hosts::Hosts;
@@ -37,6 +38,7 @@ use crate::shop::search::lists::Lists;
 pub(crate) struct App {
     pub(crate) gate: Gate,
     pub(crate) ack_level: AckLevel,
+    pub(crate) ack_stand: Arc<AckStand>,
     pub(crate) books: MySqlPool,
     pub(crate) tokens: TokenKeys,
     /// What draws are pledged with.
@@ -100,6 +102,7 @@ impl App {
         Self {
             gate,
             ack_level,
+            ack_stand: Arc::default(),
             books,
             tokens,
             draws,

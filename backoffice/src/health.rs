@@ -38,10 +38,12 @@ pub(crate) struct Ready {
     ack_level: &'static str,
     #[schema(example = "on redis's disk")]
     ack_means: &'static str,
-    /// At level replica: whether a replica confirms now. Orders wait until one does, and it keeps nobody from being sent here. At the other levels true:
-    /// engines check what they rest on
+    /// Whether Redis was so, and its replicas at level replica, when that was looked at last, some seconds ago at most. It keeps nobody from being sent here
     #[schema(example = true)]
     ack_met: bool,
+    /// False where a managed Redis hides its settings: then the level is declared, not verified
+    #[schema(example = true)]
+    ack_verified: bool,
 }
 
 /// Whether the process answers
@@ -76,7 +78,8 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Ready>, ApiErr
                 .map_or("off", |view| view.stand.word()),
             ack_level: app.ack_level.as_str(),
             ack_means: ack::means(app.ack_level, &app.gate),
-            ack_met: ack::is_met(app.ack_level, &app.gate).await,
+            ack_met: app.ack_stand.is_met(),
+            ack_verified: app.ack_stand.is_verified(),
         })),
         Ok(Ok(_)) => Err(not_ready(
             "the database's tables are those of another version: run doorbuster-backoffice migrate",

@@ -253,7 +253,7 @@ pub const MONEY_RUNS_KEPT: u32 = 200;
 /// Between two looks whether a run is due.
 pub const MONEY_LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Between two looks at what the server can tell of its replicas, at ack level `replica`.
+/// Between two looks at whether Redis keeps the ack level; ten times as often while it does not.
 pub const ACK_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long an order waits for the books at ack level `mysql` before it is tried again later, and between two looks: as engines do.
 pub const BOOKS_WAIT: Duration = Duration::from_secs(2);

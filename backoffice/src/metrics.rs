@@ -33,6 +33,7 @@ const BREAKER: &str = "doorbuster_backoffice_payment_breaker";
 const BREAKER_OPENED: &str = "doorbuster_backoffice_payment_breaker_opened_total";
 const WEBHOOKS: &str = "doorbuster_backoffice_webhooks_total";
 const WEBHOOKS_WAITING: &str = "doorbuster_backoffice_webhooks_waiting";
+const ACK_MET: &str = "doorbuster_backoffice_ack_met";
 const MONEY_DIFFERENCES: &str = "doorbuster_backoffice_money_differences";
 const TURNED_AWAY: &str = "doorbuster_backoffice_connections_turned_away_total";
 
@@ -120,6 +121,10 @@ fn describe() {
     );
     describe_counter!(BREAKER_OPENED, "How often it has opened.");
     describe_gauge!(
+        ACK_MET,
+        "1 while Redis keeps the ack level, as of the last look; else 0."
+    );
+    describe_gauge!(
         MONEY_DIFFERENCES,
         "What the last comparison of orders and money found, where this back-office made it; anything but 0 is an alarm."
     );
@@ -139,6 +144,10 @@ fn describe_orders() {
         ORDERS_REFUSED,
         "Steps of orders that MySQL refused for good; each is an alarm."
     );
+}
+
+pub(crate) fn ack_met(is_met: bool) {
+    gauge!(ACK_MET).set(f64::from(u8::from(is_met)));
 }
 
 pub(crate) fn request(method: &Method, route: &str, status: u16, took: Duration) {

@@ -276,8 +276,6 @@ pub const ENGINE_MEMORY: Duration = Duration::from_secs(600);
 
 // ── Self-check ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Since a replica was last heard of; a healthy one reports every second.
-pub const REPLICA_LAG_MAX_S: u64 = 3;
 /// Between two checks of the server's settings against the ack level.
 pub const SELF_CHECK_EVERY: Duration = Duration::from_secs(2);
 

@@ -51,6 +51,8 @@ pub const RECEIPT_BYTES_MAX: usize = 12 * 1024;
 pub const SCRIPT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Of it, for a replica to confirm what the call wrote or read.
 pub const REPLICA_WAIT: Duration = Duration::from_millis(1_000);
+/// Since a replica was last heard of; a healthy one reports every second.
+pub const REPLICA_LAG_MAX_S: u64 = 3;
 /// Connecting to Redis.
 pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Silence on a connection with commands under way after which it is given up.

@@ -4,40 +4,19 @@
 //! the front admits nobody and `/readyz` names the setting.
 
 mod books;
-mod redis;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::Gate;
+use doorbuster_core::gate::durability::AckState;
 use doorbuster_core::gate::replicas::ReplicaHas;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
 use crate::limits::SELF_CHECK_EVERY;
 use crate::metrics;
-
-/// What the last check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AckState {
-    /// Each names a setting, what it is, and what it must be. Empty: the level is met.
-    pub problems: Vec<String>,
-    /// What would be better otherwise, though the level is met without it.
-    pub advice: Vec<String>,
-    /// False where a managed server hides its settings: then the level is declared, not verified.
-    pub verified: bool,
-}
-
-impl AckState {
-    fn unverified(problem: String) -> Self {
-        Self {
-            problems: vec![problem],
-            advice: Vec::new(),
-            verified: false,
-        }
-    }
-}
 
 /// The asked level and the last finding.
 #[derive(Debug)]
@@ -61,7 +40,7 @@ impl AckWatch {
 
     /// Whether an acknowledgement would be worth what it says.
     pub fn is_met(&self) -> bool {
-        self.state.load().problems.is_empty()
+        self.state.load().is_met()
     }
 
     /// Where an accepted request is by the time its buyer is told.
@@ -81,7 +60,7 @@ impl AckWatch {
     pub(crate) async fn watch(&self, gate: &Gate, books: &Books, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let found = self.look(gate, books).await;
-            let is_met = found.problems.is_empty();
+            let is_met = found.is_met();
             ::metrics::gauge!(metrics::ACK_OK).set(f64::from(u8::from(is_met)));
             if *self.state.load_full() != found {
                 tracing::info!(ack_level = self.level.as_str(), verified = found.verified, problems = ?found.problems, advice = ?found.advice, "ack level checked");
@@ -97,20 +76,9 @@ impl AckWatch {
     }
 
     async fn look(&self, gate: &Gate, books: &Books) -> AckState {
-        let settings = match gate.server_settings().await {
-            Ok(settings) => settings,
-            Err(e) => return AckState::unverified(e.to_string()),
-        };
-        let mut found = redis::judge(self.level, &settings);
-        match self.level {
-            AckLevel::Memory | AckLevel::Fsync => {}
-            AckLevel::Replica => {
-                gate.require_of_replica(settings.asked_of_replica());
-                if found.problems.is_empty() {
-                    found.problems.extend(redis::try_replica(gate).await);
-                }
-            }
-            AckLevel::Mysql => found.problems.extend(books::problems(books).await),
+        let mut found = gate.look_at_durability(self.level).await;
+        if self.level == AckLevel::Mysql {
+            found.problems.extend(books::problems(books).await);
         }
         found
     }

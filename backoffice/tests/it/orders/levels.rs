@@ -4,13 +4,21 @@ use std::time::Duration;
 
 use doorbuster_stage::Server;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Shop, buy, counts, look, order, place, sale, until};
-use crate::stage::{Desk, name};
+use crate::stage::{Desk, eventually, name};
 
 async fn ready(desk: &Desk<'_>) -> Value {
     desk.call("GET", "/readyz").send().await.ok(200)
+}
+
+async fn until_met(desk: &Desk<'_>, is_met: bool) -> Value {
+    eventually(async || {
+        let seen = ready(desk).await;
+        (seen["ack_met"] == is_met).then_some(seen)
+    })
+    .await
 }
 
 /// While `server` stands still, what was captured is not paid.
@@ -35,9 +43,9 @@ async fn waits_for(shop: &Shop, desk: &Desk<'_>, server: &Server) -> Value {
 async fn at_level_replica_it_is_paid_once_a_replica_has_it() {
     let shop = Shop::at_level("replica");
     let desk = shop.desk().await;
-    let seen = ready(&desk).await;
+    let seen = until_met(&desk, true).await;
     assert_eq!(
-        (&seen["ack_level"], &seen["ack_met"]),
+        (&seen["ack_level"], &seen["ack_verified"]),
         (&json!("replica"), &json!(true)),
         "{seen}"
     );
@@ -88,4 +96,48 @@ async fn at_level_mysql_a_sale_whose_writer_stands_still_holds_up_no_other() {
     assert_eq!(look(&desk, &waiting).await["state"], "captured");
     writer.rollback().await.unwrap();
     until(&desk, &waiting, "paid").await;
+}
+
+#[tokio::test]
+async fn a_redis_below_the_level_is_told_by_readyz_metrics_and_log_and_keeps_nobody_waiting() {
+    let shop = Shop::at_level("fsync");
+    let desk = shop.desk().await;
+    until_met(&desk, true).await;
+    let set = async |to: &str| {
+        let words = ["SET", "appendfsync", to];
+        desk.redis("CONFIG", words.map(Into::into).to_vec()).await
+    };
+    let counts = async |value: &str| {
+        let metrics = desk.call("GET", "/metrics").send().await;
+        let line = format!("doorbuster_backoffice_ack_met {value}\n");
+        assert!(metrics.text.contains(&line), "{}", metrics.text);
+    };
+    counts("1").await;
+    set("everysec").await;
+    until_met(&desk, false).await;
+    counts("0").await;
+    let log = shop.stage.backoffice(0).log_tail(1_000);
+    let told = "the ack level is not kept";
+    assert!(log.contains(told) && log.contains("appendfsync"), "{log}");
+    set("always").await;
+    until_met(&desk, true).await;
+    counts("1").await;
+}
+
+#[tokio::test]
+async fn readyz_waits_for_no_replica() {
+    let shop = Shop::at_level("replica");
+    let desk = shop.desk().await;
+    until_met(&desk, true).await;
+    shop.stage.replica().freeze().unwrap();
+    until_met(&desk, false).await;
+    let began = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(ready(&desk).await["ack_met"], false);
+    }
+    // A second each, if each asked the replica.
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    shop.stage.replica().thaw().unwrap();
+    until_met(&desk, true).await;
 }

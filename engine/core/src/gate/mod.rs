@@ -6,6 +6,7 @@
 pub mod backlog;
 pub mod cache;
 pub mod connection;
+pub mod durability;
 pub mod notices;
 pub mod reads;
 mod remembered;

@@ -1,14 +1,56 @@
-//! What the levels rest on in Redis: its settings, its state, and for level `replica` what its replicas do.
+//! Whether Redis keeps what an ack level rests on: its settings, its state, and for level `replica` what its replicas do. For both programs.
 
-use doorbuster_core::ack::AckLevel;
-use doorbuster_core::gate::Gate;
-use doorbuster_core::gate::replicas::ReplicaHas;
-use doorbuster_core::gate::server::ServerSettings;
-
-use super::AckState;
+use super::Gate;
+use super::replicas::ReplicaHas;
+use super::server::ServerSettings;
+use crate::ack::AckLevel;
 use crate::limits::REPLICA_LAG_MAX_S;
 
-pub(super) fn judge(level: AckLevel, settings: &ServerSettings) -> AckState {
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AckState {
+    /// Each names a setting, what it is, and what it must be. Empty: the level is met.
+    pub problems: Vec<String>,
+    /// What would be better otherwise, though the level is met without it.
+    pub advice: Vec<String>,
+    /// False where a managed server hides its settings: then the level is declared, not verified.
+    pub verified: bool,
+}
+
+impl AckState {
+    pub fn unverified(problem: String) -> Self {
+        Self {
+            problems: vec![problem],
+            advice: Vec::new(),
+            verified: false,
+        }
+    }
+
+    pub fn is_met(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl Gate {
+    /// Looks, and asks of replicas from now on as much as the server can tell of them; after a failover it may be another one.
+    pub async fn look_at_durability(&self, level: AckLevel) -> AckState {
+        let settings = match self.server_settings().await {
+            Ok(settings) => settings,
+            Err(e) => return AckState::unverified(e.to_string()),
+        };
+        let mut found = judge(level, &settings);
+        if level == AckLevel::Replica {
+            self.require_of_replica(settings.asked_of_replica());
+            if found.is_met() {
+                found.problems.extend(try_replica(self).await);
+            }
+        }
+        found
+    }
+}
+
+/// What its settings say to the level.
+fn judge(level: AckLevel, settings: &ServerSettings) -> AckState {
     let mut problems = Vec::new();
     let mut verified = true;
     let mut want = |name: &str, is: &Option<String>, allowed: &[&str]| match is {
@@ -91,7 +133,7 @@ fn without_replica(settings: &ServerSettings) -> Option<String> {
 }
 
 /// Has a replica confirm a write, as it will have to confirm what is accepted.
-pub(super) async fn try_replica(gate: &Gate) -> Option<String> {
+async fn try_replica(gate: &Gate) -> Option<String> {
     let fix = match gate.replica_has() {
         Some(ReplicaHas::Fsynced) => {
             "no replica says in time that a write is on its disk: its appendonly must be yes, and it must keep up"
@@ -107,9 +149,8 @@ pub(super) async fn try_replica(gate: &Gate) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use doorbuster_core::gate::server::ReplicaState;
-
     use super::*;
+    use crate::gate::server::ReplicaState;
 
     fn good() -> ServerSettings {
         ServerSettings {
