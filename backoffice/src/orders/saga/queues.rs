@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::live;
 use crate::orders::limits::{
-    BOOKS_AWAITED_MAX, EPOCH_LIFE, EPOCHS_KEPT, FRESH_FOR, QUEUE_MAX, TALKS_MAX,
+    BOOKS_AWAITED_MAX, BOOKS_AWAITED_OF_SALE_MAX, EPOCH_LIFE, EPOCHS_KEPT, FRESH_FOR, QUEUE_MAX,
+    TALKS_MAX,
 };
 use crate::orders::model::Order;
 
@@ -73,7 +74,7 @@ struct Inner {
     capture: mpsc::Sender<Captured>,
     settle: mpsc::Sender<Job>,
     talks: Arc<Semaphore>,
-    books: Arc<Semaphore>,
+    books: Awaited,
     wake: Notify,
     epochs: Mutex<HashMap<SaleId, (u32, Instant)>>,
     ends: Mutex<Option<Ends>>,
@@ -101,7 +102,7 @@ impl Default for Saga {
             capture,
             settle,
             talks: Arc::new(Semaphore::new(TALKS_MAX)),
-            books: Arc::new(Semaphore::new(BOOKS_AWAITED_MAX)),
+            books: Awaited::default(),
             wake: Notify::new(),
             epochs: Mutex::default(),
             ends: Mutex::new(Some(Ends {
@@ -162,9 +163,9 @@ impl Saga {
         Arc::clone(&self.0.talks).acquire_owned().await.ok()
     }
 
-    /// Leave to wait for the books, where not too many do.
-    pub(super) fn await_books(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.books).try_acquire_owned().ok()
+    /// Leave to wait for the books of a sale, where not too many do, of all sales or of that one.
+    pub(super) fn await_books(&self, live: &LiveId) -> Option<Leave> {
+        self.0.books.enter(live)
     }
 
     /// The sale's epoch, which the scripts want to hear; they refuse a wrong one.
@@ -188,5 +189,68 @@ impl Saga {
     /// Never held while anything is awaited.
     fn epochs(&self) -> MutexGuard<'_, HashMap<SaleId, (u32, Instant)>> {
         self.0.epochs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the books that are under way, by sale.
+#[derive(Clone, Default)]
+struct Awaited(Arc<Mutex<HashMap<LiveId, usize>>>);
+
+/// To wait for the books of a sale, until it is dropped.
+pub(super) struct Leave {
+    awaited: Awaited,
+    live: LiveId,
+}
+
+impl Awaited {
+    fn enter(&self, live: &LiveId) -> Option<Leave> {
+        let mut waits = self.waits();
+        let of_sale = waits.get(live).copied().unwrap_or(0);
+        if of_sale >= BOOKS_AWAITED_OF_SALE_MAX
+            || waits.values().sum::<usize>() >= BOOKS_AWAITED_MAX
+        {
+            return None;
+        }
+        waits.insert(live.clone(), of_sale + 1);
+        Some(Leave {
+            awaited: self.clone(),
+            live: live.clone(),
+        })
+    }
+
+    /// Never held while anything is awaited.
+    fn waits(&self) -> MutexGuard<'_, HashMap<LiveId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let mut waits = self.awaited.waits();
+        match waits.get_mut(&self.live) {
+            Some(of_sale) if *of_sale > 1 => *of_sale -= 1,
+            _ => drop(waits.remove(&self.live)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sale_never_has_all_the_waits() {
+        let awaited = Awaited::default();
+        let sale = |n: usize| LiveId::Sale(SaleId::parse(format!("s{n}")).unwrap());
+        let enter = |n| awaited.enter(&sale(n));
+        let mut stopped: Vec<Leave> = std::iter::from_fn(|| enter(0)).collect();
+        assert_eq!(stopped.len(), BOOKS_AWAITED_OF_SALE_MAX);
+        let others: Vec<Leave> = (1..).map_while(enter).collect();
+        assert_eq!(stopped.len() + others.len(), BOOKS_AWAITED_MAX);
+        // What ends makes room for the sale, and for all.
+        drop(stopped.pop());
+        assert!(enter(0).is_some());
+        drop((stopped, others));
+        assert!(awaited.waits().is_empty());
     }
 }

@@ -76,10 +76,10 @@ pub(super) async fn batch(app: App, jobs: Vec<Job>) {
     }
 }
 
-/// Each sale by itself, and no batch after this one waits for it: a sale whose writer stands still holds up no other. Where too many wait already, the
-/// books are looked at once.
+/// Each sale by itself, and no batch after this one waits for it: a sale whose writer stands still holds up no other. Where too many wait already, of
+/// all or of that sale, the books are looked at once.
 async fn when_in_books(app: &App, live: LiveId, at: At, paid: Vec<(Job, bool)>) {
-    let Some(leave) = app.saga.await_books() else {
+    let Some(leave) = app.saga.await_books(&live) else {
         return book_if(app, is_in_books(app, &live, at, Duration::ZERO).await, paid).await;
     };
     let app = app.clone();
