@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::catalog::error::Refusal;
 use crate::extract::RequestId;
 use crate::language::{Language, korean_title};
+use crate::passing::is_passing;
 use crate::{orders, settlement};
 
 /// Seconds after which a client may try again what is refused for the moment.
@@ -347,23 +348,6 @@ impl ApiError {
         } else {
             Self::Internal(error.into())
         }
-    }
-}
-
-fn is_passing(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Tls};
-    match error {
-        Io(_) | Tls(_) | PoolTimedOut | PoolClosed => true,
-        // Lock wait, deadlock, shutdown, too many connections, read-only, disk full: all pass, and repeating is safe.
-        Database(e) => e
-            .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-            .is_some_and(|e| {
-                matches!(
-                    e.number(),
-                    1205 | 1213 | 1053 | 1040 | 1021 | 1290 | 1792 | 1836 | 1927 | 3024 | 1969
-                )
-            }),
-        _ => false,
     }
 }
 

@@ -3,11 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sqlx::mysql::MySqlPool;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::error::ApiError;
+use crate::limits::ROUND_TIMEOUT;
+use crate::passing::is_passing;
 
 /// Something to be asked, or to be written down, many at once.
 pub(crate) trait Together: Send + Sync + Sized + 'static {
@@ -28,7 +32,11 @@ pub(crate) trait Together: Send + Sync + Sized + 'static {
 type Told<Q> = Result<<Q as Together>::Answer, Arc<sqlx::Error>>;
 
 /// Where questions of one kind gather. Cheap to clone.
-pub(crate) struct Gathered<Q: Together>(Arc<Mutex<Queue<Q>>>);
+pub(crate) struct Gathered<Q: Together> {
+    queue: Arc<Mutex<Queue<Q>>>,
+    /// Of one round.
+    bound: Duration,
+}
 
 struct Queue<Q: Together> {
     waiting: VecDeque<(Q, oneshot::Sender<Told<Q>>)>,
@@ -41,30 +49,36 @@ impl<Q: Together> Default for Gathered<Q> {
             waiting: VecDeque::new(),
             is_asked: false,
         };
-        Self(Arc::new(Mutex::new(queue)))
+        Self {
+            queue: Arc::new(Mutex::new(queue)),
+            bound: ROUND_TIMEOUT,
+        }
     }
 }
 
 impl<Q: Together> Clone for Gathered<Q> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            queue: Arc::clone(&self.queue),
+            ..*self
+        }
     }
 }
 
 impl<Q: Together> Gathered<Q> {
     /// Never held while anything is awaited.
     fn queue(&self) -> MutexGuard<'_, Queue<Q>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors
-    /// [`ApiError::Overloaded`] where too many wait; whatever MySQL said to the whole round.
+    /// [`ApiError::Unavailable`] where too many wait: whoever asks may have done something before. Whatever MySQL said.
     pub(crate) async fn ask(&self, books: &MySqlPool, question: Q) -> Result<Q::Answer, ApiError> {
         let (tell, told) = oneshot::channel();
         let leads = {
             let mut queue = self.queue();
             if queue.waiting.len() >= Q::WAITING_MAX {
-                return Err(ApiError::Overloaded);
+                return Err(ApiError::Unavailable(anyhow::anyhow!("too many wait")));
             }
             queue.waiting.push_back((question, tell));
             !std::mem::replace(&mut queue.is_asked, true)
@@ -79,6 +93,7 @@ impl<Q: Together> Gathered<Q> {
     }
 
     async fn rounds(self, books: MySqlPool) {
+        let _lead = Lead(&self);
         loop {
             let (all, askers): (Vec<Q>, Vec<_>) = {
                 let mut queue = self.queue();
@@ -90,10 +105,19 @@ impl<Q: Together> Gathered<Q> {
                 queue.waiting.drain(..many).unzip()
             };
             // Whoever has gone is told in vain.
-            match Q::ask(&books, &all).await {
+            match self.asked(&books, &all).await {
                 Ok(answers) => {
                     for (asker, answer) in askers.into_iter().zip(answers) {
                         let _ = asker.send(Ok(answer));
+                    }
+                }
+                // One of them cannot be answered, and is not to keep the others from it.
+                Err(error) if all.len() > 1 && !is_passing(&error) => {
+                    for (asker, question) in askers.into_iter().zip(&all) {
+                        let alone = self.asked(&books, std::slice::from_ref(question)).await;
+                        let answer = alone.map(|mut answers| answers.pop());
+                        let answer = answer.and_then(|one| one.ok_or(sqlx::Error::RowNotFound));
+                        let _ = asker.send(answer.map_err(Arc::new));
                     }
                 }
                 Err(error) => {
@@ -103,6 +127,25 @@ impl<Q: Together> Gathered<Q> {
                     }
                 }
             }
+        }
+    }
+
+    /// A connection whose server is gone may never say so.
+    async fn asked(&self, books: &MySqlPool, all: &[Q]) -> sqlx::Result<Vec<Q::Answer>> {
+        let asked = timeout(self.bound, Q::ask(books, all)).await;
+        asked.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
+    }
+}
+
+/// Who asks. Should that end otherwise than by having asked all, whoever waits is told so, and the next one asks.
+struct Lead<'a, Q: Together>(&'a Gathered<Q>);
+
+impl<Q: Together> Drop for Lead<'_, Q> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut queue = self.0.queue();
+            queue.is_asked = false;
+            queue.waiting.clear();
         }
     }
 }
@@ -208,7 +251,7 @@ mod tests {
         let (gathered, asked) = (Gathered::default(), Rounds::new());
         let askers = behind_the_first(&gathered, &asked, &[99, 2, 3, 4, 5]).await;
         let shed = gathered.ask(&nowhere(), question(6, &asked)).await;
-        assert!(matches!(shed, Err(ApiError::Overloaded)), "{shed:?}");
+        assert!(matches!(shed, Err(ApiError::Unavailable(_))), "{shed:?}");
         asked.leave.add_permits(3);
         let told = askers.join_all().await;
         let (well, ill): (Vec<_>, Vec<_>) = told.into_iter().partition(Result::is_ok);
@@ -234,5 +277,46 @@ mod tests {
         asked.leave.add_permits(3);
         let told = gathered.ask(&nowhere(), question(7, &asked)).await.unwrap();
         assert_eq!(told.0, 7);
+    }
+
+    /// Asked alone, the first has no answer, the second panics, the third never ends; whoever else asks is answered.
+    struct Odd(u8);
+
+    impl Together for Odd {
+        type Answer = u8;
+
+        const AT_ONCE: usize = 8;
+        const WAITING_MAX: usize = 8;
+
+        async fn ask(_: &MySqlPool, all: &[Self]) -> sqlx::Result<Vec<u8>> {
+            for Self(kind) in all {
+                match kind {
+                    1 => return Err(sqlx::Error::RowNotFound),
+                    2 => panic!("as a library might"),
+                    3 => std::future::pending().await,
+                    _ => {}
+                }
+            }
+            tokio::task::yield_now().await;
+            Ok(all.iter().map(|Self(kind)| *kind).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_answered_keeps_nobody_else_from_an_answer() {
+        let gathered = Gathered {
+            bound: Duration::from_millis(50),
+            ..Gathered::default()
+        };
+        let books = nowhere();
+        let ask = |kind| gathered.ask(&books, Odd(kind));
+        let (first, odd, well) = tokio::join!(ask(0), ask(1), ask(5));
+        assert_eq!((first.unwrap(), well.unwrap()), (0, 5));
+        assert!(matches!(odd, Err(ApiError::Internal(_))), "{odd:?}");
+        for kind in [2, 3] {
+            let ended = ask(kind).await;
+            assert!(matches!(ended, Err(ApiError::Unavailable(_))), "{ended:?}");
+            assert_eq!(ask(4).await.unwrap(), 4, "after {kind}");
+        }
     }
 }

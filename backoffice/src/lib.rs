@@ -74,6 +74,7 @@ mod raw;
 
 mod error;
 mod language;
+mod passing;
 mod validate;
 mod window;
 

@@ -30,14 +30,17 @@ pub const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Connections to MySQL.
 pub const MYSQL_CONNECTIONS_MAX: u32 = 10;
-/// Prepared statements that a connection keeps: those of orders in each of their sizes, and as many others. MySQL keeps 16,382 in all.
-pub const MYSQL_STATEMENTS_MAX: usize = 512;
+/// Prepared statements that a connection keeps: those of orders in each of their sizes, and as many others. A server keeps 16,382 in all, where its
+/// `max_prepared_stmt_count` does not say more: those of four back-offices.
+pub const MYSQL_STATEMENTS_MAX: usize = 384;
 /// Rows of one of them.
 pub const STATEMENT_ROWS_MAX: usize = 512;
 /// How long one that lies idle is believed to be there without being asked.
 pub const MYSQL_TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Waiting for one of them.
 pub const MYSQL_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// One round of questions that were gathered: whoever asked is gone by then.
+pub const ROUND_TIMEOUT: Duration = REQUEST_TIMEOUT;
 /// Waiting for a row lock, in whole seconds as MySQL counts it.
 pub const LOCK_WAIT_S: u32 = 5;
 /// One look of /readyz at one server.
@@ -147,31 +150,6 @@ pub const URL_CHARS_MAX: usize = 500;
 pub const NOTICES_SHOWN_MAX: u32 = 50;
 /// Grams that one statement writes or deletes.
 pub const GRAMS_PER_STATEMENT: usize = 500;
-
-/// Characters of a search.
-pub const SEARCH_CHARS_MAX: usize = 100;
-/// Words of a search.
-pub const SEARCH_WORDS_MAX: usize = 8;
-/// Products that are all looked at and sorted for one page, where a search leaves no more: some 5 ms.
-pub const CANDIDATES_MAX: u32 = 3_000;
-/// Products of one word, or that pass the filters, whose numbers are listed: some 5 ms. A word that is in more is looked for along the order.
-pub const LISTED_MAX: u32 = 50_000;
-/// Products that pass the filters and are listed beside those with the words: some 3 ms. More of them go with the words, mostly.
-pub const FILTERED_MAX: u32 = 25_000;
-/// Bytes of a list of numbers.
-pub const LIST_BYTES_MAX: u32 = 11 * (LISTED_MAX + 1);
-/// Of the wanted order, how many are looked at first where a word is in more than can be listed: some 2 ms.
-pub const WINDOW_ROWS: u32 = 1_000;
-/// Bytes of such lists that are kept: some two thousand of a shop of 100,000 products, a bit each.
-pub const LISTS_BYTES_MAX: u64 = 32 << 20;
-/// For how long one is kept; no longer than a page that is kept, because a notice may be lost.
-pub const LISTS_LIFE: Duration = Duration::from_secs(30);
-/// For how long a changed product is looked at in every search: longer than any list lives that was read before the change.
-pub const LISTS_CHANGES_KEPT: Duration = Duration::from_secs(60);
-/// How many of them; past it all lists are read anew instead. Some 2 ms of a search.
-pub const LISTS_CHANGES_MAX: usize = 1_000;
-/// Grams of a search that are counted, to begin with the rarest.
-pub const PROBES_MAX: usize = 4;
 
 /// Skus in a cart.
 pub const CART_ITEMS_MAX: u32 = 100;
@@ -377,11 +355,6 @@ const _: () = {
             > REDIS_CONNECT_TIMEOUT.as_millis() + 1_000,
         "whoever connects anew, a second between tries, is told"
     );
-    assert!(
-        CANDIDATES_MAX <= FILTERED_MAX && FILTERED_MAX <= LISTED_MAX && PAGE_ROWS_MAX < WINDOW_ROWS,
-        "a search looks at more only where less did not do"
-    );
-    assert!(LISTS_LIFE.as_millis() + REQUEST_TIMEOUT.as_millis() < LISTS_CHANGES_KEPT.as_millis());
     assert!(
         SEED_ROWS * 10 * 2 < 65_535 && SEED_PRODUCTS_AT_ONCE < 65_535,
         "placeholders of a statement"

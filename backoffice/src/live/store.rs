@@ -7,7 +7,8 @@ use doorbuster_core::journal::StreamId;
 use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{query, query_as, query_scalar};
 
-use crate::limits::{LIST_BYTES_MAX, LOCK_WAIT_S};
+use crate::limits::LOCK_WAIT_S;
+use crate::shop::search::limits::LIST_BYTES_MAX;
 
 /// How far the books are with a published sale.
 #[derive(Debug, Clone, PartialEq, Eq)]

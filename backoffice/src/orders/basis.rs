@@ -1,6 +1,6 @@
 //! What an order is quoted from: the hold as Redis has it, the sale's prices and policy, the coupon and its claim. Called by `place` and `buyer`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::find::Found;
@@ -56,9 +56,9 @@ impl Together for Offers {
     const WAITING_MAX: usize = LOOKS_WAITING_MAX;
 
     async fn ask(books: &MySqlPool, all: &[Self]) -> sqlx::Result<Vec<Vec<OfferRow>>> {
-        let mut wanted: BTreeMap<&SaleId, BTreeSet<&SkuId>> = BTreeMap::new();
-        for asked in all {
-            wanted.entry(&asked.sale).or_default().extend(&asked.skus);
+        let mut wanted = BTreeSet::new();
+        for Self { sale, skus } in all {
+            wanted.extend(skus.iter().map(|sku| (sale, sku)));
         }
         let rows = store::offers(books, &wanted).await?;
         let of = |asked: &Self| {

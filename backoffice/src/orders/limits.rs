@@ -27,7 +27,7 @@ pub(crate) const TALKS_MAX: usize = 512;
 /// transaction.
 pub(crate) const BOOKS_AWAITED_MAX: usize = 256;
 /// Of them, those of one sale, whose writer may stand still: the rest of its orders is put off, and the books of others are awaited as ever.
-pub(crate) const BOOKS_AWAITED_OF_SALE_MAX: usize = 16;
+pub(crate) const BOOKS_AWAITED_OF_SALE_MAX: usize = 64;
 /// All tries of one charge.
 pub(crate) const CHARGE_BUDGET: Duration = Duration::from_secs(8);
 /// All that one step says to the provider: asking, sending, asking again.
@@ -76,7 +76,7 @@ const _: () = {
         FRESH_FOR.as_millis() + STEP_BUDGET.as_millis() + 2_000 < LEASE.as_millis(),
         "a worker has written down what came of an order before another takes it"
     );
-    assert!(BOOKS_AWAITED_OF_SALE_MAX * 8 <= BOOKS_AWAITED_MAX);
+    assert!(BOOKS_AWAITED_OF_SALE_MAX * 4 <= BOOKS_AWAITED_MAX);
     assert!(ASK_BUDGET.as_millis() < STEP_BUDGET.as_millis());
     assert!(CHARGE_BUDGET.as_millis() < STEP_BUDGET.as_millis());
     assert!(PLACE_WAIT.as_millis() < REQUEST_TIMEOUT.as_millis());

@@ -33,7 +33,7 @@ use crate::extract::{Caller, Key, StrictJson};
     (status = 404, description = "unknown_sale, unknown_reservation, unknown_coupon, unknown_address", body = Problem),
     (status = 409, description = "hold_ended, already_ordered, insufficient_points, coupon_unusable", body = Problem),
     (status = 422, description = "idempotency_mismatch", body = Problem),
-    (status = 503, description = "recovering, payments_off", body = Problem)))]
+    (status = 503, description = "recovering, payments_off, unavailable: the same key tells what became of it", body = Problem)))]
 pub(crate) async fn create(
     AxumState(app): AxumState<App>,
     caller: Caller,

@@ -1,6 +1,6 @@
 //! SQL of orders as they are placed, looked at and listed. Called by `basis`, `place`, `seen`, `buyer`, `view` and `desk`; the saga has its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use doorbuster_core::clock;
@@ -46,10 +46,10 @@ pub(crate) struct OfferRow {
     pub(crate) earn_per_mille: Option<u32>,
 }
 
-/// What of each sale is asked for; none: nothing.
+/// What these sales ask for these skus; none: nothing.
 pub(crate) async fn offers(
     books: &MySqlPool,
-    wanted: &BTreeMap<&SaleId, BTreeSet<&SkuId>>,
+    wanted: &BTreeSet<(&SaleId, &SkuId)>,
 ) -> sqlx::Result<Vec<OfferRow>> {
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- offers\nselect i.sale_id, i.sku, i.title, i.amount, i.currency, p.seller_id, p.category_id,
@@ -57,14 +57,12 @@ pub(crate) async fn offers(
         from sale_items i left join skus k on k.sku = i.sku left join products p on p.product_no = k.product_no
         left join sale_policies o on o.sale_id = i.sale_id where false",
     );
-    for (sale, skus) in wanted {
+    for (sale, sku) in padded(wanted.iter().copied()) {
         statement.push(" or (i.sale_id = ").push_bind(sale.as_str());
-        statement.push(" and i.sku in (");
-        let mut list = statement.separated(", ");
-        for sku in skus {
-            list.push_bind(sku.as_str());
-        }
-        statement.push("))");
+        statement
+            .push(" and i.sku = ")
+            .push_bind(sku.as_str())
+            .push(")");
     }
     statement.push(" order by i.sale_id, i.position");
     statement.build_query_as().fetch_all(books).await

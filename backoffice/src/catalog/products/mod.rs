@@ -18,7 +18,7 @@ use super::text::{checked, new_id, seen_version};
 use crate::app::App;
 use crate::error::{ApiError, Problem, created};
 use crate::extract::{Caller, StrictJson, StrictQuery};
-use crate::limits::SEARCH_CHARS_MAX;
+use crate::shop::search::limits::SEARCH_CHARS_MAX;
 use crate::validate::Problems;
 use draft::ProductDraft;
 use view::{ProductLine, ProductLines, ProductView};

@@ -7,10 +7,10 @@
 use sqlx::mysql::MySqlPool;
 
 use super::ids::IdSet;
+use super::limits::{CANDIDATES_MAX, FILTERED_MAX, LISTED_MAX, WINDOW_ROWS};
 use super::lists::Reading;
 use super::plan::{Conditions, Driver, words};
 use super::store::{self, ListedRow, Page};
-use crate::limits::{CANDIDATES_MAX, FILTERED_MAX, LISTED_MAX, WINDOW_ROWS};
 
 pub(crate) async fn page(
     books: &MySqlPool,

@@ -15,11 +15,11 @@ use moka::future::Cache;
 use sqlx::mysql::MySqlPool;
 
 use super::ids::IdSet;
-use super::plan::{Conditions, Driver};
-use super::store;
-use crate::limits::{
+use super::limits::{
     CANDIDATES_MAX, LISTS_BYTES_MAX, LISTS_CHANGES_KEPT, LISTS_CHANGES_MAX, LISTS_LIFE,
 };
+use super::plan::{Conditions, Driver};
+use super::store;
 
 /// The lists of one back-office.
 #[derive(Debug)]

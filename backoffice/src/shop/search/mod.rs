@@ -3,6 +3,7 @@
 mod common;
 pub(crate) mod cursor;
 mod ids;
+pub(crate) mod limits;
 pub(crate) mod lists;
 pub(crate) mod plan;
 pub(crate) mod store;
@@ -22,8 +23,9 @@ use crate::catalog::page::{cut, rows};
 use crate::catalog::text::{Amount, Text};
 use crate::error::{ApiError, Problem};
 use crate::extract::StrictQuery;
-use crate::limits::{AMOUNT_MAX, SEARCH_CHARS_MAX, SEARCH_WORDS_MAX};
+use crate::limits::AMOUNT_MAX;
 use cursor::{Position, Sort};
+use limits::{SEARCH_CHARS_MAX, SEARCH_WORDS_MAX};
 use plan::{Conditions, Driver};
 use store::{ListedRow, Page};
 

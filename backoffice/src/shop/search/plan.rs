@@ -4,8 +4,8 @@
 //! looked at and sorted. Filters that leave much are answered from an index that has the wanted order and all that they ask.
 //! Words that are common, each, are `common`'s. No way trusts the index of grams alone: each row is held against the whole search.
 
+use super::limits::{CANDIDATES_MAX, PROBES_MAX};
 use super::text::grams;
-use crate::limits::{CANDIDATES_MAX, PROBES_MAX};
 
 /// What is asked of every product of a page.
 #[derive(Debug, Default)]
