@@ -34,6 +34,8 @@ async function buysOverABadNetwork(browser) {
   const page = await tab(browser);
   await page.goto(`${BACKOFFICE}/sales/blink`);
   await page.locator("#email").waitFor();
+  // The page draws it once it has heard of the sale.
+  await page.locator("[data-buy]").first().waitFor({ state: "attached" });
   expect("nobody buys unnamed", (await page.locator("[data-buy]").count()) === 1);
   await axe(page, "buyer's sign-in");
   await page.goto("about:blank");
