@@ -8,9 +8,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use doorbuster_core::ack::AckLevel;
-use doorbuster_core::gate::Gate;
-use doorbuster_core::gate::replicas::ReplicaHas;
 use doorbuster_core::ids::LiveId;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -21,19 +18,6 @@ use crate::metrics;
 
 /// The last event of a sale that somebody waits for: its generation and number.
 pub(crate) type At = (u32, u64);
-
-/// Where a payment is by the time that somebody is told of it.
-pub(crate) fn means(level: AckLevel, gate: &Gate) -> &'static str {
-    match (level, gate.replica_has()) {
-        (AckLevel::Memory, _) => "in redis's memory, and on its disk within two seconds",
-        (AckLevel::Fsync, _) => "on redis's disk",
-        (AckLevel::Replica, Some(ReplicaHas::Fsynced)) => {
-            "on the disks of redis and of a replica (WAITAOF)"
-        }
-        (AckLevel::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
-        (AckLevel::Mysql, _) => "in redis, and committed in mysql with the order",
-    }
-}
 
 /// What the last look found.
 #[derive(Debug, Default)]

@@ -2,6 +2,8 @@
 //! make room there costs up to 40 ms: sqlx sends the closing and the next command in two writes without TCP_NODELAY, and the kernel keeps the
 //! second back until the first, which has no answer, is acknowledged.
 
+use sqlx::{Encode, MySql, QueryBuilder, Type};
+
 use crate::limits::STATEMENT_ROWS_MAX;
 
 /// Where rows can be told apart, as in an insert: parts of them, the largest first.
@@ -22,6 +24,20 @@ pub(crate) fn padded<T: Clone>(rows: impl IntoIterator<Item = T>) -> Vec<T> {
         rows.resize(rows.len().next_power_of_two(), last);
     }
     rows
+}
+
+/// The rest of an `in (`, bracket included; of one value at least.
+pub(crate) fn push_in<'a, T>(
+    statement: &mut QueryBuilder<MySql>,
+    values: impl IntoIterator<Item = T>,
+) where
+    T: Encode<'a, MySql> + Type<MySql> + Clone + 'a,
+{
+    let mut list = statement.separated(", ");
+    for value in padded(values) {
+        list.push_bind(value);
+    }
+    statement.push(")");
 }
 
 #[cfg(test)]

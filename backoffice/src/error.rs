@@ -168,6 +168,14 @@ pub(crate) struct Problem {
 }
 
 impl ApiError {
+    fn of_books(passes: bool, cause: anyhow::Error) -> Self {
+        if passes {
+            Self::Unavailable(cause)
+        } else {
+            Self::Internal(cause)
+        }
+    }
+
     fn answer(&self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidRequest(_) | Self::InvalidFields(_) => {
@@ -332,22 +340,14 @@ pub(crate) fn created(location: &str, body: impl Serialize) -> Response {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        if is_passing(&error) {
-            Self::Unavailable(error.into())
-        } else {
-            Self::Internal(error.into())
-        }
+        Self::of_books(is_passing(&error), error.into())
     }
 }
 
-impl ApiError {
-    /// One that many are told of.
-    pub(crate) fn of_many(error: Arc<sqlx::Error>) -> Self {
-        if is_passing(&error) {
-            Self::Unavailable(error.into())
-        } else {
-            Self::Internal(error.into())
-        }
+/// One that many are told of.
+impl From<Arc<sqlx::Error>> for ApiError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        Self::of_books(is_passing(&error), error.into())
     }
 }
 

@@ -87,7 +87,7 @@ impl<Q: Together> Gathered<Q> {
             tokio::spawn(self.clone().rounds(books.clone()));
         }
         match told.await {
-            Ok(told) => told.map_err(ApiError::of_many),
+            Ok(told) => told.map_err(ApiError::from),
             Err(ended) => Err(ApiError::Unavailable(ended.into())),
         }
     }

@@ -8,7 +8,6 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::ack;
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::limits::READY_TIMEOUT;
@@ -77,7 +76,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Ready>, ApiErr
                 .breaker()
                 .map_or("off", |view| view.stand.word()),
             ack_level: app.ack_level.as_str(),
-            ack_means: ack::means(app.ack_level, &app.gate),
+            ack_means: app.ack_level.means(app.gate.replica_has()),
             ack_met: app.ack_stand.is_met(),
             ack_verified: app.ack_stand.is_verified(),
         })),

@@ -34,9 +34,6 @@ mod app;
 pub mod auth;
 mod edge;
 mod extract;
-mod gathered;
-
-mod bulk;
 pub mod route;
 
 mod catalog;
@@ -71,6 +68,9 @@ mod derived;
 mod live;
 mod projection;
 mod raw;
+
+mod bulk;
+mod gathered;
 
 mod error;
 mod language;

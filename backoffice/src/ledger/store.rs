@@ -8,7 +8,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, Transaction, query_scalar, raw_sql};
 use uuid::Uuid;
 
 use super::rules::Line;
-use crate::bulk::parts;
+use crate::bulk::{parts, push_in};
 
 /// One event that has not been posted.
 #[derive(Debug, FromRow)]
@@ -133,11 +133,7 @@ pub(super) async fn orders(
 
 fn of_ids(head: &'static str, ids: &[Uuid]) -> QueryBuilder<MySql> {
     let mut query = QueryBuilder::new(head);
-    let mut separated = query.separated(", ");
-    for id in ids {
-        separated.push_bind(*id);
-    }
-    query.push(")");
+    push_in(&mut query, ids.iter().copied());
     query
 }
 

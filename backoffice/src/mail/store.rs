@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Kind, Letter};
 use crate::accounts::keys::Hash;
-use crate::bulk::{padded, parts};
+use crate::bulk::{parts, push_in};
 use crate::limits::{DEAD_MAILS_KEPT, SWEEP_ROWS_MAX};
 
 /// A mail that is due.
@@ -55,11 +55,7 @@ pub(crate) async fn insert_of_orders(
         "-- insert_of_orders\nselect o.order_id, u.email, u.language from orders o join users u on u.user_id = o.user_id
         where u.state = 'active' and o.order_id in (",
     );
-    let mut ids = statement.separated(", ");
-    for order in padded(orders) {
-        ids.push_bind(*order);
-    }
-    statement.push(")");
+    push_in(&mut statement, orders.iter().copied());
     let buyers: Vec<(Uuid, String, String)> =
         statement.build_query_as().fetch_all(&mut *tx).await?;
     let now = clock::now();
@@ -242,11 +238,7 @@ pub(crate) async fn bury_expired(books: &MySqlPool) -> sqlx::Result<u64> {
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- bury_expired\nupdate mails force index (primary) set state = 'dead', error = 'expired' where state = 'waiting' and mail_id in (",
     );
-    let mut ids = statement.separated(", ");
-    for mail in &expired {
-        ids.push_bind(*mail);
-    }
-    statement.push(")");
+    push_in(&mut statement, expired);
     let done = statement.build().execute(books).await?;
     Ok(done.rows_affected())
 }

@@ -9,6 +9,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, query_as};
 use uuid::Uuid;
 
 use super::page::Position;
+use crate::bulk::padded;
 
 /// One reservation in the books.
 #[derive(Debug, FromRow)]
@@ -74,7 +75,7 @@ pub(crate) async fn items(
         "-- items\nselect reservation_id, sku, quantity from reservation_lines where (sale_id, seq) in (",
     );
     let mut ids = statement.separated(", ");
-    for reservation in reservations {
+    for reservation in padded(reservations) {
         ids.push("(")
             .push_bind_unseparated(&reservation.sale_id)
             .push_unseparated(", ")

@@ -12,23 +12,9 @@ use uuid::Uuid;
 use super::basis::Quoted;
 use super::limits::LEASE;
 use super::model::{Late, Order};
-use crate::bulk::{padded, parts};
+use crate::bulk::{padded, parts, push_in};
 use crate::ledger::rules::is_nothing;
 use crate::me::page::Position;
-
-/// Of these ids, of which there is one at least.
-pub(crate) fn push_ids(
-    statement: &mut QueryBuilder<MySql>,
-    before: &'static str,
-    ids: impl Iterator<Item = Uuid>,
-) {
-    statement.push(before);
-    let mut list = statement.separated(", ");
-    for id in padded(ids) {
-        list.push_bind(id);
-    }
-    statement.push(")");
-}
 
 /// What a sale asks for a sku, whose it is, and what the sale's orders go by.
 #[derive(Debug, Clone, FromRow)]
@@ -231,7 +217,8 @@ pub(crate) async fn rows(
 ) -> sqlx::Result<Vec<OrderRow>> {
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- rows\n");
     statement.push(COLUMNS);
-    push_ids(&mut statement, " where o.order_id in (", orders);
+    statement.push(" where o.order_id in (");
+    push_in(&mut statement, orders);
     statement.build_query_as().fetch_all(books).await
 }
 
@@ -317,7 +304,8 @@ pub(crate) async fn lines(
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- lines\nselect order_id, sku, title, seller_id, quantity, unit_amount, coupon_amount, points_amount from order_lines",
     );
-    push_ids(&mut statement, " where order_id in (", orders);
+    statement.push(" where order_id in (");
+    push_in(&mut statement, orders);
     statement.push(" order by order_id, position");
     statement.build_query_as().fetch_all(books).await
 }
@@ -341,7 +329,8 @@ pub(crate) async fn events(
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
         "-- events\nselect order_id, n, kind, at, amount, cast(data as char) as data from order_events",
     );
-    push_ids(&mut statement, " where order_id in (", orders);
+    statement.push(" where order_id in (");
+    push_in(&mut statement, orders);
     statement.push(" order by order_id, n");
     statement.build_query_as().fetch_all(books).await
 }

@@ -9,10 +9,11 @@ use doorbuster_core::clock;
 use doorbuster_core::ids::{LiveId, ReservationId};
 use doorbuster_core::journal::StreamId;
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{Encode, FromRow, MySql, QueryBuilder, Type, query, query_as, query_scalar};
+use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::fact::{Fact, Holding, Lines, status_text};
+use crate::bulk::push_in;
 use crate::projection::returns_store;
 
 /// The journal's cursor.
@@ -183,7 +184,7 @@ pub(super) async fn facts_of(
     let (from, id) = table(live);
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new("-- facts_of\n");
     statement.push(from).push_bind(id).push(" and id in (");
-    push_all(&mut statement, ids.iter().map(ReservationId::as_uuid));
+    push_in(&mut statement, ids.iter().map(ReservationId::as_uuid));
     let facts = facts(tx, live, statement).await?;
     Ok(facts.into_iter().map(|fact| (fact.id, fact)).collect())
 }
@@ -236,25 +237,13 @@ async fn lines(
         "-- lines\nselect reservation_id, sku, quantity from reservation_lines where sale_id = ",
     );
     statement.push_bind(sale).push(" and seq in (");
-    push_all(&mut statement, rows.iter().map(|row| row.seq));
+    push_in(&mut statement, rows.iter().map(|row| row.seq));
     statement.push(" order by sku");
     let found: Vec<(Uuid, String, u32)> = statement.build_query_as().fetch_all(tx).await?;
     for (id, sku, quantity) in found {
         lines.entry(id).or_default().push((sku, quantity));
     }
     Ok(lines)
-}
-
-/// The rest of an `in (`.
-fn push_all<'a, T>(statement: &mut QueryBuilder<MySql>, values: impl Iterator<Item = T>)
-where
-    T: Encode<'a, MySql> + Type<MySql> + 'a,
-{
-    let mut separated = statement.separated(", ");
-    for value in values {
-        separated.push_bind(value);
-    }
-    statement.push(")");
 }
 
 fn reservation(row: ReservationRow, lines: &mut HashMap<Uuid, Lines>, returned: Lines) -> Fact {

@@ -159,3 +159,17 @@ impl Call {
         }
     }
 }
+
+/// A query with its letters beyond ASCII percent-encoded, as they must be; everything else is left to whoever writes it.
+pub(crate) fn encoded(query: &str) -> String {
+    let bytes = query.bytes();
+    bytes
+        .map(|b| {
+            if b.is_ascii() {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}

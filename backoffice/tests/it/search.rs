@@ -3,21 +3,11 @@
 use doorbuster_stage::{Stage, StageOptions};
 use serde_json::{Value, json};
 
-use crate::http::Answer;
+use crate::http::{Answer, encoded};
 use crate::stage::{Desk, name};
 
 pub(crate) async fn list(desk: &Desk<'_>, query: &str) -> Answer {
-    let encoded: String = query
-        .bytes()
-        .map(|b| {
-            if b.is_ascii() {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect();
-    desk.call("GET", &format!("/v1/products?{encoded}"))
+    desk.call("GET", &format!("/v1/products?{}", encoded(query)))
         .send()
         .await
 }

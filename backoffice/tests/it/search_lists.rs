@@ -3,7 +3,7 @@
 use doorbuster_stage::{Stage, StageOptions};
 use serde_json::{Value, json};
 
-use crate::http::Call;
+use crate::http::{Call, encoded};
 use crate::search::{bulk, ids};
 use crate::stage::{Desk, eventually, name};
 
@@ -64,18 +64,9 @@ const SORTS: [(&str, &str); 4] = [
 
 /// The first two pages by the API of one back-office.
 async fn searched(base: &str, query: &str) -> Vec<String> {
-    let encoded: String = query
-        .bytes()
-        .map(|b| {
-            if b.is_ascii() {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect();
+    let query = encoded(query);
     let page = async |cursor: &str| -> Value {
-        let path = format!("/v1/products?{encoded}&limit={PAGE}{cursor}");
+        let path = format!("/v1/products?{query}&limit={PAGE}{cursor}");
         Call::new(base, "GET", &path).send().await.ok(200)
     };
     let first = page("").await;

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::gate::replicas::ReplicaHas;
+
 /// What an acknowledged reservation, or payment, has survived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AckLevel {
@@ -31,6 +33,19 @@ impl AckLevel {
             Self::Fsync => "fsync",
             Self::Replica => "replica",
             Self::Mysql => "mysql",
+        }
+    }
+
+    /// Where what was accepted is by the time that somebody is told of it. `replica` is what one is asked for before an answer.
+    pub fn means(self, replica: Option<ReplicaHas>) -> &'static str {
+        match (self, replica) {
+            (Self::Memory, _) => "in redis's memory, and on its disk within two seconds",
+            (Self::Fsync, _) => "on redis's disk",
+            (Self::Replica, Some(ReplicaHas::Fsynced)) => {
+                "on the disks of redis and of a replica (WAITAOF)"
+            }
+            (Self::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
+            (Self::Mysql, _) => "in redis, and committed in mysql",
         }
     }
 }

@@ -11,7 +11,6 @@ use arc_swap::ArcSwap;
 use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::durability::AckState;
-use doorbuster_core::gate::replicas::ReplicaHas;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
@@ -45,15 +44,7 @@ impl AckWatch {
 
     /// Where an accepted request is by the time its buyer is told.
     pub fn means(&self, gate: &Gate) -> &'static str {
-        match (self.level, gate.replica_has()) {
-            (AckLevel::Memory, _) => "in redis's memory, and on its disk within two seconds",
-            (AckLevel::Fsync, _) => "on redis's disk",
-            (AckLevel::Replica, Some(ReplicaHas::Fsynced)) => {
-                "on the disks of redis and of a replica (WAITAOF)"
-            }
-            (AckLevel::Replica, _) => "on redis's disk, and in a replica's memory (WAIT)",
-            (AckLevel::Mysql, _) => "in redis, and committed in mysql",
-        }
+        self.level.means(gate.replica_has())
     }
 
     /// Checks until told to stop.

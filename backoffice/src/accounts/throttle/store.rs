@@ -8,6 +8,7 @@ use sqlx::{MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::Row;
 use crate::accounts::keys::Hash;
+use crate::bulk::push_in;
 use crate::limits::{
     KNOWN_PLACES_KEPT, KNOWN_PLACES_PER_USER_MAX, SWEEP_ROWS_MAX, THROTTLE_FORGOTTEN,
 };
@@ -99,11 +100,7 @@ pub(super) async fn is_known(books: &MySqlPool, hashes: &[Hash]) -> sqlx::Result
         QueryBuilder::new("-- is_known\nselect count(*) from known_places where seen_at >= ");
     statement.push_bind((clock::now() - KNOWN_PLACES_KEPT).naive_utc());
     statement.push(" and place_hash in (");
-    let mut list = statement.separated(", ");
-    for hash in hashes {
-        list.push_bind(&hash[..]);
-    }
-    statement.push(")");
+    push_in(&mut statement, hashes.iter().map(|hash| &hash[..]));
     let count: i64 = statement.build_query_scalar().fetch_one(books).await?;
     Ok(count > 0)
 }

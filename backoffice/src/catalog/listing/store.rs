@@ -5,6 +5,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{MySql, QueryBuilder, query, query_scalar};
 
 use super::Listing;
+use crate::bulk::push_in;
 use crate::catalog::products::draft::Product;
 use crate::limits::GRAMS_PER_STATEMENT;
 use crate::shop::search::text::grams;
@@ -93,11 +94,7 @@ async fn delete_grams(
         let mut statement: QueryBuilder<MySql> =
             QueryBuilder::new("-- delete_grams\ndelete from search_grams where product_no = ");
         statement.push_bind(product_no).push(" and gram in (");
-        let mut list = statement.separated(", ");
-        for gram in chunk {
-            list.push_bind(gram.as_bytes());
-        }
-        statement.push(")");
+        push_in(&mut statement, chunk.iter().map(|gram| gram.as_bytes()));
         statement.build().execute(&mut *tx).await?;
     }
     Ok(())

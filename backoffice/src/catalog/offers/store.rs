@@ -7,6 +7,7 @@ use sqlx::mysql::MySqlPool;
 use sqlx::{FromRow, MySql, QueryBuilder};
 
 use super::{Offer, Offers, title};
+use crate::bulk::push_in;
 use crate::error::ApiError;
 
 #[derive(FromRow)]
@@ -31,11 +32,7 @@ pub(crate) async fn offers(books: &MySqlPool, skus: &[SkuId]) -> Result<Offers, 
         "-- offers\nselect k.sku, p.title_ko, cast(p.options as char) options, cast(k.choices as char) choices, k.amount, k.currency
         from skus k join products p on p.product_no = k.product_no where p.state = 'published' and k.sku in (",
     );
-    let mut list = statement.separated(", ");
-    for sku in skus {
-        list.push_bind(sku.as_str());
-    }
-    statement.push(")");
+    push_in(&mut statement, skus.iter().map(SkuId::as_str));
     let rows: Vec<OfferRow> = statement.build_query_as().fetch_all(books).await?;
     rows.into_iter().map(offer).collect()
 }

@@ -10,6 +10,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::State;
 use super::draft::{Product, Sku};
+use crate::bulk::push_in;
 use crate::catalog::error::Refusal;
 use crate::catalog::ids::{CategoryId, Named as _, ProductId, SellerId};
 use crate::catalog::text::Text;
@@ -101,11 +102,8 @@ async fn insert_skus(tx: &mut MySqlConnection, no: u32, skus: &[Sku]) -> Result<
     }
     let mut taken: QueryBuilder<MySql> =
         QueryBuilder::new("-- insert_skus\nselect sku from skus where sku in (");
-    let mut list = taken.separated(", ");
-    for sku in skus {
-        list.push_bind(sku.sku.as_str());
-    }
-    taken.push(") limit 1");
+    push_in(&mut taken, skus.iter().map(|sku| sku.sku.as_str()));
+    taken.push(" limit 1");
     let taken: Option<String> = taken.build_query_scalar().fetch_optional(&mut *tx).await?;
     if let Some(sku) = taken {
         return Err(Refusal::SkuTaken(sku).into());

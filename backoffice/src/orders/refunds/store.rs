@@ -7,9 +7,9 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{Left, RefundLine, Units, Worked};
+use crate::bulk::push_in;
 use crate::error::ApiError;
 use crate::orders::model::Order;
-use crate::orders::store::push_ids;
 
 /// A refund in the books.
 #[derive(Debug, Clone, FromRow)]
@@ -147,11 +147,8 @@ pub(crate) async fn of(
         return Ok(Vec::new());
     }
     let mut statement: QueryBuilder<MySql> = QueryBuilder::new(COLUMNS);
-    push_ids(
-        &mut statement,
-        " where order_id in (",
-        orders.iter().copied(),
-    );
+    statement.push(" where order_id in (");
+    push_in(&mut statement, orders.iter().copied());
     statement.push(" order by order_id, created_at, refund_id");
     statement.build_query_as().fetch_all(books).await
 }

@@ -12,12 +12,11 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
 use crate::accounts::secret::Secret;
-use crate::bulk::{padded, parts};
+use crate::bulk::{padded, parts, push_in};
 use crate::error::ApiError;
 use crate::ledger::rules::is_nothing;
 use crate::orders::limits::{LEASE, TAKEN_MAX};
 use crate::orders::model::{Event, Late, Order, State, Why};
-use crate::orders::store::push_ids;
 
 const COLUMNS: &str = "order_id, user_id, sale_id, reservation_id, state, reason, currency, total_amount, points_amount, coupon_amount,
     captured_amount, refunded_amount, points_returned, coupon_id, claim_id, late_payment, method, payment_token, pay_until,
@@ -105,11 +104,8 @@ pub(crate) async fn take(books: &MySqlPool) -> Result<Vec<Order>, ApiError> {
     let mut taken: QueryBuilder<MySql> =
         QueryBuilder::new("-- take\nupdate orders set version = version + 1, next_step_at = ");
     taken.push_bind((now + LEASE).naive_utc());
-    push_ids(
-        &mut taken,
-        " where order_id in (",
-        orders.iter().map(|order| order.id),
-    );
+    taken.push(" where order_id in (");
+    push_in(&mut taken, orders.iter().map(|order| order.id));
     taken.build().execute(&mut *tx).await?;
     tx.commit().await?;
     for order in &mut orders {

@@ -6,6 +6,7 @@ use sqlx::mysql::{MySqlExecutor, MySqlPool};
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
+use crate::bulk::push_in;
 use crate::orders::limits::{RISEN_MAX, SETTLED_PAGE};
 
 /// An order whose units were sold at some time, with its reservation as the books have it.
@@ -79,12 +80,9 @@ pub(super) async fn returned(books: &MySqlPool, orders: &[Row]) -> sqlx::Result<
     let mut asked: QueryBuilder<MySql> = QueryBuilder::new(
         "-- returned\nselect order_id, refund_id from refunds where order_id in (",
     );
-    let mut ids = asked.separated(", ");
-    for order in orders {
-        ids.push_bind(order.order_id);
-    }
+    push_in(&mut asked, orders.iter().map(|order| order.order_id));
     asked.push(
-        ") and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units <> 'keep')
+        " and state = 'done' and exists (select 1 from refund_lines l where l.refund_id = refunds.refund_id and l.units <> 'keep')
         order by created_at",
     );
     asked.build_query_as().fetch_all(books).await
@@ -116,12 +114,9 @@ pub(super) async fn doubt(books: impl MySqlExecutor<'_>, orders: &[Uuid]) -> sql
     statement
         .push_bind(clock::now().naive_utc())
         .push(" from orders where state in ('paid', 'refunded') and order_id in (");
-    let mut ids = statement.separated(", ");
-    for order in orders {
-        ids.push_bind(*order);
-    }
+    push_in(&mut statement, orders.iter().copied());
     statement.push(
-        ") on duplicate key update epoch = 0, noted_at = greatest(values(noted_at), noted_at + interval 1000 microsecond)",
+        " on duplicate key update epoch = 0, noted_at = greatest(values(noted_at), noted_at + interval 1000 microsecond)",
     );
     statement.build().execute(books).await.map(drop)
 }

@@ -8,7 +8,7 @@ use sqlx::mysql::MySqlPool;
 use sqlx::{FromRow, MySql, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
-use crate::bulk::padded;
+use crate::bulk::{padded, push_in};
 use crate::gathered::Together;
 use crate::limits::SWEEP_ROWS_MAX;
 use crate::payments::limits::{
@@ -74,7 +74,7 @@ pub(super) async fn take(books: &MySqlPool) -> sqlx::Result<Vec<Due>> {
         let mut statement: QueryBuilder<MySql> =
             QueryBuilder::new("-- take\nupdate webhook_inbox set tries = tries + 1, due_at = ");
         statement.push_bind((now + INBOX_LEASE).naive_utc());
-        push_ids(&mut statement, due.iter().map(|due| due.event_id.as_str()));
+        push_waiting(&mut statement, due.iter().map(|due| due.event_id.as_str()));
         statement.build().execute(&mut *tx).await?;
     }
     tx.commit().await?;
@@ -91,7 +91,7 @@ pub(super) async fn finish(
         QueryBuilder::new("-- finish\nupdate webhook_inbox set state = 'done', outcome = ");
     statement.push_bind(outcome).push(", due_at = ");
     statement.push_bind(clock::now().naive_utc());
-    push_ids(&mut statement, events.iter().copied());
+    push_waiting(&mut statement, events.iter().copied());
     statement.build().execute(books).await.map(drop)
 }
 
@@ -106,17 +106,13 @@ pub(super) async fn put_off(
         QueryBuilder::new("-- put_off\nupdate webhook_inbox set outcome = ");
     statement.push_bind(outcome).push(", due_at = ");
     statement.push_bind((clock::now() + pause).naive_utc());
-    push_ids(&mut statement, events.iter().copied());
+    push_waiting(&mut statement, events.iter().copied());
     statement.build().execute(books).await.map(drop)
 }
 
-fn push_ids<'a>(statement: &mut QueryBuilder<MySql>, events: impl Iterator<Item = &'a str>) {
+fn push_waiting<'a>(statement: &mut QueryBuilder<MySql>, events: impl Iterator<Item = &'a str>) {
     statement.push(" where state = 'waiting' and event_id in (");
-    let mut ids = statement.separated(", ");
-    for event in padded(events) {
-        ids.push_bind(event.to_owned());
-    }
-    statement.push(")");
+    push_in(statement, events.map(str::to_owned));
 }
 
 /// How many wait, and since when the oldest of them has.

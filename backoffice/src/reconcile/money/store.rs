@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::view::{Decided, Difference, Kind};
+use crate::bulk::push_in;
 use crate::limits::{MONEY_HASTENED_AT_ONCE, MONEY_HASTENED_MAX, MONEY_RUNS_KEPT};
 
 /// One contradiction.
@@ -273,11 +274,7 @@ async fn hasten(books: &MySqlPool, orders: &[Uuid]) -> Result<u64> {
     statement.push_bind(clock::now().naive_utc()).push(
         " where next_step_at is null and state in ('placed', 'charging', 'captured', 'undoing', 'paid') and order_id in (",
     );
-    let mut list = statement.separated(", ");
-    for order in orders {
-        list.push_bind(*order);
-    }
-    statement.push(")");
+    push_in(&mut statement, orders.iter().copied());
     let done = statement.build().execute(books).await?;
     Ok(done.rows_affected())
 }
@@ -310,11 +307,7 @@ pub(super) async fn booked(books: &MySqlPool, attempts: &[Uuid]) -> Result<Vec<B
     }
     let mut statement: sqlx::QueryBuilder<sqlx::MySql> = sqlx::QueryBuilder::new("-- booked\n");
     statement.push(BOOKED).push(" where a.attempt_id in (");
-    let mut list = statement.separated(", ");
-    for attempt in attempts {
-        list.push_bind(*attempt);
-    }
-    statement.push(")");
+    push_in(&mut statement, attempts.iter().copied());
     Ok(statement.build_query_as().fetch_all(books).await?)
 }
 

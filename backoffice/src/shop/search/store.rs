@@ -9,6 +9,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_scalar};
 use super::cursor::{Position, Sort};
 use super::ids::{IdSet, listed};
 use super::plan::{Conditions, Driver};
+use crate::bulk::push_in;
 
 /// A product in a list.
 #[derive(Debug, FromRow)]
@@ -305,11 +306,7 @@ fn push_filters(statement: &mut QueryBuilder<MySql>, conditions: &Conditions) {
     }
     if !conditions.categories.is_empty() {
         statement.push(" and p.category_id in (");
-        let mut list = statement.separated(", ");
-        for category in &conditions.categories {
-            list.push_bind(category.clone());
-        }
-        statement.push(")");
+        push_in(statement, conditions.categories.iter().cloned());
     }
     if let Some(currency) = &conditions.currency {
         statement

@@ -218,6 +218,30 @@ pub(super) async fn finance(desk: &Desk<'_>, path: &str, key: &str, body: &Value
     call.header("idempotency-key", key).json(body).send().await
 }
 
+/// These lines go back; the refund as it is `when`.
+pub(super) async fn refunded(desk: &Desk<'_>, order: &Value, lines: Value, when: &str) -> Value {
+    let path = format!("/admin/v1/orders/{}", order["id"].as_str().unwrap());
+    let body = json!({"lines": lines, "reason": "a test"});
+    finance(desk, &format!("{path}/refunds"), "refund", &body)
+        .await
+        .ok(200);
+    eventually_within(60, async || {
+        let refund = desk.get(&path).await.ok(200)["refunds"][0].clone();
+        (refund["state"] == when).then_some(refund)
+    })
+    .await
+}
+
+/// A refund's skus in their order, and what became of the units of each.
+pub(super) async fn units_of(desk: &Desk<'_>, refund: &Value) -> Vec<(String, String)> {
+    let id = uuid::Uuid::parse_str(refund["id"].as_str().unwrap()).unwrap();
+    sqlx::query_as("select sku, units from refund_lines where refund_id = ? order by sku")
+        .bind(id)
+        .fetch_all(&desk.books)
+        .await
+        .unwrap()
+}
+
 pub(super) async fn give_points(desk: &Desk<'_>, user: &str, by: i64) {
     let path = format!("/admin/v1/users/{user}/points/adjust");
     let body = json!({"currency": "KRW", "by": by, "reason": "a test"});

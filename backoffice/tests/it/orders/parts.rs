@@ -1,36 +1,14 @@
 //! A loss and orders of which a part went back: each sku is where it belongs, and what is asked of the sale is said.
 
 use doorbuster_core::claims::Role;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::lost::{booked, forgotten_of};
-use super::{Shop, counts, eventually_within, finance, order, place, sale, until};
+use super::{
+    Shop, counts, eventually_within, finance, order, place, refunded, sale, units_of, until,
+};
 use crate::http::Call;
 use crate::stage::{Desk, name};
-
-/// These lines go back; the order, once they are.
-async fn back(desk: &Desk<'_>, order: &Value, lines: Value) -> Value {
-    let path = format!("/admin/v1/orders/{}", order["id"].as_str().unwrap());
-    let body = json!({"lines": lines, "reason": "a test"});
-    finance(desk, &format!("{path}/refunds"), "part", &body)
-        .await
-        .ok(200);
-    eventually_within(60, async || {
-        let order = desk.get(&path).await.ok(200);
-        (order["refunds"][0]["state"] == "done").then_some(order)
-    })
-    .await
-}
-
-/// Its lines' skus, and what became of their units.
-async fn units_of(desk: &Desk<'_>, refund: &Value) -> Vec<(String, String)> {
-    let id = uuid::Uuid::parse_str(refund["id"].as_str().unwrap()).unwrap();
-    sqlx::query_as("select sku, units from refund_lines where refund_id = ? order by sku")
-        .bind(id)
-        .fetch_all(&desk.books)
-        .await
-        .unwrap()
-}
 
 #[tokio::test]
 async fn a_lost_refund_of_two_skus_brings_each_to_its_place() {
@@ -44,8 +22,8 @@ async fn a_lost_refund_of_two_skus_brings_each_to_its_place() {
         {"sku": "tee", "quantity": 1, "units": "restock"},
         {"sku": "cap", "quantity": 1, "units": "write_off"}
     ]);
-    let seen = back(&desk, &order, lines).await;
-    let units = units_of(&desk, &seen["refunds"][0]).await;
+    let done = refunded(&desk, &order, lines, "done").await;
+    let units = units_of(&desk, &done).await;
     let expected = [("cap", "write_off"), ("tee", "lost")];
     assert_eq!(
         units,
@@ -108,7 +86,7 @@ async fn a_paid_order_of_which_some_went_back_is_told_that_all_are_needed_for_a_
     let placed = place(&desk, &user, "k", &order(&sale, &hold, "tok_ok")).await;
     let paid = until(&desk, &placed.ok(201), "paid").await;
     let one = json!([{"sku": "tee", "quantity": 1, "units": "restock"}]);
-    back(&desk, &paid, one).await;
+    refunded(&desk, &paid, one, "done").await;
     backoffice.freeze().unwrap();
     desk.redis("FLUSHALL", vec![]).await;
     engine.thaw().unwrap();

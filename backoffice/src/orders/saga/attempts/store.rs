@@ -5,10 +5,9 @@ use sqlx::mysql::{MySqlConnection, MySqlExecutor, MySqlPool};
 use sqlx::{MySql, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use crate::bulk::{padded, parts};
+use crate::bulk::{padded, parts, push_in};
 use crate::orders::model::Order;
 use crate::orders::saga::store::run;
-use crate::orders::store::push_ids;
 
 /// The order of an attempt to charge, and whether the books have its capture.
 pub(crate) async fn of_attempt(
@@ -27,7 +26,7 @@ pub(crate) async fn noted(books: &MySqlPool, attempts: &[Uuid]) -> sqlx::Result<
         "-- noted\nselect a.attempt_id from payment_attempts a join orders o on o.order_id = a.order_id
         where a.state = 'captured' and o.state in ('captured', 'paid', 'refunded') and a.attempt_id in (",
     );
-    push_ids(&mut statement, "", attempts.iter().copied());
+    push_in(&mut statement, attempts.iter().copied());
     statement.build_query_scalar().fetch_all(books).await
 }
 
@@ -82,7 +81,8 @@ pub(crate) async fn captured(
     }
     statement.push(" end");
     let ids = orders.iter().map(|(order, _)| order.attempt());
-    push_ids(&mut statement, " where attempt_id in (", ids);
+    statement.push(" where attempt_id in (");
+    push_in(&mut statement, ids);
     run(tx, statement).await.map(drop)
 }
 
