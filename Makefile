@@ -50,7 +50,7 @@ bench: setup build ## the parts (times, then instructions if valgrind is there),
 drill: setup drill-programs ## break real processes under load, one fault after the other, then several at once; twenty minutes
 	$(LOADTEST) drill --all $(ARGS)
 
-drill-long: setup drill-programs ## as many kills, power cuts and acknowledgements as RELIABILITY.md tells of; forty minutes
+drill-long: setup drill-programs ## as many kills, power cuts and acknowledgements as RELIABILITY.md tells of; an hour and a half
 	$(LOADTEST) drill --documented --json $(ARGS)
 
 drill-programs: build ## build what drills need beside the three programs: an engine and a back-office with crash points, and planted bugs

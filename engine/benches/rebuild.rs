@@ -1,7 +1,7 @@
 //! How long a sale of a million reservations takes to be rebuilt, and how long Redis lets others wait meanwhile.
 //!
 //! `cargo bench -p doorbuster-engine --bench rebuild [-- <reservations>]`: a stage of its own, books filled by SQL, beside a client that
-//! pings Redis all the while. Needs the programs built: `cargo build --release --bins`.
+//! pings Redis all the while. Needs the programs built: `make build`.
 
 #![expect(
     clippy::unwrap_used,

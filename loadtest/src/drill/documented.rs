@@ -1,4 +1,4 @@
-//! The documented run: as many kills and acknowledgements as are promised, in cycles so short that it ends within the hour.
+//! The documented run: as many kills and acknowledgements as are promised, in cycles as short as they can be.
 //!
 //! It is made of ordinary rounds, each of which can be replayed alone. What was ended how often is counted as it happens, and held
 //! against what there must be.

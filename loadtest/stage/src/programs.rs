@@ -78,7 +78,7 @@ pub(crate) fn own_program(name: &str) -> Result<PathBuf> {
         .take(2)
         .map(|dir| dir.join(name))
         .find(|path| is_program(path))
-        .with_context(|| format!("{name} is missing: run: cargo build --release --bins"))
+        .with_context(|| format!("{name} is missing: run: make build"))
 }
 
 fn has_aiosmtpd(python: &Path) -> bool {
@@ -117,10 +117,7 @@ mod tests {
     #[test]
     fn a_missing_own_program_says_what_to_run() {
         let message = own_program("doorbuster-nothing").unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "doorbuster-nothing is missing: run: cargo build --release --bins"
-        );
+        assert_eq!(message, "doorbuster-nothing is missing: run: make build");
     }
 
     #[test]
