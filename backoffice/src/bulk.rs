@@ -26,15 +26,19 @@ pub(crate) fn padded<T: Clone>(rows: impl IntoIterator<Item = T>) -> Vec<T> {
     rows
 }
 
-/// The rest of an `in (`, bracket included; of one value at least.
+/// The rest of an `in (`, bracket included. Nothing is in a list of no values.
 pub(crate) fn push_in<'a, T>(
     statement: &mut QueryBuilder<MySql>,
     values: impl IntoIterator<Item = T>,
 ) where
     T: Encode<'a, MySql> + Type<MySql> + Clone + 'a,
 {
+    let values = padded(values);
+    if values.is_empty() {
+        statement.push("null");
+    }
     let mut list = statement.separated(", ");
-    for value in padded(values) {
+    for value in values {
         list.push_bind(value);
     }
     statement.push(")");
@@ -64,5 +68,17 @@ mod tests {
         assert_eq!(padded([1]), [1]);
         assert_eq!(padded([1, 2, 3]), [1, 2, 3, 3]);
         assert_eq!(padded(0..128).len(), 128);
+    }
+
+    #[test]
+    fn a_list_is_closed_and_one_of_nothing_is_a_list_too() {
+        let list = |values: &[u32]| {
+            let mut statement = QueryBuilder::new("id in (");
+            push_in(&mut statement, values);
+            statement.sql().as_str().to_owned()
+        };
+        assert_eq!(list(&[]), "id in (null)");
+        assert_eq!(list(&[7]), "id in (?)");
+        assert_eq!(list(&[7, 8, 9]), "id in (?, ?, ?, ?)");
     }
 }

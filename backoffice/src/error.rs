@@ -2,6 +2,7 @@
 //! Handlers return [`ApiError`]; `edge` finishes the answer with the request's id. What is ours to repair is logged once,
 //! here, and told to the client in general words only.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -168,14 +169,6 @@ pub(crate) struct Problem {
 }
 
 impl ApiError {
-    fn of_books(passes: bool, cause: anyhow::Error) -> Self {
-        if passes {
-            Self::Unavailable(cause)
-        } else {
-            Self::Internal(cause)
-        }
-    }
-
     fn answer(&self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidRequest(_) | Self::InvalidFields(_) => {
@@ -340,14 +333,22 @@ pub(crate) fn created(location: &str, body: impl Serialize) -> Response {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        Self::of_books(is_passing(&error), error.into())
+        of_books(error)
     }
 }
 
 /// One that many are told of.
 impl From<Arc<sqlx::Error>> for ApiError {
     fn from(error: Arc<sqlx::Error>) -> Self {
-        Self::of_books(is_passing(&error), error.into())
+        of_books(error)
+    }
+}
+
+fn of_books(error: impl Borrow<sqlx::Error> + Into<anyhow::Error>) -> ApiError {
+    if is_passing(error.borrow()) {
+        ApiError::Unavailable(error.into())
+    } else {
+        ApiError::Internal(error.into())
     }
 }
 

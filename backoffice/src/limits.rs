@@ -148,9 +148,6 @@ pub const IMAGES_MAX: usize = 20;
 pub const URL_CHARS_MAX: usize = 500;
 /// Notices that shoppers are shown at a time.
 pub const NOTICES_SHOWN_MAX: u32 = 50;
-/// Grams that one statement writes or deletes.
-pub const GRAMS_PER_STATEMENT: usize = 500;
-
 /// Skus in a cart.
 pub const CART_ITEMS_MAX: u32 = 100;
 /// Units of one of them.
@@ -210,7 +207,7 @@ pub const SEED_ROWS: usize = 500;
 pub const SEED_PRODUCTS_MAX: u32 = 1_000_000;
 
 /// Rows, or records, that reconcile compares at a time.
-pub const RECONCILE_CHUNK: u32 = 500;
+pub const RECONCILE_CHUNK: u32 = 512;
 /// Rows that one run repairs in a sale, all in one transaction under the cursor's lock, which keeps the writer waiting: some
 /// seconds. What is left over, the next run does.
 pub const REPAIRS_MAX: usize = 10_000;
@@ -307,7 +304,7 @@ pub const THROTTLE_PLACE_REFILL: Duration = Duration::from_secs(1);
 pub const THROTTLE_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 /// Between two rounds that remove rows of the past; rows that one statement of it takes of a table, and how often it comes back for more.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
-pub const SWEEP_ROWS_MAX: u32 = 1_000;
+pub const SWEEP_ROWS_MAX: u32 = 1_024;
 pub const SWEEP_REPEATS_MAX: u32 = 20;
 
 /// For one mail to be handed to the SMTP server, from the connection to its end.

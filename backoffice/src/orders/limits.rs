@@ -47,7 +47,7 @@ pub(crate) const EPOCH_LIFE: Duration = Duration::from_secs(1);
 pub(crate) const SETTLED_EVERY: Duration = Duration::from_secs(2);
 /// Rebuilt sales that one look goes along, their orders that one statement reads, and those that are told to Redis at once.
 pub(crate) const RISEN_MAX: u32 = 256;
-pub(crate) const SETTLED_PAGE: u32 = 1_000;
+pub(crate) const SETTLED_PAGE: u32 = 1_024;
 pub(crate) const SETTLED_AT_ONCE: usize = 128;
 /// Sales whose epoch is kept.
 pub(crate) const EPOCHS_KEPT: usize = 1_024;

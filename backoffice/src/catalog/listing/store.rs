@@ -5,9 +5,9 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{MySql, QueryBuilder, query, query_scalar};
 
 use super::Listing;
-use crate::bulk::push_in;
+use crate::bulk::{parts, push_in};
 use crate::catalog::products::draft::Product;
-use crate::limits::GRAMS_PER_STATEMENT;
+use crate::limits::STATEMENT_ROWS_MAX;
 use crate::shop::search::text::grams;
 
 /// Takes the product out of all lists.
@@ -90,7 +90,7 @@ async fn delete_grams(
     product_no: u32,
     grams: &[&str],
 ) -> sqlx::Result<()> {
-    for chunk in grams.chunks(GRAMS_PER_STATEMENT) {
+    for chunk in grams.chunks(STATEMENT_ROWS_MAX) {
         let mut statement: QueryBuilder<MySql> =
             QueryBuilder::new("-- delete_grams\ndelete from search_grams where product_no = ");
         statement.push_bind(product_no).push(" and gram in (");
@@ -105,10 +105,10 @@ async fn insert_grams(
     product_no: u32,
     grams: &[&str],
 ) -> sqlx::Result<()> {
-    for chunk in grams.chunks(GRAMS_PER_STATEMENT) {
+    for part in parts(grams) {
         let mut statement: QueryBuilder<MySql> =
             QueryBuilder::new("-- insert_grams\ninsert into search_grams (gram, product_no) ");
-        statement.push_values(chunk, |mut row, gram| {
+        statement.push_values(part, |mut row, gram| {
             row.push_bind(gram.as_bytes()).push_bind(product_no);
         });
         // Left behind by another version, whose grams were others.

@@ -10,7 +10,7 @@ use sqlx::{FromRow, MySql, QueryBuilder, query, query_as, query_scalar};
 
 use super::State;
 use super::draft::{Product, Sku};
-use crate::bulk::push_in;
+use crate::bulk::{parts, push_in};
 use crate::catalog::error::Refusal;
 use crate::catalog::ids::{CategoryId, Named as _, ProductId, SellerId};
 use crate::catalog::text::Text;
@@ -108,24 +108,28 @@ async fn insert_skus(tx: &mut MySqlConnection, no: u32, skus: &[Sku]) -> Result<
     if let Some(sku) = taken {
         return Err(Refusal::SkuTaken(sku).into());
     }
-    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
-        "-- insert_skus\ninsert into skus (sku, product_no, position, choices, amount, currency) ",
-    );
-    statement.push_values((0_u32..).zip(skus), |mut row, (position, sku)| {
-        row.push_bind(sku.sku.as_str())
-            .push_bind(no)
-            .push_bind(position)
-            .push_bind(json(&sku.choices))
-            .push_bind(sku.price.amount)
-            .push_bind(sku.price.currency.to_string());
-    });
-    match statement.build().execute(tx).await {
-        // Another product has taken one of them since the look.
-        Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
-            Err(Refusal::SkuTaken(skus[0].sku.to_string()).into())
+    let placed: Vec<(u32, &Sku)> = (0..).zip(skus).collect();
+    for part in parts(&placed) {
+        let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+            "-- insert_skus\ninsert into skus (sku, product_no, position, choices, amount, currency) ",
+        );
+        statement.push_values(part, |mut row, (position, sku)| {
+            row.push_bind(sku.sku.as_str())
+                .push_bind(no)
+                .push_bind(position)
+                .push_bind(json(&sku.choices))
+                .push_bind(sku.price.amount)
+                .push_bind(sku.price.currency.to_string());
+        });
+        match statement.build().execute(&mut *tx).await {
+            // Another product has taken one of them since the look.
+            Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
+                return Err(Refusal::SkuTaken(part[0].1.sku.to_string()).into());
+            }
+            other => other.map(drop)?,
         }
-        other => Ok(other.map(drop)?),
     }
+    Ok(())
 }
 
 #[derive(FromRow)]

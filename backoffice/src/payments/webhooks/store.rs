@@ -112,7 +112,7 @@ pub(super) async fn put_off(
 
 fn push_waiting<'a>(statement: &mut QueryBuilder<MySql>, events: impl Iterator<Item = &'a str>) {
     statement.push(" where state = 'waiting' and event_id in (");
-    push_in(statement, events.map(str::to_owned));
+    push_in(statement, events);
 }
 
 /// How many wait, and since when the oldest of them has.

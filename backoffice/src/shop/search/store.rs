@@ -306,7 +306,7 @@ fn push_filters(statement: &mut QueryBuilder<MySql>, conditions: &Conditions) {
     }
     if !conditions.categories.is_empty() {
         statement.push(" and p.category_id in (");
-        push_in(statement, conditions.categories.iter().cloned());
+        push_in(statement, &conditions.categories);
     }
     if let Some(currency) = &conditions.currency {
         statement
