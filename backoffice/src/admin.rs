@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::Read as _;
+use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use doorbuster_core::clock;
@@ -17,6 +18,7 @@ use crate::accounts::hashing::Hasher;
 use crate::accounts::keys;
 use crate::accounts::person::{RoleWord, State};
 use crate::accounts::secret::{Password, Secret};
+use crate::accounts::turns::Turns;
 use crate::audit_log::{self, Change};
 use crate::extract::{Caller, RequestId};
 use crate::language::Language;
@@ -59,7 +61,8 @@ pub async fn make(request: &Admin) -> Result<Made> {
     let hash = match request.password_stdin {
         true => {
             let (hasher, password) = (Hasher::start()?, password_from_stdin(request)?);
-            Some(hasher.hash(hasher.place()?, password).await?)
+            let turn = Turns::default().wait(Ipv4Addr::LOCALHOST.into()).await?;
+            Some(hasher.hash(turn, password).await?)
         }
         false => None,
     };

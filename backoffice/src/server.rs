@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::hashing::Hasher;
+use crate::accounts::turns::Turns;
 use crate::accounts::visit::Peer;
 use crate::accounts::{People, sweep};
 use crate::app::{self, App, Parts};
@@ -113,6 +114,7 @@ pub async fn serve(config: &Serve) -> Result<()> {
 fn people(config: &Serve) -> Result<People> {
     Ok(People {
         hasher: Hasher::start()?,
+        turns: Turns::default(),
         keys: config::account_keys()?,
         proxies: config.people.trusted_proxies.clone(),
         public_url: config.people.public_url.clone(),

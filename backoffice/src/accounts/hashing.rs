@@ -1,7 +1,6 @@
-//! Passwords are hashed and checked here, and nowhere else: argon2id, on threads of its own, a bounded number at once.
+//! Passwords are hashed and checked here, and nowhere else: argon2id, on threads of its own, for those whose turn it is ([`super::turns`]).
 //!
-//! A hash takes 19 MiB and some tens of milliseconds of a core, so a storm of sign-ins is bounded three times: by the number of threads (memory), by
-//! the queue (past it the client is told to come back at once), and by priority (an engine on the same machine goes first).
+//! A hash takes 19 MiB and some tens of milliseconds of a core, so there are few threads, and whatever buys and sells on the same machine goes first.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,37 +9,28 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use rand::RngCore as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::secret::Password;
+use super::turns::Turn;
 use crate::error::ApiError;
 use crate::limits::{
-    ARGON2_MEMORY_KIB, ARGON2_PASSES, PASSWORD_QUEUE_MAX, PASSWORD_THREADS, PASSWORD_THREADS_NICE,
+    ARGON2_MEMORY_KIB, ARGON2_PASSES, PASSWORD_THREADS, PASSWORD_THREADS_NICE, PASSWORD_TURNS_MAX,
 };
 
 /// Where passwords are hashed; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Hasher {
+    /// Has room for all who have a turn.
     jobs: SyncSender<Job>,
-    /// Places of those who wait or are at it.
-    room: Arc<Semaphore>,
     /// Of no password: checked where there is no account, so that an answer takes as long as for one that is there.
     decoy: Arc<str>,
 }
 
-/// A place among those whose passwords are looked at. It is taken once it is known that whoever asks may, and before anything else is done for him:
-/// who finds none costs little, and what he tried is not held against him.
-pub(crate) type Place = OwnedSemaphorePermit;
-
-struct Job {
-    work: Work,
-    /// Given back when the work is done.
-    _place: Place,
-}
-
-enum Work {
-    Hash(Password, oneshot::Sender<Result<String>>),
-    Verify(Password, Arc<str>, oneshot::Sender<bool>),
+/// The turn goes back with the answer of a check, because whoever has been checked may be hashed next; nobody waits for two.
+enum Job {
+    Hash(Password, Turn, oneshot::Sender<Result<String>>),
+    Verify(Password, Arc<str>, Turn, oneshot::Sender<(bool, Turn)>),
 }
 
 impl Hasher {
@@ -49,7 +39,7 @@ impl Hasher {
     /// # Errors
     /// Where a thread cannot be had.
     pub(crate) fn start() -> Result<Self> {
-        let (jobs, queue) = sync_channel(PASSWORD_QUEUE_MAX);
+        let (jobs, queue) = sync_channel(PASSWORD_TURNS_MAX);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..PASSWORD_THREADS {
             let queue = Arc::clone(&queue);
@@ -59,45 +49,28 @@ impl Hasher {
                 .context("a thread for passwords")?;
         }
         let decoy = hash(random_salt().as_slice())?.into();
-        let room = Arc::new(Semaphore::new(PASSWORD_QUEUE_MAX));
-        Ok(Self { jobs, room, decoy })
+        Ok(Self { jobs, decoy })
     }
 
-    /// # Errors
-    /// [`ApiError::Overloaded`] where too many wait.
-    pub(crate) fn place(&self) -> Result<Place, ApiError> {
-        let permit = Arc::clone(&self.room).try_acquire_owned();
-        permit.map_err(|_| ApiError::Overloaded)
-    }
-
-    /// The same, without taking one: a storm is turned away before it costs a statement.
-    ///
-    /// # Errors
-    /// [`ApiError::Overloaded`] where too many wait.
-    pub(crate) fn has_room(&self) -> Result<(), ApiError> {
-        let has_room = self.room.available_permits() > 0;
-        has_room.then_some(()).ok_or(ApiError::Overloaded)
-    }
-
-    pub(crate) async fn hash(&self, place: Place, password: Password) -> Result<String, ApiError> {
+    pub(crate) async fn hash(&self, turn: Turn, password: Password) -> Result<String, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(place, Work::Hash(password, reply))?;
+        self.submit(Job::Hash(password, turn, reply))?;
         let hashed = answer.await.map_err(|e| ApiError::Internal(e.into()))?;
         hashed.map_err(ApiError::Internal)
     }
 
-    /// Whether `password` is the one that `hash` was made of; it never is where there is no hash, and that takes as long.
+    /// Whether `password` is the one that `hash` was made of; it never is where there is no hash, and that takes as long. The turn is still had.
     pub(crate) async fn verify(
         &self,
-        place: Place,
+        turn: Turn,
         password: Password,
         hash: Option<&str>,
-    ) -> Result<bool, ApiError> {
+    ) -> Result<(bool, Turn), ApiError> {
         let (reply, answer) = oneshot::channel();
         let against = hash.map_or_else(|| Arc::clone(&self.decoy), Arc::from);
-        self.submit(place, Work::Verify(password, against, reply))?;
-        let fits = answer.await.map_err(|e| ApiError::Internal(e.into()))?;
-        Ok(fits && hash.is_some())
+        self.submit(Job::Verify(password, against, turn, reply))?;
+        let (fits, turn) = answer.await.map_err(|e| ApiError::Internal(e.into()))?;
+        Ok((fits && hash.is_some(), turn))
     }
 
     /// Whether a hash was made with other parameters than new ones are.
@@ -106,11 +79,7 @@ impl Hasher {
         parameters(hash) != parameters(&self.decoy)
     }
 
-    fn submit(&self, place: Place, work: Work) -> Result<(), ApiError> {
-        let job = Job {
-            work,
-            _place: place,
-        };
+    fn submit(&self, job: Job) -> Result<(), ApiError> {
         self.jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => ApiError::Overloaded,
             TrySendError::Disconnected(_) => {
@@ -125,21 +94,21 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     let _ = rustix::process::nice(PASSWORD_THREADS_NICE);
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { work, _place }) = job else {
-            return;
-        };
-        match work {
-            // A client that is gone wants no answer, and must not cost the others time.
-            Work::Hash(_, reply) if reply.is_closed() => {}
-            Work::Verify(_, _, reply) if reply.is_closed() => {}
-            Work::Hash(password, reply) => {
-                let _ = reply.send(hash(password.expose().as_bytes()));
+        match job {
+            Err(_) => return,
+            // Work that was given up wants no answer, and must not cost the others time.
+            Ok(Job::Hash(_, _, reply)) if reply.is_closed() => {}
+            Ok(Job::Verify(_, _, _, reply)) if reply.is_closed() => {}
+            Ok(Job::Hash(password, turn, reply)) => {
+                let hashed = hash(password.expose().as_bytes());
+                drop(turn);
+                let _ = reply.send(hashed);
             }
-            Work::Verify(password, against, reply) => {
+            Ok(Job::Verify(password, against, turn, reply)) => {
                 let fits = argon2().and_then(|argon2| {
                     Ok(argon2.verify_password(password.expose().as_bytes(), &*against)?)
                 });
-                let _ = reply.send(fits.is_ok());
+                let _ = reply.send((fits.is_ok(), turn));
             }
         }
     }
@@ -167,22 +136,28 @@ fn random_salt() -> [u8; 16] {
 mod tests {
     use super::*;
     use crate::accounts::secret::Secret;
+    use crate::accounts::turns::Turns;
     use crate::validate::Problems;
 
     fn password(text: &str) -> Password {
         Password::claimed(&mut Problems::default(), "/password", Secret::new(text)).unwrap()
     }
 
+    async fn turn() -> Turn {
+        let here = std::net::Ipv4Addr::LOCALHOST;
+        Turns::default().wait(here.into()).await.unwrap()
+    }
+
     async fn verify(hasher: &Hasher, text: &str, hash: Option<&str>) -> bool {
-        let place = hasher.place().unwrap();
-        hasher.verify(place, password(text), hash).await.unwrap()
+        let verified = hasher.verify(turn().await, password(text), hash).await;
+        verified.unwrap().0
     }
 
     #[tokio::test]
     async fn a_hash_fits_its_password_alone_and_says_how_it_was_made() {
         let hasher = Hasher::start().unwrap();
-        let place = hasher.place().unwrap();
-        let hash = hasher.hash(place, password("hunter22")).await.unwrap();
+        let hash = hasher.hash(turn().await, password("hunter22")).await;
+        let hash = hash.unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
@@ -195,20 +170,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_storm_is_turned_away_at_once_past_the_room_that_there_is() {
-        let hasher = Hasher::start().unwrap();
-        let places = (0..PASSWORD_QUEUE_MAX).map(|_| hasher.place().unwrap());
-        let places: Vec<Place> = places.collect();
-        assert!(matches!(hasher.place(), Err(ApiError::Overloaded)));
-        // Those whose clients are gone cost nothing, and their places are given back.
-        for place in places {
+    async fn work_that_was_given_up_costs_nothing_and_gives_its_turn_back() {
+        let (hasher, turns) = (Hasher::start().unwrap(), Turns::default());
+        let here = std::net::Ipv4Addr::LOCALHOST;
+        // Each waits for the turn of one before: none would come if one were lost.
+        for _ in 0..20 * PASSWORD_TURNS_MAX {
             let (reply, _) = oneshot::channel();
+            let turn = turns.wait(here.into()).await.unwrap();
             let decoy = Arc::clone(&hasher.decoy);
-            let work = Work::Verify(password("x"), decoy, reply);
-            hasher.submit(place, work).unwrap();
-        }
-        while hasher.room.available_permits() < PASSWORD_QUEUE_MAX {
-            tokio::task::yield_now().await;
+            let job = Job::Verify(password("x"), decoy, turn, reply);
+            hasher.submit(job).unwrap();
         }
         assert!(!verify(&hasher, "x", None).await);
     }

@@ -15,12 +15,13 @@ use crate::accounts::keys;
 use crate::accounts::person::State as PersonState;
 use crate::accounts::secret::{Password, Secret};
 use crate::accounts::throttle::{self, known};
+use crate::accounts::turns::{self, Turn};
 use crate::accounts::visit::Visit;
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem, accepted, no_content};
 use crate::extract::{Caller, StrictJson};
-use crate::limits::PASSWORD_RESET_LIFE;
+use crate::limits::{PASSWORD_COUNT_WAIT, PASSWORD_RESET_LIFE};
 use crate::mail::{self, Kind, Letter};
 use crate::sessions::sign_in::begin_within;
 use crate::sessions::view::SessionView;
@@ -145,8 +146,8 @@ pub(crate) async fn set_by_link(
     let owner = store::owner(&app.books, &hash).await?;
     let (_, email) = owner.ok_or(ApiError::InvalidLink)?;
     password.must_not_be("/password", &email)?;
-    let place = app.people.hasher.place()?;
-    let password_hash = app.people.hasher.hash(place, password).await?;
+    let turn = app.people.turns.wait(visit.ip).await?;
+    let password_hash = app.people.hasher.hash(turn, password).await?;
     let mut tx = app.books.begin().await?;
     let owner = store::owner(&mut *tx, &hash).await?;
     let (owner, _) = owner.ok_or(ApiError::InvalidLink)?;
@@ -199,10 +200,10 @@ pub(crate) async fn change(
     let (Some(current), Some(new)) = (current, new) else {
         return Err(ApiError::WrongCredentials);
     };
-    let old_hash = check(&app, &visit, &user, current).await?;
-    throttle::admit(&app.books, throttle::sign_in(&user.id)).await?;
-    let place = app.people.hasher.place()?;
-    let new_hash = app.people.hasher.hash(place, new).await?;
+    let (old_hash, turn) = check(&app, &visit, &user, current).await?;
+    let counting = throttle::admit(&app.books, throttle::sign_in(&user.id));
+    turns::in_time(PASSWORD_COUNT_WAIT, counting).await?;
+    let new_hash = app.people.hasher.hash(turn, new).await?;
     let mut tx = app.books.begin().await?;
     let user = users::store::lock(&mut tx, &caller.user).await?;
     let now = users::store::password_hash(&mut *tx, &user.id).await?;
@@ -217,22 +218,23 @@ pub(crate) async fn change(
     Ok(Json(session))
 }
 
-/// Whether `password` is the user's; counted like a sign-in, because whoever has a token might guess on. The hash that it fits.
+/// Whether `password` is the user's; counted like a sign-in, because whoever has a token might guess on. The hash that it fits, and the turn
+/// for another.
 pub(crate) async fn check(
     app: &App,
     visit: &Visit,
     user: &User,
     password: Password,
-) -> Result<String, ApiError> {
+) -> Result<(String, Turn), ApiError> {
     let email = user.email.as_ref().ok_or(ApiError::WrongCredentials)?;
-    let (place, counted) = Attempt::begin(app, visit, email).await?.split();
+    let (turn, counted) = Attempt::begin(app, visit, email).await?.split();
     let hash = users::store::password_hash(&app.books, &user.id).await?;
-    let fits = (app.people.hasher)
-        .verify(place, password, hash.as_deref())
+    let (fits, turn) = (app.people.hasher)
+        .verify(turn, password, hash.as_deref())
         .await?;
     let hash = hash.filter(|_| fits).ok_or(ApiError::WrongCredentials)?;
     throttle::forgive(&app.books, &counted).await?;
-    Ok(hash)
+    Ok((hash, turn))
 }
 
 /// The new password, and the end of what the old one let in: sign-ins and links. The user's row is locked. The generation of his tokens

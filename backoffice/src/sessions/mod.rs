@@ -20,14 +20,15 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::accounts::email::Email;
-use crate::accounts::hashing::Place;
 use crate::accounts::secret::{Password, Secret};
 use crate::accounts::throttle::{self, Subject};
+use crate::accounts::turns::{self, Turn};
 use crate::accounts::visit::Visit;
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem, created, no_content};
 use crate::extract::{Caller, StrictJson};
+use crate::limits::PASSWORD_COUNT_WAIT;
 use crate::revocations::{self, Revoked};
 use crate::users::change::subject;
 use crate::validate::Problems;
@@ -173,30 +174,34 @@ pub(crate) async fn admit(app: &App, visit: &Visit) -> Result<(), ApiError> {
     throttle::admit(&app.books, throttle::request(visit.ip)).await
 }
 
-/// A password that may be tried: the room for it, and what it counts for until it turns out to be right.
+/// A password that may be tried: the turn for it, and what it counts for until it turns out to be right.
 pub(crate) struct Attempt {
-    room: Place,
+    turn: Turn,
     counted: Vec<Subject>,
 }
 
 impl Attempt {
-    /// Whoever may not ask at all takes no room, and who finds none is not held to have tried.
+    /// Whoever may not ask at all takes no room, and who finds none is not held to have tried. Nothing else is done before there is a turn.
     ///
     /// # Errors
     /// [`ApiError::RateLimited`], [`ApiError::Overloaded`].
     pub(crate) async fn begin(app: &App, visit: &Visit, email: &Email) -> Result<Self, ApiError> {
-        app.people.hasher.has_room()?;
-        let mut counted = throttle::request(visit.ip);
-        throttle::check(&app.books, &counted).await?;
-        let room = app.people.hasher.place()?;
-        let is_known = throttle::known::is_known(app, email, visit.ip).await?;
-        counted.extend(throttle::guess(email, visit.ip, is_known));
-        throttle::admit(&app.books, counted.clone()).await?;
-        Ok(Self { room, counted })
+        let check = throttle::check(app, email, visit.ip);
+        app.people.turns.look(check).await?;
+        let turn = app.people.turns.wait(visit.ip).await?;
+        let counting = async {
+            let mut counted = throttle::request(visit.ip);
+            let is_known = throttle::known::is_known(app, email, visit.ip).await?;
+            counted.extend(throttle::guess(email, visit.ip, is_known));
+            throttle::admit(&app.books, counted.clone()).await?;
+            Ok(counted)
+        };
+        let counted = turns::in_time(PASSWORD_COUNT_WAIT, counting).await?;
+        Ok(Self { turn, counted })
     }
 
-    /// The room, and what is taken back once the password turns out to be right.
-    pub(crate) fn split(self) -> (Place, Vec<Subject>) {
-        (self.room, self.counted)
+    /// The turn, and what is taken back once the password turns out to be right.
+    pub(crate) fn split(self) -> (Turn, Vec<Subject>) {
+        (self.turn, self.counted)
     }
 }

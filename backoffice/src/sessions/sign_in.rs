@@ -23,22 +23,21 @@ pub(crate) async fn sign_in(
     email: &Email,
     password: Password,
 ) -> Result<SessionView, ApiError> {
-    let (place, counted) = Attempt::begin(app, visit, email).await?.split();
+    let (turn, counted) = Attempt::begin(app, visit, email).await?.split();
     let found = users::store::with_password(&app.books, email).await?;
     let (id, hash) = found.map_or((None, None), |(id, hash)| (Some(id), hash));
-    let fits = (app.people.hasher)
-        .verify(place, password.clone(), hash.as_deref())
+    let (fits, turn) = (app.people.hasher)
+        .verify(turn, password.clone(), hash.as_deref())
         .await?;
     let (Some(id), Some(hash), true) = (id, hash, fits) else {
         metrics::sign_in("refused");
         return Err(ApiError::WrongCredentials);
     };
-    // Where there is no room for it now, the next sign-in renews it.
-    let renewed = match app.people.hasher.place() {
-        Ok(place) if app.people.hasher.is_outdated(&hash) => {
-            Some(app.people.hasher.hash(place, password).await?)
-        }
-        _ => None,
+    let renewed = if app.people.hasher.is_outdated(&hash) {
+        Some(app.people.hasher.hash(turn, password).await?)
+    } else {
+        drop(turn);
+        None
     };
     throttle::admit(&app.books, throttle::sign_in(&id)).await?;
     let session = begin(app, visit, (&id, &hash), renewed.as_deref()).await?;

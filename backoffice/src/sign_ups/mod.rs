@@ -189,8 +189,8 @@ pub(crate) async fn make_user(
     // Before the hash, which costs much, and again after it.
     let email = store::email(&app.books, &token).await?;
     password.must_not_be("/password", &email.ok_or(ApiError::InvalidLink)?)?;
-    let place = app.people.hasher.place()?;
-    let password_hash = app.people.hasher.hash(place, password).await?;
+    let turn = app.people.turns.wait(visit.ip).await?;
+    let password_hash = app.people.hasher.hash(turn, password).await?;
     let mut tx = app.books.begin().await?;
     let row = store::take(&mut tx, &token).await?;
     let row = row.ok_or(ApiError::InvalidLink)?;

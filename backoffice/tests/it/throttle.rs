@@ -1,5 +1,6 @@
 //! Guessing is slow, wherever it comes from, and costs nobody else much.
 
+use doorbuster_backoffice::limits::PASSWORD_TURNS_MAX;
 use doorbuster_stage::{Stage, StageOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -117,6 +118,92 @@ async fn who_may_not_ask_takes_none_of_the_room_for_passwords() {
         let answer = answer.unwrap();
         assert_ne!(answer.code(), "overloaded", "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn who_waits_for_his_turn_has_cost_no_statement_that_writes() {
+    let stage = Stage::start(
+        &StageOptions::whole(0)
+            .with_mail()
+            .backoffice_env("TRUSTED_PROXIES", "127.0.0.1"),
+    );
+    let stage = stage.unwrap();
+    let desk = Desk::on(&stage).await;
+    let (first, next) = (Person::new("first"), Person::new("next"));
+    let subject = |of: &Person| sha256(&format!("place|{}", of.place));
+    sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 0, utc_timestamp(3), utc_timestamp(3))")
+        .bind(subject(&first)).execute(&desk.books).await.unwrap();
+    let mut held = desk.books.begin().await.unwrap();
+    sqlx::query("select failures from throttles where subject = ? for update")
+        .bind(subject(&first))
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let try_of = |person: &Person| {
+        let (person, base) = (person.clone(), stage.backoffice(0).url().to_owned());
+        tokio::spawn(async move { person.try_sign_in_at(&base).await })
+    };
+    let with_turns: Vec<_> = (0..PASSWORD_TURNS_MAX).map(|_| try_of(&first)).collect();
+    eventually(async || {
+        let (waiting,): (i64,) = sqlx::query_as(
+            "select count(*) from information_schema.processlist where info like '-- lock%' and command <> 'Sleep'",
+        )
+        .fetch_one(&desk.books)
+        .await
+        .unwrap();
+        (waiting == PASSWORD_TURNS_MAX as i64).then_some(())
+    })
+    .await;
+    let waiting = try_of(&next);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let counted = async || {
+        let (rows,): (i64,) = sqlx::query_as("select count(*) from throttles where subject = ?")
+            .bind(subject(&next))
+            .fetch_one(&desk.books)
+            .await
+            .unwrap();
+        rows
+    };
+    assert_eq!(counted().await, 0, "he has no turn yet");
+    assert!(!waiting.is_finished());
+    held.rollback().await.unwrap();
+    for tried in with_turns {
+        // Those who held a turn for too long are told to come back.
+        assert!([401, 503].contains(&tried.await.unwrap().status));
+    }
+    assert_eq!(waiting.await.unwrap().status, 401);
+    assert_eq!(counted().await, 1);
+}
+
+#[tokio::test]
+async fn a_guesser_who_is_blocked_keeps_nobody_else_waiting() {
+    let desk = Desk::shared().await;
+    let (ann, _) = Person::with_account(&desk, "ann").await;
+    let guesser = Person {
+        password: "wrong horse battery".to_owned(),
+        place: place(),
+        ..ann.clone()
+    };
+    let pair = sha256(&format!("pair|{}|{}", ann.email, guesser.place));
+    sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 20, utc_timestamp(3), utc_timestamp(3) + interval 60 second)")
+        .bind(&pair).execute(&desk.books).await.unwrap();
+    let flood = async || {
+        let mut guesses = JoinSet::new();
+        for _ in 0..100 {
+            let (guesser, base) = (guesser.clone(), desk.stage.backoffice(0).url());
+            guesses.spawn(async move { guesser.try_sign_in_at(base).await });
+        }
+        for answer in guesses.join_all().await {
+            assert_eq!(answer.refusal(), (429, "rate_limited"));
+        }
+    };
+    let stranger = async {
+        for _ in 0..5 {
+            let answer = Person::new("stranger").try_sign_in(&desk).await;
+            assert_eq!(answer.refusal(), (401, "wrong_credentials"));
+        }
+    };
+    tokio::join!(stranger, flood());
 }
 
 fn sha256(text: &str) -> Vec<u8> {

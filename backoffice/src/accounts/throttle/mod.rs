@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::mysql::MySqlPool;
 
 use super::email::Email;
+use crate::app::App;
 use crate::error::ApiError;
 use crate::limits::{
     THROTTLE_ACCOUNT_FREE, THROTTLE_ACCOUNT_WAIT_MAX, THROTTLE_MAIL_FREE, THROTTLE_PAIR_FREE,
@@ -129,16 +130,24 @@ fn place(ip: IpAddr) -> String {
     }
 }
 
-/// Whether these may try at all now; nothing is counted, and nobody waits for a row.
+/// Whether a password may be tried on the account of `email` from `ip` at all now; nothing is counted, and nobody waits for a row.
 ///
 /// # Errors
-/// [`ApiError::RateLimited`] where they may not.
-pub(crate) async fn check(books: &MySqlPool, subjects: &[Subject]) -> Result<(), ApiError> {
+/// [`ApiError::RateLimited`] where it may not.
+pub(crate) async fn check(app: &App, email: &Email, ip: IpAddr) -> Result<(), ApiError> {
+    let mut subjects = request(ip);
+    subjects.extend(guess(email, ip, false));
     let now = clock::now();
-    for subject in subjects {
-        let blocked_until = store::blocked_until(books, &subject.hash).await?;
-        if let Some(until) = blocked_until.filter(|until| *until > now) {
-            return Err(refused(until, now));
+    let hashes = subjects.iter().map(|subject| subject.hash);
+    let blocked = store::blocked(&app.books, hashes, now).await?;
+    for subject in &subjects {
+        let found = blocked
+            .iter()
+            .find(|(hash, _)| hash[..] == subject.hash[..]);
+        if let Some((_, until)) = found
+            && (subject.rule.kind != ACCOUNT.kind || !known::is_known(app, email, ip).await?)
+        {
+            return Err(refused(*until, now));
         }
     }
     Ok(())

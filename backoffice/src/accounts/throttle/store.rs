@@ -41,15 +41,19 @@ pub(super) async fn lock(
     })
 }
 
-/// Until when it is blocked, as of now.
-pub(super) async fn blocked_until(
+/// Those of them that are blocked at `now`, and until when.
+pub(super) async fn blocked(
     books: &MySqlPool,
-    subject: &[u8; 32],
-) -> sqlx::Result<Option<DateTime<Utc>>> {
-    query_scalar("-- blocked_until\nselect blocked_until from throttles where subject = ?")
-        .bind(&subject[..])
-        .fetch_optional(books)
-        .await
+    subjects: impl Iterator<Item = [u8; 32]>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<(Vec<u8>, DateTime<Utc>)>> {
+    let mut statement: QueryBuilder<MySql> = QueryBuilder::new(
+        "-- blocked\nselect subject, blocked_until from throttles where blocked_until > ",
+    );
+    statement.push_bind(now.naive_utc());
+    statement.push(" and subject in (");
+    push_in(&mut statement, subjects.map(|hash| hash.to_vec()));
+    statement.build_query_as().fetch_all(books).await
 }
 
 pub(super) async fn count(
