@@ -246,25 +246,6 @@ pub const EMAIL_CHARS_MAX: usize = 254;
 /// Characters of a password: as many as a person may want, and so few that hashing them is nothing.
 pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_CHARS_MAX: usize = 128;
-/// Memory and passes of one hash: the least that OWASP's password storage advice asks for argon2id.
-pub const ARGON2_MEMORY_KIB: u32 = 19_456;
-pub const ARGON2_PASSES: u32 = 2;
-/// Threads that hash. One, because the machine may be an engine's too; it hashes some thirty a second.
-pub const PASSWORD_THREADS: usize = 1;
-/// Their niceness: whatever buys and sells goes first.
-pub const PASSWORD_THREADS_NICE: i32 = 10;
-/// Those whose password is looked at or who wait for it, and how many of them may come from one address: whoever floods leaves room for others.
-pub const PASSWORD_QUEUE_MAX: usize = 128;
-pub const PASSWORD_QUEUE_PER_ADDRESS_MAX: usize = PASSWORD_QUEUE_MAX / 4;
-/// Of those, the ones at a time that cost statements and a hash: one is hashed, and two are made ready meanwhile.
-pub const PASSWORD_TURNS_MAX: usize = PASSWORD_THREADS + 2;
-/// How long somebody waits for his turn, and how long it may take from then on to count what he tries: whoever holds a row must not hold all turns.
-pub const PASSWORD_TURN_WAIT: Duration = Duration::from_secs(4);
-pub const PASSWORD_COUNT_WAIT: Duration = Duration::from_secs(2);
-/// Who looks at a time whether he may wait for a turn at all, who waits for that, and for how long: a statement or two each.
-pub const PASSWORD_LOOKS_MAX: usize = 2;
-pub const PASSWORD_LOOKS_WAITING_MAX: usize = 256;
-pub const PASSWORD_LOOK_WAIT: Duration = Duration::from_secs(2);
 
 /// Life of an access token: as long as a revocation that never arrived could matter.
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -351,18 +332,6 @@ const _: () = {
     assert!(DRAW_ENTRIES_DEFAULT <= DRAW_ENTRIES_MAX && RANKINGS_KEPT > 0);
     assert!(ACCESS_TOKEN_LIFE.as_secs() <= doorbuster_core::limits::TOKEN_LIFE_MAX.as_secs());
     assert!(PASSWORD_CHARS_MIN <= PASSWORD_CHARS_MAX);
-    assert!(
-        PASSWORD_TURNS_MAX <= PASSWORD_QUEUE_MAX
-            && PASSWORD_LOOKS_MAX <= PASSWORD_LOOKS_WAITING_MAX
-    );
-    assert!(PASSWORD_TURNS_MAX + PASSWORD_LOOKS_MAX < MYSQL_CONNECTIONS_MAX as usize);
-    assert!(
-        PASSWORD_LOOK_WAIT.as_millis()
-            + PASSWORD_TURN_WAIT.as_millis()
-            + PASSWORD_COUNT_WAIT.as_millis()
-            < REQUEST_TIMEOUT.as_millis(),
-        "whoever waits is told so, and not that nobody knows"
-    );
     assert!(SMTP_TIMEOUT.as_millis() < WORK_TIMEOUT.as_millis());
     assert!(
         CACHE_FLOOR_LIFE.as_millis() * 10

@@ -13,6 +13,7 @@ pub(crate) mod visit;
 
 pub mod config;
 pub(crate) mod keys;
+pub mod limits;
 pub(crate) mod pages;
 pub(crate) mod person;
 pub(crate) mod routes;

@@ -6,15 +6,18 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use doorbuster_core::address;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::error::ApiError;
-use crate::limits::{
-    PASSWORD_LOOK_WAIT, PASSWORD_LOOKS_MAX, PASSWORD_LOOKS_WAITING_MAX, PASSWORD_QUEUE_MAX,
+use super::limits::{
+    PASSWORD_COUNT_TIMEOUT, PASSWORD_LOOK_TIMEOUT, PASSWORD_LOOK_WAIT, PASSWORD_LOOKS_MAX,
+    PASSWORD_LOOKS_PER_ADDRESS_MAX, PASSWORD_LOOKS_WAITING_MAX, PASSWORD_QUEUE_MAX,
     PASSWORD_QUEUE_PER_ADDRESS_MAX, PASSWORD_TURN_WAIT, PASSWORD_TURNS_MAX,
 };
+use crate::app::App;
+use crate::error::ApiError;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,10 +25,11 @@ pub(crate) struct Turns {
     /// Those who wait for their turn or have it.
     room: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    crowds: Crowds,
     /// Those who look whether they may come in, and those who wait for that.
     looks: Arc<Semaphore>,
     looking: Arc<Semaphore>,
-    crowds: Crowds,
+    onlookers: Crowds,
 }
 
 /// A turn. It is had once it is known that whoever asks may, and before anything else is done for him: who finds no room costs little, and what he tried
@@ -44,9 +48,10 @@ impl Default for Turns {
         Self {
             room: of(PASSWORD_QUEUE_MAX),
             turns: of(PASSWORD_TURNS_MAX),
+            crowds: Crowds::new(PASSWORD_QUEUE_PER_ADDRESS_MAX),
             looks: of(PASSWORD_LOOKS_MAX),
             looking: of(PASSWORD_LOOKS_WAITING_MAX),
-            crowds: Crowds::default(),
+            onlookers: Crowds::new(PASSWORD_LOOKS_PER_ADDRESS_MAX),
         }
     }
 }
@@ -55,20 +60,21 @@ impl Turns {
     /// What decides whether somebody may wait for a turn at all: a few of such at a time, and none where there is no room.
     ///
     /// # Errors
-    /// What `asked` says; [`ApiError::Overloaded`] where too many wait, or it takes too long.
+    /// What `asked` says, or [`ApiError::Unavailable`] where it does not in time; [`ApiError::Overloaded`] where too many wait, too many of this
+    /// address, or for too long.
     pub(crate) async fn look(
         &self,
+        ip: IpAddr,
         asked: impl Future<Output = Result<(), ApiError>>,
     ) -> Result<(), ApiError> {
+        let _one_of_crowd = self.onlookers.enter(ip)?;
         let _waiting = self.looking.try_acquire().map_err(|_| OVERLOADED)?;
         if self.room.available_permits() == 0 {
             return Err(OVERLOADED);
         }
-        let look = async {
-            let _look = self.looks.acquire().await.map_err(|_| OVERLOADED)?;
-            asked.await
-        };
-        in_time(PASSWORD_LOOK_WAIT, look).await
+        let _look = soon(PASSWORD_LOOK_WAIT, self.looks.acquire()).await?;
+        let asked = timeout(PASSWORD_LOOK_TIMEOUT, asked).await;
+        asked.unwrap_or_else(|_| Err(late(PASSWORD_LOOK_TIMEOUT)))
     }
 
     /// Waits for it if there is room to.
@@ -79,12 +85,9 @@ impl Turns {
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| OVERLOADED)?;
         let one_of_crowd = self.crowds.enter(ip)?;
-        let turn = async {
-            let turn = Arc::clone(&self.turns).acquire_owned().await;
-            turn.map_err(|_| OVERLOADED)
-        };
+        let turn = Arc::clone(&self.turns).acquire_owned();
         Ok(Turn {
-            _turn: in_time(PASSWORD_TURN_WAIT, turn).await?,
+            _turn: soon(PASSWORD_TURN_WAIT, turn).await?,
             _one_of_crowd: one_of_crowd,
             _room: room,
         })
@@ -93,25 +96,56 @@ impl Turns {
 
 const OVERLOADED: ApiError = ApiError::Overloaded;
 
-/// # Errors
-/// [`ApiError::Overloaded`] where it takes longer.
-pub(crate) async fn in_time<T>(
+async fn soon<P>(
     most: Duration,
-    work: impl Future<Output = Result<T, ApiError>>,
-) -> Result<T, ApiError> {
-    timeout(most, work).await.unwrap_or(Err(OVERLOADED))
+    permit: impl Future<Output = Result<P, AcquireError>>,
+) -> Result<P, ApiError> {
+    match timeout(most, permit).await {
+        Ok(Ok(permit)) => Ok(permit),
+        Ok(Err(_)) | Err(_) => Err(OVERLOADED),
+    }
 }
 
-/// How many of each address have room; a household's is its /64 of IPv6.
-#[derive(Debug, Clone, Default)]
-struct Crowds(Arc<Mutex<HashMap<u64, usize>>>);
+fn late(most: Duration) -> ApiError {
+    ApiError::Unavailable(anyhow!(
+        "the books did not tell within {most:?} whether a password may be tried"
+    ))
+}
+
+/// What somebody with a turn writes into the books; nobody is to hold a turn for as long as another holds a row. What is late is still done, by itself:
+/// a transaction that is dropped before its beginning is answered stays open on its connection.
+///
+/// # Errors
+/// What `work` says; [`ApiError::Unavailable`] where it does not in time.
+pub(crate) async fn counted<T: Send + 'static>(
+    app: &App,
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    match timeout(PASSWORD_COUNT_TIMEOUT, app.work.spawn(work)).await {
+        Ok(Ok(told)) => told,
+        Ok(Err(panicked)) => Err(ApiError::Internal(panicked.into())),
+        Err(_) => Err(late(PASSWORD_COUNT_TIMEOUT)),
+    }
+}
+
+/// How many there are of each address, and may be; a household's is its /64 of IPv6.
+#[derive(Debug, Clone)]
+struct Crowds {
+    most: usize,
+    present: Arc<Mutex<HashMap<u64, usize>>>,
+}
 
 impl Crowds {
+    fn new(most: usize) -> Self {
+        let present = Arc::default();
+        Self { most, present }
+    }
+
     fn enter(&self, ip: IpAddr) -> Result<OneOfCrowd, ApiError> {
         let network = address::network(ip);
         let mut crowds = self.lock();
         let crowd = crowds.entry(network).or_default();
-        if *crowd >= PASSWORD_QUEUE_PER_ADDRESS_MAX {
+        if *crowd >= self.most {
             return Err(OVERLOADED);
         }
         *crowd += 1;
@@ -121,7 +155,7 @@ impl Crowds {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,7 +211,7 @@ mod tests {
         }
         let stranger = turns.wait(ip(PASSWORD_QUEUE_MAX)).await;
         assert!(matches!(stranger, Err(ApiError::Overloaded)));
-        let unasked = turns.look(async { unreachable!("it costs something") });
+        let unasked = turns.look(ip(0), async { unreachable!("it costs something") });
         assert!(matches!(unasked.await, Err(ApiError::Overloaded)));
         assert!(waiting.try_join_next().is_none(), "nobody's turn has come");
         drop(had);
@@ -214,10 +248,10 @@ mod tests {
         let _had = all(&turns).await;
         let (waited, looked) = tokio::join!(
             turns.wait(ip(1_000)),
-            turns.look(std::future::pending::<Result<(), ApiError>>())
+            turns.look(ip(0), std::future::pending::<Result<(), ApiError>>())
         );
         assert!(matches!(waited, Err(ApiError::Overloaded)));
-        assert!(matches!(looked, Err(ApiError::Overloaded)));
+        assert!(matches!(looked, Err(ApiError::Unavailable(_))));
         let left = turns.room.available_permits();
         assert_eq!(left, PASSWORD_QUEUE_MAX - PASSWORD_TURNS_MAX);
         assert_eq!(
@@ -227,24 +261,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_few_look_at_a_time_and_so_many_wait_for_it() {
+    async fn a_few_look_at_a_time_and_so_many_wait_for_it_some_of_one_address() {
         let turns = Turns::default();
         let mut looking = JoinSet::new();
-        let (begun, many) = (Arc::new(Semaphore::new(0)), PASSWORD_LOOKS_WAITING_MAX);
-        for _ in 0..many {
+        let begun = Arc::new(Semaphore::new(0));
+        let mut look = |n: usize| {
             let (turns, begun) = (turns.clone(), Arc::clone(&begun));
             looking.spawn(async move {
                 let asked = async {
                     begun.add_permits(1);
                     std::future::pending().await
                 };
-                turns.look(asked).await
+                turns.look(ip(n), asked).await
             });
+        };
+        (0..PASSWORD_LOOKS_PER_ADDRESS_MAX).for_each(|_| look(0));
+        (PASSWORD_LOOKS_PER_ADDRESS_MAX..PASSWORD_LOOKS_WAITING_MAX - 1).for_each(&mut look);
+        while turns.looking.available_permits() > 1 {
+            tokio::task::yield_now().await;
         }
+        let one_more = turns.look(ip(0), std::future::pending()).await;
+        assert!(matches!(one_more, Err(ApiError::Overloaded)));
+        assert_eq!(
+            turns.looking.available_permits(),
+            1,
+            "it is not the last place"
+        );
+        look(1_000);
         while turns.looking.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let one_more = turns.look(std::future::pending()).await;
+        let one_more = turns.look(ip(1_001), std::future::pending()).await;
         assert!(matches!(one_more, Err(ApiError::Overloaded)));
         assert_eq!(begun.available_permits(), PASSWORD_LOOKS_MAX);
     }

@@ -14,14 +14,14 @@ use crate::accounts::email::Email;
 use crate::accounts::keys;
 use crate::accounts::person::State as PersonState;
 use crate::accounts::secret::{Password, Secret};
-use crate::accounts::throttle::{self, known};
-use crate::accounts::turns::{self, Turn};
+use crate::accounts::throttle::{self, Subject, known};
+use crate::accounts::turns::Turn;
 use crate::accounts::visit::Visit;
 use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem, accepted, no_content};
 use crate::extract::{Caller, StrictJson};
-use crate::limits::{PASSWORD_COUNT_WAIT, PASSWORD_RESET_LIFE};
+use crate::limits::PASSWORD_RESET_LIFE;
 use crate::mail::{self, Kind, Letter};
 use crate::sessions::sign_in::begin_within;
 use crate::sessions::view::SessionView;
@@ -200,10 +200,14 @@ pub(crate) async fn change(
     let (Some(current), Some(new)) = (current, new) else {
         return Err(ApiError::WrongCredentials);
     };
-    let (old_hash, turn) = check(&app, &visit, &user, current).await?;
-    let counting = throttle::admit(&app.books, throttle::sign_in(&user.id));
-    turns::in_time(PASSWORD_COUNT_WAIT, counting).await?;
+    let Checked {
+        hash: old_hash,
+        turn,
+        counted,
+    } = checked(&app, &visit, &user, current).await?;
     let new_hash = app.people.hasher.hash(turn, new).await?;
+    throttle::forgive(&app.books, &counted).await?;
+    throttle::admit(&app.books, throttle::sign_in(&user.id)).await?;
     let mut tx = app.books.begin().await?;
     let user = users::store::lock(&mut tx, &caller.user).await?;
     let now = users::store::password_hash(&mut *tx, &user.id).await?;
@@ -218,14 +222,39 @@ pub(crate) async fn change(
     Ok(Json(session))
 }
 
-/// Whether `password` is the user's; counted like a sign-in, because whoever has a token might guess on. The hash that it fits, and the turn
-/// for another.
+/// Whether `password` is the user's; counted like a sign-in, because whoever has a token might guess on.
+///
+/// # Errors
+/// [`ApiError::WrongCredentials`] where it is not; [`ApiError::RateLimited`], [`ApiError::Overloaded`].
 pub(crate) async fn check(
     app: &App,
     visit: &Visit,
     user: &User,
     password: Password,
-) -> Result<(String, Turn), ApiError> {
+) -> Result<(), ApiError> {
+    let Checked { turn, counted, .. } = checked(app, visit, user, password).await?;
+    // Nobody waits for a row with a turn in his hands.
+    drop(turn);
+    throttle::forgive(&app.books, &counted).await?;
+    Ok(())
+}
+
+/// A password that was right.
+struct Checked {
+    /// The one that it fits.
+    hash: String,
+    /// For another hash.
+    turn: Turn,
+    /// To be forgiven.
+    counted: Vec<Subject>,
+}
+
+async fn checked(
+    app: &App,
+    visit: &Visit,
+    user: &User,
+    password: Password,
+) -> Result<Checked, ApiError> {
     let email = user.email.as_ref().ok_or(ApiError::WrongCredentials)?;
     let (turn, counted) = Attempt::begin(app, visit, email).await?.split();
     let hash = users::store::password_hash(&app.books, &user.id).await?;
@@ -233,8 +262,11 @@ pub(crate) async fn check(
         .verify(turn, password, hash.as_deref())
         .await?;
     let hash = hash.filter(|_| fits).ok_or(ApiError::WrongCredentials)?;
-    throttle::forgive(&app.books, &counted).await?;
-    Ok((hash, turn))
+    Ok(Checked {
+        hash,
+        turn,
+        counted,
+    })
 }
 
 /// The new password, and the end of what the old one let in: sign-ins and links. The user's row is locked. The generation of his tokens

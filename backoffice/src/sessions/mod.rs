@@ -28,7 +28,6 @@ use crate::app::App;
 use crate::audit_log::{self, Change};
 use crate::error::{ApiError, Problem, created, no_content};
 use crate::extract::{Caller, StrictJson};
-use crate::limits::PASSWORD_COUNT_WAIT;
 use crate::revocations::{self, Revoked};
 use crate::users::change::subject;
 use crate::validate::Problems;
@@ -187,16 +186,10 @@ impl Attempt {
     /// [`ApiError::RateLimited`], [`ApiError::Overloaded`].
     pub(crate) async fn begin(app: &App, visit: &Visit, email: &Email) -> Result<Self, ApiError> {
         let check = throttle::check(app, email, visit.ip);
-        app.people.turns.look(check).await?;
+        app.people.turns.look(visit.ip, check).await?;
         let turn = app.people.turns.wait(visit.ip).await?;
-        let counting = async {
-            let mut counted = throttle::request(visit.ip);
-            let is_known = throttle::known::is_known(app, email, visit.ip).await?;
-            counted.extend(throttle::guess(email, visit.ip, is_known));
-            throttle::admit(&app.books, counted.clone()).await?;
-            Ok(counted)
-        };
-        let counted = turns::in_time(PASSWORD_COUNT_WAIT, counting).await?;
+        let counting = throttle::count_guess(app.clone(), email.clone(), visit.ip);
+        let counted = turns::counted(app, counting).await?;
         Ok(Self { turn, counted })
     }
 

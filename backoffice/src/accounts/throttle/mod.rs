@@ -186,6 +186,22 @@ pub(crate) async fn admit(books: &MySqlPool, mut subjects: Vec<Subject>) -> Resu
     Ok(())
 }
 
+/// Counts a password that is tried on the account of `email` from `ip`, if it may be; what it was counted for.
+///
+/// # Errors
+/// [`ApiError::RateLimited`] where it may not; nothing is counted then.
+pub(crate) async fn count_guess(
+    app: App,
+    email: Email,
+    ip: IpAddr,
+) -> Result<Vec<Subject>, ApiError> {
+    let mut counted = request(ip);
+    let is_known = known::is_known(&app, &email, ip).await?;
+    counted.extend(guess(&email, ip, is_known));
+    admit(&app.books, counted.clone()).await?;
+    Ok(counted)
+}
+
 /// Takes back what a successful attempt was counted for: of its account all, of its place this one.
 pub(crate) async fn forgive(books: &MySqlPool, subjects: &[Subject]) -> sqlx::Result<()> {
     for subject in subjects {
