@@ -1,13 +1,12 @@
 //! Whose password is looked at, and when. A storm of sign-ins waits here before it costs a statement or a hash: so many have room, so many of one
 //! address, and a few at a time have their turn, in the order in which they came. Past any of these bounds the client is told to come back.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use doorbuster_core::address;
+use doorbuster_core::crowds::{Counted, Crowds};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -38,7 +37,7 @@ pub(crate) struct Turns {
 pub(crate) struct Turn {
     // Dropped in this order: whoever finds room finds turns that are left, too.
     _turn: OwnedSemaphorePermit,
-    _one_of_crowd: OneOfCrowd,
+    _one_of_crowd: Counted,
     _room: OwnedSemaphorePermit,
 }
 
@@ -67,7 +66,7 @@ impl Turns {
         ip: IpAddr,
         asked: impl Future<Output = Result<(), ApiError>>,
     ) -> Result<(), ApiError> {
-        let _one_of_crowd = self.onlookers.enter(ip)?;
+        let _one_of_crowd = self.onlookers.enter(ip).map_err(|_| OVERLOADED)?;
         let _waiting = self.looking.try_acquire().map_err(|_| OVERLOADED)?;
         if self.room.available_permits() == 0 {
             return Err(OVERLOADED);
@@ -84,7 +83,7 @@ impl Turns {
     pub(crate) async fn wait(&self, ip: IpAddr) -> Result<Turn, ApiError> {
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| OVERLOADED)?;
-        let one_of_crowd = self.crowds.enter(ip)?;
+        let one_of_crowd = self.crowds.enter(ip).map_err(|_| OVERLOADED)?;
         let turn = Arc::clone(&self.turns).acquire_owned();
         Ok(Turn {
             _turn: soon(PASSWORD_TURN_WAIT, turn).await?,
@@ -125,55 +124,6 @@ pub(crate) async fn counted<T: Send + 'static>(
         Ok(Ok(told)) => told,
         Ok(Err(panicked)) => Err(ApiError::Internal(panicked.into())),
         Err(_) => Err(late(PASSWORD_COUNT_TIMEOUT)),
-    }
-}
-
-/// How many there are of each address, and may be; a household's is its /64 of IPv6.
-#[derive(Debug, Clone)]
-struct Crowds {
-    most: usize,
-    present: Arc<Mutex<HashMap<u64, usize>>>,
-}
-
-impl Crowds {
-    fn new(most: usize) -> Self {
-        let present = Arc::default();
-        Self { most, present }
-    }
-
-    fn enter(&self, ip: IpAddr) -> Result<OneOfCrowd, ApiError> {
-        let network = address::network(ip);
-        let mut crowds = self.lock();
-        let crowd = crowds.entry(network).or_default();
-        if *crowd >= self.most {
-            return Err(OVERLOADED);
-        }
-        *crowd += 1;
-        drop(crowds);
-        let crowds = self.clone();
-        Ok(OneOfCrowd { crowds, network })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, usize>> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[derive(Debug)]
-struct OneOfCrowd {
-    crowds: Crowds,
-    network: u64,
-}
-
-impl Drop for OneOfCrowd {
-    fn drop(&mut self) {
-        let mut crowds = self.crowds.lock();
-        if let Some(crowd) = crowds.get_mut(&self.network) {
-            *crowd -= 1;
-            if *crowd == 0 {
-                crowds.remove(&self.network);
-            }
-        }
     }
 }
 
@@ -219,7 +169,7 @@ mod tests {
             waited.unwrap();
         }
         assert_eq!(turns.room.available_permits(), PASSWORD_QUEUE_MAX);
-        assert!(turns.crowds.lock().is_empty());
+        assert!(turns.crowds.is_empty());
     }
 
     #[tokio::test]

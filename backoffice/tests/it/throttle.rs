@@ -136,12 +136,17 @@ async fn who_may_not_ask_keeps_nobody_else_from_it() {
     flood(&desk, &blocked, &pair).await;
 }
 
-#[tokio::test]
-async fn who_waits_for_his_turn_has_cost_no_statement_that_writes() {
+/// With nobody else on it.
+fn own_stage() -> Stage {
     let options = StageOptions::whole(0)
         .with_mail()
         .backoffice_env("TRUSTED_PROXIES", "127.0.0.1");
-    let stage = Stage::start(&options).unwrap();
+    Stage::start(&options).unwrap()
+}
+
+#[tokio::test]
+async fn who_waits_for_his_turn_has_cost_no_statement_that_writes() {
+    let stage = own_stage();
     let desk = Desk::on(&stage).await;
     for _ in 0..5 {
         if is_seen_waiting(&desk).await {
@@ -263,10 +268,7 @@ async fn mails_of_one_kind_leave_room_for_those_of_another() {
 
 #[tokio::test]
 async fn a_storm_of_sign_ins_takes_bounded_memory_and_is_answered() {
-    let options = StageOptions::whole(0)
-        .with_mail()
-        .backoffice_env("TRUSTED_PROXIES", "127.0.0.1");
-    let stage = Stage::start(&options).unwrap();
+    let stage = own_stage();
     let desk = Desk::on(&stage).await;
     let nobody = Person::new("nobody");
     assert_eq!(nobody.try_sign_in(&desk).await.status, 401);

@@ -1,7 +1,7 @@
 //! The vocabulary that engine, back-office and harness share: what a sale is, and how Redis is asked about it.
 //!
 //! No HTTP, no SQL, no configuration. In reading order: the words ([`ids`], [`money`], [`record`], [`returns`], [`journal`], [`handover`], [`hex`]), what
-//! bounds them ([`limits`], [`clock`]), what is on offer ([`listing`]), how a line moves ([`line`]) and who is first ([`draw`]), what an answer is worth ([`ack`]), who is asking ([`address`], [`claims`], [`revocations`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
+//! bounds them ([`limits`], [`clock`]), what is on offer ([`listing`]), how a line moves ([`line`]) and who is first ([`draw`]), what an answer is worth ([`ack`]), who is asking ([`address`], [`crowds`], [`claims`], [`revocations`], [`signed`], [`receipt`], [`ticket`]), and the typed front of the scripts
 //! ([`keys`], [`gate`]); [`planted`] and `crash` are for drills alone.
 
 pub mod handover;
@@ -21,6 +21,7 @@ pub mod listing;
 
 pub mod address;
 pub mod claims;
+pub mod crowds;
 pub mod draw;
 pub mod receipt;
 pub mod revocations;

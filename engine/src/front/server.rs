@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use doorbuster_core::crowds::Crowded;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -17,7 +18,7 @@ use tokio::task::coop::unconstrained;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{Connections, Silence};
-use super::crowding::{Crowded, Crowding};
+use super::crowding::Crowding;
 use super::linger::Lingering;
 use super::{retry, route};
 use crate::app::App;
