@@ -35,24 +35,21 @@ impl Together for Look {
     const AT_ONCE: usize = LOOKS_AT_ONCE;
     const WAITING_MAX: usize = LOOKS_WAITING_MAX;
 
-    /// The order itself last: it is at least as new as what is told with it, so that nobody sees the end of a refund, and not what came of it.
+    /// In one transaction, which sees all of it as of one moment: nobody is told that he has paid, and shown a timeline that does not say so.
     async fn ask(books: &MySqlPool, all: &[Self]) -> sqlx::Result<Vec<Option<Seen>>> {
         let ids = || all.iter().map(|Self(id)| *id);
-        let mut connection = books.acquire().await?;
-        let mut lines = by_order(store::lines(&mut *connection, ids()).await?, |row| {
-            row.order_id
-        });
-        let mut events = by_order(store::events(&mut connection, ids()).await?, |row| {
-            row.order_id
-        });
+        let mut tx = books.begin().await?;
+        let mut lines = by_order(store::lines(&mut *tx, ids()).await?, |row| row.order_id);
+        let mut events = by_order(store::events(&mut tx, ids()).await?, |row| row.order_id);
         let may_go_back = events.iter().filter(|(_, events)| {
             let mut kinds = events.iter().map(|event| event.kind.as_str());
             kinds.any(|kind| MAY_GO_BACK.contains(&kind))
         });
         let may_go_back: Vec<Uuid> = may_go_back.map(|(id, _)| *id).collect();
-        let gone_back = refunds::store::of(&mut connection, &may_go_back).await?;
+        let gone_back = refunds::store::of(&mut tx, &may_go_back).await?;
         let mut refunds = by_order(gone_back, |row| row.order_id);
-        let rows = store::rows(&mut connection, ids()).await?;
+        let rows = store::rows(&mut tx, ids()).await?;
+        tx.commit().await?;
         let seen = rows.into_iter().map(|row| {
             let id = row.order_id;
             let seen = Seen {
