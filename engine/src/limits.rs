@@ -45,8 +45,10 @@ pub const QUEUE_REQUESTS_MAX: usize = 16_384;
 /// How long a request may wait in a queue that is emptied now and then, and in one that stands; then it is shed.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(2);
 pub const QUEUE_WAIT_STANDING_MAX: Duration = Duration::from_millis(100);
-/// A queue that has not been empty for so long stands: more comes in than goes out.
+/// A queue of which batches have not served everybody for so long stands: more comes in than goes out. One that nobody has come to for the life of that is as
+/// good as new.
 pub const QUEUE_STANDS_AFTER: Duration = Duration::from_millis(300);
+pub const QUEUE_STOOD_LIFE: Duration = Duration::from_secs(5);
 /// What a request is to wait at most, in a queue that stands or for a thread; past it, who is cheaper to refuse yields. Half of what
 /// a queue that stands lets wait, so that most are refused before they have waited at all.
 pub const DELAY_TARGET: Duration = Duration::from_millis(50);
@@ -316,6 +318,10 @@ pub const RETRY_SPREAD_LOAD_S: u64 = 2;
 
 const _: () = {
     assert!(QUEUE_REQUESTS_MAX > BATCH_REQUESTS_MAX * CALLS_PER_SALE_MAX);
+    assert!(
+        QUEUE_STOOD_LIFE.as_millis() > CALL_TIMEOUT.as_millis() + PACE_MAX.as_millis(),
+        "a call that takes its time is no rest"
+    );
     assert!(IN_FLIGHT_MIN < QUEUE_REQUESTS_MAX);
     assert!(
         DELAY_TARGET.as_millis() < QUEUE_WAIT_STANDING_MAX.as_millis(),

@@ -23,7 +23,9 @@ use tokio::sync::oneshot;
 use super::patience::Patience;
 use crate::crash;
 use crate::front::problem::{Refusal, UNKNOWN};
-use crate::limits::{CALL_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX};
+use crate::limits::{
+    CALL_TIMEOUT, CALLS_PER_SALE_MAX, QUEUE_REQUESTS_MAX, QUEUE_WAIT_STANDING_MAX,
+};
 use crate::load::Class;
 use crate::metrics as names;
 use crate::pressure::Pressure;
@@ -166,11 +168,11 @@ impl<D: Decide> Combiner<D> {
     }
 
     /// All that waits, up to the caps. A request that would overflow the lines stays in `carried` and leads the next batch.
-    fn batch(&self, carried: &mut Option<Waiting<D>>) -> Vec<Waiting<D>> {
-        let now = clock::instant();
+    fn batch(&self, now: Instant, carried: &mut Option<Waiting<D>>) -> Vec<Waiting<D>> {
         let (mut batch, mut lines) = (Vec::new(), 0);
         // Counted here and told once: it is shared by all who submit.
         let (mut popped, mut left, mut longest) = (0, 0, Duration::ZERO);
+        let mut serves_all = true;
         while batch.len() < BATCH_REQUESTS_MAX {
             let next = carried.take().or_else(|| {
                 let next = self.queue.pop();
@@ -180,14 +182,17 @@ impl<D: Decide> Combiner<D> {
             let Some(waiting) = next else {
                 break;
             };
+            let waited = now.saturating_duration_since(waiting.since);
+            // Of those who hung up too: so long the queue is.
+            longest = longest.max(waited);
             if waiting.answer.is_closed() {
                 left += 1;
+                serves_all &= waited <= QUEUE_WAIT_STANDING_MAX;
                 continue;
             }
-            let waited = now.saturating_duration_since(waiting.since);
-            longest = longest.max(waited);
             if waited > self.patience.at(now) {
                 left += 1;
+                serves_all = false;
                 counter!(names::SHED, "reason" => "queue_wait").increment(1);
                 self.decide.shed();
                 let _ = waiting
@@ -203,8 +208,8 @@ impl<D: Decide> Combiner<D> {
             batch.push(waiting);
         }
         self.waiting.fetch_sub(popped, Ordering::AcqRel);
-        self.patience
-            .taken(now, carried.is_none() && self.queue.is_empty());
+        serves_all &= carried.is_none() && self.queue.is_empty();
+        self.patience.taken(now, serves_all);
         let load = &self.decide.pressure().load;
         load.left(left);
         if self.patience.stands(now) {
@@ -266,7 +271,7 @@ impl<D: Decide> Slot<D> {
                 if !pace.is_zero() {
                     tokio::time::sleep(pace).await;
                 }
-                let batch = combiner.batch(&mut carried);
+                let batch = combiner.batch(clock::instant(), &mut carried);
                 if batch.is_empty() {
                     break;
                 }
@@ -288,5 +293,76 @@ impl<D: Decide> Slot<D> {
 impl<D: Decide> Drop for Slot<D> {
     fn drop(&mut self) {
         self.0.free_slots.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use doorbuster_core::ids::SaleId;
+
+    use super::*;
+    use crate::limits::{QUEUE_STANDS_AFTER, QUEUE_WAIT_MAX};
+
+    #[derive(Debug, Default)]
+    struct Never(Pressure);
+
+    impl Decide for Never {
+        type Request = ();
+        type Outcome = ();
+
+        fn lines((): &()) -> usize {
+            1
+        }
+
+        fn pressure(&self) -> &Pressure {
+            &self.0
+        }
+
+        async fn decide(&self, _: &[&()]) -> Result<Verdict<()>, Undecided> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_queue_stands_also_where_sending_people_away_empties_it() {
+        let live = LiveId::Sale(SaleId::parse("s").unwrap());
+        let combiner = Combiner::new(&live, Never::default(), Handle::current());
+        let (start, mut heard) = (clock::instant(), Vec::new());
+        let mut batch_of = |waited: Duration, now: Instant| {
+            let (answer, answered) = oneshot::channel();
+            heard.push(answered);
+            combiner.queue.push(Waiting {
+                request: Arc::new(()),
+                since: now - waited,
+                answer,
+            });
+            combiner.batch(now, &mut None).len()
+        };
+        let too_long = QUEUE_WAIT_MAX + Duration::from_millis(1);
+        assert_eq!(batch_of(too_long, start), 0);
+        assert!(!combiner.patience.stands(start));
+        let later = start + QUEUE_STANDS_AFTER + Duration::from_millis(2);
+        assert_eq!(batch_of(too_long, later), 0);
+        assert!(combiner.patience.stands(later));
+        assert_eq!(batch_of(Duration::ZERO, later), 1);
+        assert!(!combiner.patience.stands(later));
+    }
+
+    #[tokio::test]
+    async fn those_who_gave_up_waiting_were_not_served() {
+        let live = LiveId::Sale(SaleId::parse("s").unwrap());
+        let combiner = Combiner::new(&live, Never::default(), Handle::current());
+        let mut now = clock::instant();
+        for stands in [false, true] {
+            let (answer, _) = oneshot::channel();
+            combiner.queue.push(Waiting {
+                request: Arc::new(()),
+                since: now - QUEUE_WAIT_STANDING_MAX - Duration::from_millis(1),
+                answer,
+            });
+            assert_eq!(combiner.batch(now, &mut None).len(), 0);
+            assert_eq!(combiner.patience.stands(now), stands);
+            now += QUEUE_STANDS_AFTER + Duration::from_millis(2);
+        }
     }
 }
