@@ -1,5 +1,7 @@
 //! Guessing is slow, wherever it comes from, and costs nobody else much.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use doorbuster_backoffice::accounts::limits::{PASSWORD_COUNT_TIMEOUT, PASSWORD_TURNS_MAX};
@@ -21,7 +23,7 @@ async fn of_many_guesses_at_once_a_few_are_looked_at_and_the_owner_gets_in_from_
         ..ann.clone()
     };
     let mut guesses = JoinSet::new();
-    for _ in 0..15 {
+    for _ in 0..30 {
         let (guesser, base) = (guesser.clone(), desk.stage.backoffice(0).url());
         guesses.spawn(async move { guesser.try_sign_in_at(base).await });
     }
@@ -31,8 +33,8 @@ async fn of_many_guesses_at_once_a_few_are_looked_at_and_the_owner_gets_in_from_
     let refused: Vec<_> = with(429).collect();
     assert!((1..=6).contains(&looked_at), "{looked_at}");
     assert!(!refused.is_empty());
-    // On a busy machine some wait for their turn for too long.
-    assert_eq!(looked_at + refused.len() + with(503).count(), 15);
+    // There is not room for all of one address at once.
+    assert_eq!(looked_at + refused.len() + with(503).count(), 30);
     for answer in &refused {
         assert_eq!(answer.code(), "rate_limited");
         assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
@@ -101,13 +103,19 @@ async fn flood(desk: &Desk<'_>, blocked: &Person, subject: &str) {
     sqlx::query("insert into throttles (subject, failures, failed_at, blocked_until) values (?, 400, utc_timestamp(3), utc_timestamp(3) + interval 60 second)")
         .bind(sha256(subject)).execute(&desk.books).await.unwrap();
     let base = desk.stage.backoffice(0).url();
+    let (told_so, without_room) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let mut flood = JoinSet::new();
     for _ in 0..30 {
         let (blocked, base) = (blocked.clone(), base.to_owned());
+        let (told_so, without_room) = (Arc::clone(&told_so), Arc::clone(&without_room));
         flood.spawn(async move {
             loop {
                 let answer = blocked.try_sign_in_at(&base).await;
-                assert!([429, 503].contains(&answer.status), "{answer:?}");
+                match answer.status {
+                    429 => told_so.fetch_add(1, Ordering::Relaxed),
+                    503 => without_room.fetch_add(1, Ordering::Relaxed),
+                    _ => panic!("{answer:?}"),
+                };
             }
         });
     }
@@ -123,6 +131,14 @@ async fn flood(desk: &Desk<'_>, blocked: &Person, subject: &str) {
     assert!(
         flood.try_join_next().is_none(),
         "one was answered otherwise"
+    );
+    let (told_so, without_room) = (
+        told_so.load(Ordering::Relaxed),
+        without_room.load(Ordering::Relaxed),
+    );
+    assert!(
+        told_so > without_room,
+        "{told_so} were told why, {without_room} were not"
     );
 }
 
@@ -274,10 +290,11 @@ async fn a_storm_of_sign_ins_takes_bounded_memory_and_is_answered() {
     assert_eq!(nobody.try_sign_in(&desk).await.status, 401);
     let before = stage.backoffice(0).resident_bytes();
     let mut storm = JoinSet::new();
-    for _ in 0..200 {
+    let come = |storm: &mut JoinSet<_>| {
         let base = stage.backoffice(0).url().to_owned();
         storm.spawn(async move { Person::new("storm").try_sign_in_at(&base).await });
-    }
+    };
+    (0..200).for_each(|_| come(&mut storm));
     let mut most = 0;
     let (mut refused, mut unavailable, mut overloaded) = (0, 0, 0);
     while let Some(answer) = storm.join_next().await {
@@ -288,10 +305,13 @@ async fn a_storm_of_sign_ins_takes_bounded_memory_and_is_answered() {
             (503, "overloaded") => overloaded += 1,
             other => panic!("{other:?}"),
         }
+        // Another in his place until enough were looked at, and to an end also if nobody is.
+        if refused < 50 && refused + unavailable + overloaded < 20_000 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            come(&mut storm);
+        }
     }
-    assert_eq!(refused + unavailable + overloaded, 200);
-    // Of those whose turn came within its time; on a busy machine that is some.
-    assert!(refused >= 8, "{refused}");
+    assert!(refused >= 50, "{refused}");
     // Each that was looked at counts thrice: for the account, for the place, for both together. One that there was no room for does not.
     let (counted,): (i64,) = sqlx::query_as("select count(*) from throttles where failures > 0")
         .fetch_one(&desk.books)
