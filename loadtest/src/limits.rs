@@ -110,6 +110,10 @@ pub const BENCH_CROWD: u32 = 10_000;
 pub const BENCH_CROWD_STOCK: u32 = 100;
 /// Length of a measurement of the yardstick, and of a sustained one.
 pub const BENCH_BARE_SECONDS: Duration = Duration::from_secs(2);
+/// What is compared takes turns so short that a machine whose speed changes within seconds is as fast for either; so
+/// many turns in a round.
+pub const BENCH_TURN: Duration = Duration::from_millis(500);
+pub const BENCH_TURNS: u32 = 4;
 pub const BENCH_SUSTAINED: Duration = Duration::from_secs(60);
 /// Rates of the search for the knee: the first, and the one past which there is no use in looking; halvings between the
 /// last that was held and the first that was not; connections of a step; and the rest after each.
@@ -153,11 +157,12 @@ pub const SPREAD_BUYERS_FEW: u64 = 1_000;
 pub const SPREAD_BUYERS_MANY: u64 = 1_000_000;
 /// Buyers of a benchmark: at 100,000 requests a second each asks once in two seconds, below every limit per user.
 pub const BENCH_BUYERS: u32 = 200_000;
-/// People of a line that is measured; those who join and who poll in one round, each of whom does it once; how long the rest may take
-/// to join; and the rest after which everyone may poll again, half of the longest poll_after.
+/// People of a line that is measured; those who join in one round; how long the rest may take to join; and the rest after which everyone
+/// may poll again, half of the longest poll_after.
 pub const BENCH_LINE_PEOPLE: u32 = 1_000_000;
 pub const BENCH_LINE_JOINED: u32 = 60_000;
-pub const BENCH_LINE_POLLED: u32 = 200_000;
+/// So many people poll in a turn at most, each once.
+pub const BENCH_LINE_POLLED: u32 = 80_000;
 pub const BENCH_LINE_FILL_MAX: Duration = Duration::from_secs(300);
 pub const BENCH_LINE_REST: Duration = Duration::from_secs(16);
 /// What the light client keeps of a refusal's code.

@@ -12,7 +12,7 @@ pub(crate) struct Goal {
     pub unit: &'static str,
     pub bound: Bound,
     pub goal: f64,
-    /// The median of the rounds.
+    /// The median of the rounds, or of the turns.
     pub measured: f64,
     pub met: bool,
     pub rounds: Vec<f64>,

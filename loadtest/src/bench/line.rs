@@ -15,7 +15,7 @@ use crate::client::request::Requests;
 use crate::command;
 use crate::limits::{
     BENCH_BARE_SECONDS, BENCH_LINE_FILL_MAX, BENCH_LINE_JOINED, BENCH_LINE_PEOPLE,
-    BENCH_LINE_POLLED, BENCH_LINE_REST,
+    BENCH_LINE_POLLED, BENCH_LINE_REST, BENCH_TURN, BENCH_TURNS,
 };
 use crate::line::view::View;
 use crate::load::volley::Fired;
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
         "line: {megabytes:.1} MB for {} people",
         tickets.len()
     ));
-    let (polls, commands) = line.polls(args.rounds, tickets).await?;
+    let (polls, commands) = line.polls(args.rounds * BENCH_TURNS, tickets).await?;
     Ok(vec![
         Goal::at_least("joins beside the bare server", 0.35, &joins, "×"),
         Goal::at_most(
@@ -113,8 +113,8 @@ impl Line<'_> {
         Ok((ratios, tickets))
     }
 
-    /// How polls compare in each round, and what a poll costs Redis in commands. Nobody polls twice in a round, or before being told to.
-    async fn polls(&self, rounds: u32, tickets: Vec<String>) -> Result<(Vec<f64>, Vec<f64>)> {
+    /// How polls compare in each turn, and what a poll costs Redis in commands. Nobody polls twice in a turn, or before being told to.
+    async fn polls(&self, turns: u32, tickets: Vec<String>) -> Result<(Vec<f64>, Vec<f64>)> {
         let (mut ratios, mut commands) = (Vec::new(), Vec::new());
         let engine = &self.arena.target.engines[0];
         let tickets: Arc<[String]> = tickets.into();
@@ -124,10 +124,15 @@ impl Line<'_> {
             Arc::clone(&tickets),
         ));
         volley.requests_max = u64::from(BENCH_LINE_POLLED);
+        volley.lasting = BENCH_TURN;
+        // As the line asks of those far behind.
+        sleep(BENCH_LINE_REST).await;
         let redis = self.arena.sources.redis();
-        for round in 1..=rounds {
-            // As the line asks of those far behind.
-            if volley.first + volley.requests_max > u64::from(BENCH_LINE_PEOPLE) || round == 1 {
+        let before = redis.commands().await?;
+        sleep(BENCH_BARE_SECONDS).await;
+        let idle = (redis.commands().await? - before) as f64 / BENCH_BARE_SECONDS.as_secs_f64();
+        for turn in 1..=turns {
+            if volley.first + volley.requests_max > u64::from(BENCH_LINE_PEOPLE) {
                 volley.first = 0;
                 sleep(BENCH_LINE_REST).await;
             }
@@ -135,24 +140,24 @@ impl Line<'_> {
                 Requests::polling(bare, &self.offer.live, Arc::clone(&tickets))
             });
             let ours = async {
-                let idle = redis.commands().await?;
-                sleep(BENCH_BARE_SECONDS).await;
-                let before = redis.commands().await?;
+                let (before, spent) = (redis.commands().await?, self.arena.spent());
                 let fired = fire(volley.clone()).await?;
-                let after = redis.commands().await?;
-                Ok((fired, before - idle, after - before))
+                let spent = self.arena.spent().since(spent);
+                Ok((fired, redis.commands().await? - before, spent))
             };
-            let ((fired, idle, busy), yardstick) = Arena::beside(alike, Fired::rate, ours).await?;
+            let ((fired, asked, spent), yardstick) =
+                Arena::beside(alike, Fired::rate, ours).await?;
             ensure!(
                 fired.accepted() == fired.shots.len() as u64,
                 "{} polls were refused",
                 fired.shots.len() as u64 - fired.accepted()
             );
-            let idle = idle as f64 * fired.elapsed.as_secs_f64() / BENCH_BARE_SECONDS.as_secs_f64();
-            let each = (busy as f64 - idle).max(0.0) / fired.accepted() as f64;
+            let idle = idle * fired.elapsed.as_secs_f64();
+            let each = (asked as f64 - idle).max(0.0) / fired.accepted() as f64;
             say(&format!(
-                "polls {round}: {:.0}/s beside {yardstick:.0}/s bare; {busy} commands of Redis meanwhile, {idle:.0} without polls",
-                fired.rate()
+                "polls {turn}: {:.0}/s beside {yardstick:.0}/s bare, engine {:.1} µs each; {asked} commands of Redis meanwhile, {idle:.0} without polls",
+                fired.rate(),
+                us_each(spent.engine, fired.accepted())
             ));
             ratios.push(fired.rate() / yardstick);
             commands.push(each);

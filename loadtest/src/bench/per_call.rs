@@ -1,12 +1,15 @@
 //! Ours beside one lean script call per request: throughput, and what Redis spends on a reservation.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 
 use super::arena::{Arena, us_each};
 use super::goals::Goal;
 use crate::args::BenchArgs;
-use crate::limits::{BENCH_BARE_SECONDS, BENCH_BUYERS, BENCH_PER_CALL_REST, BENCH_STOCK};
-use crate::load::fire;
+use crate::limits::{BENCH_BUYERS, BENCH_PER_CALL_REST, BENCH_STOCK, BENCH_TURN, BENCH_TURNS};
+use crate::load::volley::Fired;
+use crate::load::{Volley, fire};
 use crate::rivals::Name;
 use crate::rush::say;
 
@@ -18,16 +21,22 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
     for round in 1..=args.rounds {
         let offer = arena.offer(BENCH_STOCK).await?;
         rival.reset(BENCH_STOCK).await?;
-        let volley = arena.volley(&offer, &buyers, BENCH_BARE_SECONDS);
-        let before = arena.spent();
-        let theirs = fire(Arena::at_guest(volley.clone(), &rival, &offer)).await?;
-        let their_redis = us_each(arena.spent().since(before).redis, theirs.accepted());
-        if theirs.accepted() == 0 {
+        let mut volley = arena.volley(&offer, &buyers, BENCH_TURN);
+        let (mut theirs, mut ours, mut told) = (Side::default(), Side::default(), vec![]);
+        for _ in 0..BENCH_TURNS {
+            let guest = Arena::at_guest(volley.clone(), &rival, &offer);
+            let there = theirs.take(&arena, guest).await?;
+            let here = ours.take(&arena, volley.clone()).await?;
+            // What ours leave to the writer is not done in the rival's turn.
+            arena.drained(&offer.live, &here).await?;
+            // Nobody's request is another's repeat, at either.
+            volley.first += there.shots.len().max(here.shots.len()) as u64;
+            told.push(here);
+        }
+        if theirs.accepted == 0 {
             bail!("the rival accepts nothing");
         }
-        let before = arena.spent();
-        let ours = fire(volley).await?;
-        let our_redis = us_each(arena.spent().since(before).redis, ours.accepted());
+        let (our_redis, their_redis) = (ours.redis_us(), theirs.redis_us());
         say(&format!(
             "per call {round}: ours {:.0}/s with {our_redis:.1} µs of Redis each, one call per request {:.0}/s with {their_redis:.1} µs",
             ours.rate(),
@@ -35,8 +44,7 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
         ));
         rates.push(ours.rate() / theirs.rate());
         cpu.push(our_redis / their_redis);
-        arena.drained(&offer.live, &ours).await?;
-        arena.audit(&offer, vec![ours], &buyers).await?;
+        arena.audit(&offer, told, &buyers).await?;
         tokio::time::sleep(BENCH_PER_CALL_REST).await;
     }
     Ok(vec![
@@ -53,4 +61,31 @@ pub(super) async fn run(args: &BenchArgs) -> Result<Vec<Goal>> {
             "×",
         ),
     ])
+}
+
+/// What one of the two came to in its turns.
+#[derive(Default)]
+struct Side {
+    accepted: u64,
+    elapsed: Duration,
+    redis: Duration,
+}
+
+impl Side {
+    async fn take(&mut self, arena: &Arena, volley: Volley) -> Result<Fired> {
+        let before = arena.spent();
+        let fired = fire(volley).await?;
+        self.redis += arena.spent().since(before).redis;
+        self.accepted += fired.accepted();
+        self.elapsed += fired.elapsed;
+        Ok(fired)
+    }
+
+    fn rate(&self) -> f64 {
+        self.accepted as f64 / self.elapsed.as_secs_f64()
+    }
+
+    fn redis_us(&self) -> f64 {
+        us_each(self.redis, self.accepted)
+    }
 }
