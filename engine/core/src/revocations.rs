@@ -49,11 +49,11 @@ struct Since {
 }
 
 impl Revocations {
-    /// Whether the bearer of `claims`, which have been verified, may still be let in.
-    pub fn judge(&self, claims: &Claims) -> Judged {
+    /// Whether the bearer of `claims`, which have been verified, may still be let in at `now_ms`.
+    pub fn judge(&self, claims: &Claims, now_ms: u64) -> Judged {
         if self.is_revoked(&claims.sub, claims.generation) {
             Judged::Revoked
-        } else if self.is_fresh() {
+        } else if self.is_fresh_at(now_ms) {
             Judged::Valid
         } else {
             Judged::Untold
@@ -69,8 +69,12 @@ impl Revocations {
 
     /// Whether the stream was read lately.
     pub fn is_fresh(&self) -> bool {
+        self.is_fresh_at(clock::now_ms())
+    }
+
+    fn is_fresh_at(&self, now_ms: u64) -> bool {
         let followed_ms = self.followed_ms.load(Ordering::Acquire);
-        let age_ms = clock::now_ms().saturating_sub(followed_ms);
+        let age_ms = now_ms.saturating_sub(followed_ms);
         followed_ms != 0 && u128::from(age_ms) <= REVOCATIONS_FRESH.as_millis()
     }
 
@@ -195,10 +199,19 @@ mod tests {
     #[test]
     fn nothing_is_told_before_the_stream_was_read_but_what_is_known_is_known() {
         let revocations = Revocations::default();
-        assert_eq!(revocations.judge(&claims(0)), Judged::Untold);
+        assert_eq!(
+            revocations.judge(&claims(0), clock::now_ms()),
+            Judged::Untold
+        );
         revocations.learn(&user("ann"), 1);
-        assert_eq!(revocations.judge(&claims(0)), Judged::Revoked);
-        assert_eq!(revocations.judge(&claims(1)), Judged::Untold);
+        assert_eq!(
+            revocations.judge(&claims(0), clock::now_ms()),
+            Judged::Revoked
+        );
+        assert_eq!(
+            revocations.judge(&claims(1), clock::now_ms()),
+            Judged::Untold
+        );
     }
 
     #[test]

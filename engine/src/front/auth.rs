@@ -29,11 +29,12 @@ pub(crate) fn user<B>(app: &App, request: &Request<B>) -> Result<UserId, Refusal
         .ok()
         .and_then(bearer)
         .ok_or(Refusal::Unauthorized)?;
-    let claims = app.tokens.verify(token, clock::now_s()).map_err(|e| {
+    let now_ms = clock::now_ms();
+    let claims = app.tokens.verify(token, now_ms / 1_000).map_err(|e| {
         tracing::debug!(reason = %e, "token refused");
         Refusal::Unauthorized
     })?;
-    match app.revocations.judge(&claims) {
+    match app.revocations.judge(&claims, now_ms) {
         Judged::Valid => Ok(claims.sub),
         Judged::Revoked => {
             tracing::debug!(reason = "revoked", "token refused");

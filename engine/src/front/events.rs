@@ -43,7 +43,9 @@ pub(crate) async fn listen(
     let line = Arc::clone(sale.line().ok_or(Refusal::NoLine)?);
     let permit = Arc::clone(&app.streams).try_acquire_owned();
     let permit = permit.map_err(|_| Refusal::Overloaded)?;
-    let (ticket, anew) = tickets::renewed(app, &sale, &line, &id, &user, ticket).await;
+    let now_ms = clock::now_ms();
+    let renewing = tickets::renewed(app, &sale, &line, (&id, &user), ticket, now_ms);
+    let (ticket, anew) = renewing.await;
     let (pieces, receiver) = channel(EVENT_PIECES_MAX);
     let stream = Stream {
         app,
@@ -74,12 +76,12 @@ fn whose(
     let asked = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("ticket="));
-    let text = shown.as_deref().or(asked).ok_or_else(|| {
+    let text = shown.or(asked).ok_or_else(|| {
         Refusal::invalid("send the ticket that joining gave, as Queue-Ticket or as ?ticket=")
     })?;
     if request.headers().contains_key(hyper::header::AUTHORIZATION) || shown.is_some() {
         let user = auth::user(app, request)?;
-        let ticket = tickets::checked(app, text, sale, &user)?;
+        let ticket = tickets::checked(app, text, sale, &user, clock::now_ms())?;
         return Ok((user, ticket));
     }
     let whose = app.tickets.whose(text, sale, clock::now_ms());
@@ -153,9 +155,9 @@ impl Stream {
                 self.app,
                 &sale,
                 &self.line,
-                &self.sale,
-                &self.user,
+                (&self.sale, &self.user),
                 self.ticket,
+                clock::now_ms(),
             );
             let (ticket, anew) = renewing.await;
             self.ticket = ticket;

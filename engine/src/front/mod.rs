@@ -1,5 +1,6 @@
 //! The HTTP front, one file per behaviour, in the order in which a request meets them.
 
+mod answering;
 pub mod auth;
 mod body;
 mod connections;

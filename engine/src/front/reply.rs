@@ -9,7 +9,7 @@ use doorbuster_core::receipt::Accepted;
 use doorbuster_core::record::{Claim, Line, Reason, Record, Status};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::mpsc::Receiver;
 
 use super::body::Body;
@@ -18,7 +18,7 @@ use super::request_id::RequestId;
 use super::retry;
 use crate::app::App;
 
-/// Room for a reservation of one line and its receipt, so that its body is not copied while it grows.
+/// Room for a reservation of one line and its receipt, and for nearly every problem, so that its body is not copied while it grows.
 const BODY_BYTES_MOSTLY: usize = 512;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
@@ -53,9 +53,7 @@ impl Answer {
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        let mut bytes = Vec::with_capacity(BODY_BYTES_MOSTLY);
-        serde_json::to_writer(&mut bytes, body).expect("our answers are plain data");
-        Self::new(status, JSON, bytes)
+        Self::new(status, JSON, json(body))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -70,9 +68,15 @@ impl Answer {
     }
 }
 
+fn json(body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(BODY_BYTES_MOSTLY);
+    serde_json::to_writer(&mut bytes, body).expect("our answers are plain data");
+    bytes
+}
+
 #[derive(Serialize)]
 struct Problem<'a> {
-    r#type: String,
+    r#type: ProblemType<'a>,
     title: &'a str,
     status: u16,
     code: &'a str,
@@ -80,23 +84,28 @@ struct Problem<'a> {
     request_id: &'a str,
 }
 
+/// The URN of a code.
+struct ProblemType<'a>(&'a str);
+
+impl Serialize for ProblemType<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:doorbuster:problem:{}", self.0))
+    }
+}
+
 /// The problem body of a refusal, in the buyer's language.
 pub(crate) fn refused(refusal: &Refusal, request_id: &RequestId, language: Language) -> Answer {
     let status = status(refusal);
     let code = refusal.code();
     let problem = Problem {
-        r#type: format!("urn:doorbuster:problem:{code}"),
+        r#type: ProblemType(code),
         title: refusal.title(language),
         status: status.as_u16(),
         code,
         detail: &refusal.detail(),
         request_id: request_id.as_str(),
     };
-    let mut answer = Answer::new(
-        status,
-        PROBLEM,
-        serde_json::to_vec(&problem).expect("a problem is plain data"),
-    );
+    let mut answer = Answer::new(status, PROBLEM, json(&problem));
     answer.code = code;
     match refusal {
         Refusal::RateLimited { wait, policy } => {

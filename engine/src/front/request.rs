@@ -13,13 +13,19 @@ use doorbuster_core::limits::{
 use doorbuster_core::record::Line;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Request, Version};
 use serde::Deserialize;
 
 use super::problem::Refusal;
 use crate::app::App;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, HEADER_BYTES_MAX};
+
+// Read once: whoever looks for a header by its text has the text read each time.
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static RECEIPT: HeaderName = HeaderName::from_static("receipt");
+static QUEUE_TICKET: HeaderName = HeaderName::from_static("queue-ticket");
+static QUEUE_INVITE: HeaderName = HeaderName::from_static("queue-invite");
 
 /// A reservation as the buyer asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +110,7 @@ pub(crate) fn check_host<B>(app: &App, request: &Request<B>) -> Result<(), Refus
 /// # Errors
 /// [`Refusal::MissingIdempotencyKey`], or [`Refusal::Invalid`] where it is repeated, too long or not printable ASCII.
 pub(crate) fn idempotency_key<B>(request: &Request<B>) -> Result<IdempotencyKey, Refusal> {
-    let mut values = request.headers().get_all("idempotency-key").iter();
+    let mut values = request.headers().get_all(&IDEMPOTENCY_KEY).iter();
     let first = values.next().ok_or(Refusal::MissingIdempotencyKey)?;
     if values.next().is_some() {
         return Err(Refusal::invalid("send exactly one Idempotency-Key"));
@@ -119,27 +125,17 @@ pub(crate) fn idempotency_key<B>(request: &Request<B>) -> Result<IdempotencyKey,
 ///
 /// # Errors
 /// [`Refusal::Invalid`] where it is repeated, or no text that could be one.
-pub(crate) fn receipt<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
-    let Some(first) = request.headers().get("receipt") else {
-        return Ok(None);
-    };
-    let once = request.headers().get_all("receipt").iter().count() == 1;
-    let text = first
-        .to_str()
-        .ok()
-        .filter(|text| once && text.len() <= RECEIPT_BYTES_MAX);
-    match text {
-        Some(text) => Ok(Some(text.to_owned())),
-        None => Err(Refusal::invalid("send one Receipt as it was given")),
-    }
+pub(crate) fn receipt<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
+    short(request, &RECEIPT, RECEIPT_BYTES_MAX)
+        .map_err(|()| Refusal::invalid("send one Receipt as it was given"))
 }
 
 /// The ticket that a buyer shows, if there is one.
 ///
 /// # Errors
 /// [`Refusal::Invalid`] where it is repeated, or no text that could be one.
-pub(crate) fn ticket<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
-    short(request, "queue-ticket", TICKET_BYTES_MAX)
+pub(crate) fn ticket<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
+    short(request, &QUEUE_TICKET, TICKET_BYTES_MAX)
         .map_err(|()| Refusal::invalid("send one Queue-Ticket as it was given"))
 }
 
@@ -147,25 +143,26 @@ pub(crate) fn ticket<B>(request: &Request<B>) -> Result<Option<String>, Refusal>
 ///
 /// # Errors
 /// As [`ticket`].
-pub(crate) fn invite<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
-    short(request, "queue-invite", INVITE_BYTES_MAX)
+pub(crate) fn invite<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
+    short(request, &QUEUE_INVITE, INVITE_BYTES_MAX)
         .map_err(|()| Refusal::invalid("send one Queue-Invite as it was given"))
 }
 
-fn short<B>(
-    request: &Request<B>,
-    name: &'static str,
+fn short<'a, B>(
+    request: &'a Request<B>,
+    name: &HeaderName,
     bytes_max: usize,
-) -> Result<Option<String>, ()> {
-    let Some(first) = request.headers().get(name) else {
+) -> Result<Option<&'a str>, ()> {
+    let mut values = request.headers().get_all(name).iter();
+    let (first, another) = (values.next(), values.next());
+    let Some(first) = first else {
         return Ok(None);
     };
-    let once = request.headers().get_all(name).iter().count() == 1;
     let text = first
         .to_str()
         .ok()
-        .filter(|text| once && text.len() <= bytes_max);
-    text.map(|text| Some(text.to_owned())).ok_or(())
+        .filter(|text| another.is_none() && text.len() <= bytes_max);
+    text.map(Some).ok_or(())
 }
 
 /// # Errors

@@ -1,5 +1,6 @@
 //! Names each request, so that a buyer's complaint, a log line and a problem body can be laid side by side.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
@@ -21,11 +22,12 @@ impl RequestIds {
     }
 
     pub(crate) fn next(&self) -> RequestId {
-        RequestId(format!(
-            "{}-{:x}",
-            self.prefix,
-            self.next.fetch_add(1, Ordering::Relaxed)
-        ))
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let digits = (u64::BITS - number.leading_zeros()).div_ceil(4) as usize;
+        // As long as it is: it becomes a header without being copied.
+        let mut id = String::with_capacity(self.prefix.len() + 1 + digits);
+        let _ = write!(id, "{}-{number:x}", self.prefix);
+        RequestId(id)
     }
 }
 

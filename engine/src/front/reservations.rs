@@ -54,8 +54,8 @@ async fn ask(
     let live = LiveId::Sale(SaleId::parse(sale)?);
     app.limiter.check_sale(&live)?;
     let key = request::idempotency_key(&request)?;
-    let receipt = request::receipt(&request)?;
-    let ticket = request::ticket(&request)?;
+    let receipt = request::receipt(&request)?.map(str::to_owned);
+    let ticket = request::ticket(&request)?.map(str::to_owned);
     let wanted = request::wanted(request).await?;
     let id = ReservationId::derive(&live, &user, &key);
     let sale = open_sale(app, &live).await?;
@@ -67,9 +67,20 @@ async fn ask(
     };
     let answer = match receipt {
         Some(receipt) => Box::pin(receipts::present(app, &sale, reserve, &receipt)).await,
-        None => decide(app, &sale, reserve, ticket).await,
+        None => match sold_out(&sale, &reserve) {
+            // Boxed: those who come too late, nearly all, carry no room for what the others need.
+            None => Box::pin(decide(app, &sale, reserve, ticket)).await,
+            Some(refusal) => Err(refusal),
+        },
     };
     Ok((sale, answer))
+}
+
+/// The refusal, where memory knows that nothing is left.
+fn sold_out(sale: &LiveSale, reserve: &Reserve) -> Option<Refusal> {
+    let skus = reserve.lines.iter().map(|line| &line.sku);
+    let sku = sale.shield.refuses(reserve.id, skus)?;
+    Some(Refusal::SoldOut { sku, left: 0 })
 }
 
 async fn decide(
@@ -78,10 +89,6 @@ async fn decide(
     reserve: Reserve,
     ticket: Option<String>,
 ) -> Result<Answer, Refusal> {
-    let skus = reserve.lines.iter().map(|line| &line.sku);
-    if let Some(sku) = sale.shield.refuses(reserve.id, skus) {
-        return Err(Refusal::SoldOut { sku, left: 0 });
-    }
     let reserve = Arc::new(reserve);
     let shown = match sale.line() {
         None => None,

@@ -1,5 +1,6 @@
 //! Every route in one screen: method and path → handler. What all requests share is done here, before and after.
 
+use super::answering::Coming;
 use super::body::Body;
 use super::problem::{Language, Refusal};
 use super::reply::{self, Answer};
@@ -7,10 +8,11 @@ use super::request_id::RequestId;
 use super::{coupons, events, health, request, reservations, sales, tally, tickets};
 use crate::app::App;
 use crate::load::Class;
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT_LANGUAGE, CONNECTION, HeaderValue};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ACCEPT_LANGUAGE, CONNECTION, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use std::net::IpAddr;
+use std::time::Instant;
 
 /// What a path is, with the parts that vary still as the client wrote them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,53 +116,49 @@ impl Route<'_> {
 }
 
 /// Answers one request, whatever it is.
-pub(crate) async fn answer(
-    app: &'static App,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Response<Body> {
-    let started = doorbuster_core::clock::instant();
-    let request_id = app.request_ids.next();
-    let origin = app.cors.allowed(request.headers());
-    let language = Language::preferred(
-        request
-            .headers()
-            .get(ACCEPT_LANGUAGE)
-            .and_then(|v| v.to_str().ok()),
-    );
-    let uri: Uri = request.uri().clone();
-    let route = Route::parse(uri.path());
-    let answer = match dispatch(app, peer, route, request).await {
-        Ok(answer) => answer,
-        Err(refusal) => reply::refused(&refusal, &request_id, language),
+pub(super) fn answer(app: &'static App, peer: IpAddr, request: Request<Incoming>) -> Coming {
+    let asked = Asked::of(app, &request);
+    let route = Route::parse(request.uri().path());
+    let at_once = match let_in(app, peer, route, &request) {
+        Ok(Route::CurrentTicket(sale)) if request.method() != Method::OPTIONS => {
+            tickets::current_at_once(app, sale, &request)
+        }
+        Ok(_) => None,
+        Err(refusal) => Some(Err(refusal)),
     };
-    let pattern = route.map_or("unknown", Route::pattern);
-    tally::count(pattern, answer.status(), answer.code, started.elapsed());
-    let mut response = finish(answer, origin, request_id);
-    if app.is_draining() {
-        // The client's next request goes to an engine that stays.
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+    match at_once {
+        Some(said) if request.body().is_end_stream() => {
+            Coming::Now(Some(asked.answered(route, said)))
+        }
+        // hyper closes a connection whose body is dropped before its answer is begun.
+        said => Coming::Later(Box::pin(async move {
+            let uri: Uri = request.uri().clone();
+            let route = Route::parse(uri.path());
+            let said = match (said, route) {
+                (Some(said), _) => said,
+                (None, Some(route)) => dispatch(app, route, request).await,
+                // As `let_in` has said.
+                (None, None) => Err(Refusal::NotFound),
+            };
+            asked.answered(route, said)
+        })),
     }
-    response
 }
 
-async fn dispatch(
-    app: &'static App,
+/// What every request is asked before anything is done for it.
+fn let_in<'a>(
+    app: &App,
     peer: IpAddr,
-    route: Option<Route<'_>>,
-    request: Request<Incoming>,
-) -> Result<Answer, Refusal> {
-    request::check_head(&request)?;
+    route: Option<Route<'a>>,
+    request: &Request<Incoming>,
+) -> Result<Route<'a>, Refusal> {
+    request::check_head(request)?;
     if !matches!(route, Some(Route::Livez | Route::Readyz | Route::Metrics)) {
-        request::check_host(app, &request)?;
+        request::check_host(app, request)?;
     }
-    let Some(route) = route else {
-        return Err(Refusal::NotFound);
-    };
+    let route = route.ok_or(Refusal::NotFound)?;
     if request.method() == Method::OPTIONS {
-        return Ok(reply::preflight(route.methods()));
+        return Ok(route);
     }
     let is_head = request.method() == Method::HEAD && route.methods().contains(&Method::GET);
     if !is_head && !route.methods().contains(request.method()) {
@@ -168,17 +166,29 @@ async fn dispatch(
             allowed: route.methods(),
         });
     }
-    if let Some(class) = route.class() {
-        if !app.serves_buyers {
-            return Err(Refusal::NotFound);
-        }
-        app.limiter.check_total()?;
-        app.limiter
-            .check_address(|| request::client(&app.proxies, peer, request.headers()))?;
-        // The others take a place, and are asked where they do.
-        if class < Class::Reserve {
-            app.pressure.load.admit(class)?;
-        }
+    let Some(class) = route.class() else {
+        return Ok(route);
+    };
+    if !app.serves_buyers {
+        return Err(Refusal::NotFound);
+    }
+    app.limiter.check_total()?;
+    app.limiter
+        .check_address(|| request::client(&app.proxies, peer, request.headers()))?;
+    // The others take a place, and are asked where they do.
+    if class < Class::Reserve {
+        app.pressure.load.admit(class)?;
+    }
+    Ok(route)
+}
+
+async fn dispatch(
+    app: &'static App,
+    route: Route<'_>,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
+    if request.method() == Method::OPTIONS {
+        return Ok(reply::preflight(route.methods()));
     }
     match route {
         Route::Livez => Ok(health::livez()),
@@ -198,15 +208,54 @@ async fn dispatch(
     }
 }
 
-fn finish(answer: Answer, origin: Option<HeaderValue>, request_id: RequestId) -> Response<Body> {
-    let mut response = answer.into_response();
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::try_from(request_id.into_string()) {
-        headers.insert("x-request-id", id);
-    }
-    super::cors::allow(headers, origin);
-    response
+/// What the answer needs of its request, which the handler may have used up.
+struct Asked {
+    app: &'static App,
+    started: Instant,
+    request_id: RequestId,
+    origin: Option<HeaderValue>,
+    language: Language,
 }
+
+impl Asked {
+    fn of(app: &'static App, request: &Request<Incoming>) -> Self {
+        let headers = request.headers();
+        let language = headers.get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+        Self {
+            app,
+            started: doorbuster_core::clock::instant(),
+            request_id: app.request_ids.next(),
+            origin: app.cors.allowed(headers),
+            language: Language::preferred(language),
+        }
+    }
+
+    /// What was said to `route`, counted and put into HTTP.
+    fn answered(self, route: Option<Route<'_>>, said: Result<Answer, Refusal>) -> Response<Body> {
+        let answer = said
+            .unwrap_or_else(|refusal| reply::refused(&refusal, &self.request_id, self.language));
+        let pattern = route.map_or("unknown", Route::pattern);
+        tally::count(
+            pattern,
+            answer.status(),
+            answer.code,
+            self.started.elapsed(),
+        );
+        let mut response = answer.into_response();
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::try_from(self.request_id.into_string()) {
+            headers.insert(&X_REQUEST_ID, id);
+        }
+        super::cors::allow(headers, self.origin);
+        if self.app.is_draining() {
+            // The client's next request goes to an engine that stays.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
 use tokio_util::sync::CancellationToken;
 
+use super::answering::Answering;
 use super::connections::{Connections, Silence};
 use super::crowding::Crowding;
 use super::linger::Lingering;
@@ -160,16 +161,9 @@ impl Door {
         let silence = self.connections.opened();
         let number = silence.number();
         let at = Arc::clone(&silence);
-        let service = service_fn(move |request| {
-            let at = Arc::clone(&at);
-            async move {
-                let Some(busy) = at.busy() else {
-                    // Being closed as silent at this very moment: the request was never looked at.
-                    return std::future::pending().await;
-                };
-                let answer = route::answer(app, peer, request).await;
-                Ok::<_, std::convert::Infallible>(answer.map(|body| body.busy(busy)))
-            }
+        let service = service_fn(move |request| match Arc::clone(&at).busy() {
+            Some(busy) => Answering::new(busy, route::answer(app, peer, request)),
+            None => Answering::never(),
         });
         let connection = http1::Builder::new()
             .max_buf_size(CONNECTION_BUFFER_BYTES)
@@ -197,7 +191,7 @@ async fn close_the_silent(connections: &Connections) {
     }
 }
 
-/// Answers under way end, with their connections (see [`route::answer`]); those without a request are closed, after a
+/// Answers under way end, with their connections (see `route`); those without a request are closed, after a
 /// moment for one that is on the wire.
 async fn drain(connections: &Connections) {
     let all_gone = async {

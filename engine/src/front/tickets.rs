@@ -69,7 +69,8 @@ pub(crate) async fn join(
     let user = auth::user(app, &request)?;
     app.limiter.check_user(&user)?;
     let id = SaleId::parse(sale)?;
-    let (invite, shown) = (request::invite(&request)?, request::ticket(&request)?);
+    let invite = request::invite(&request)?.map(str::to_owned);
+    let shown = request::ticket(&request)?.map(str::to_owned);
     request::nothing(request).await?;
     if !app.ack.is_met() {
         return Err(Refusal::Unavailable {
@@ -96,7 +97,7 @@ pub(crate) async fn join(
         instead: Instead::Nothing,
     };
     // Who joins again with a ticket from before a loss has that number, and not a new one.
-    if let Some(ticket) = kept(app, shown, &id, &join.user)?
+    if let Some(ticket) = kept(app, shown.as_deref(), &id, &join.user)?
         && line.is_outdated(&ticket)
     {
         join.instead = Instead::Back(ticket.number);
@@ -118,6 +119,8 @@ pub(crate) async fn join(
     Ok(reply::joined(given.is_new, &body))
 }
 
+/// Where a ticket stands.
+///
 /// # Errors
 /// [`Refusal::TooEarly`] where it is; [`Refusal::Forbidden`] and [`Refusal::NotAdmitted`] for a ticket that is not the
 /// user's, or has expired.
@@ -128,12 +131,65 @@ pub(crate) async fn current(
 ) -> Result<Answer, Refusal> {
     let user = auth::user(app, request)?;
     let id = SaleId::parse(sale)?;
-    let text = request::ticket(request)?
-        .ok_or_else(|| Refusal::invalid("send the Queue-Ticket that joining gave"))?;
-    let ticket = checked(app, &text, &id, &user)?;
+    let poll = Poll::of(app, user, &id, request)?;
     let sale = app.registry.live(&LiveId::Sale(id.clone())).await?;
     let line = sale.line().ok_or(Refusal::NoLine)?;
-    let (ticket, anew) = renewed(app, &sale, line, &id, &user, ticket).await;
+    let whose = (&id, &poll.user);
+    let renewed = renewed(app, &sale, line, whose, poll.ticket, poll.now_ms).await;
+    told(line, renewed)
+}
+
+/// The same without waiting for anything, and without a share in the sale: what a crowd that waits asks all the time. `None` where the sale is not the one that
+/// nearly all ask for, or the ticket's number has to be restored.
+pub(crate) fn current_at_once(
+    app: &App,
+    sale: &str,
+    request: &Request<Incoming>,
+) -> Option<Result<Answer, Refusal>> {
+    app.registry.with_hot(sale, |sale, id| {
+        let poll = auth::user(app, request).and_then(|user| Poll::of(app, user, id, request));
+        let poll = match poll {
+            Ok(poll) => poll,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let Some(line) = sale.line() else {
+            return Some(Err(Refusal::NoLine));
+        };
+        if line.is_outdated(&poll.ticket) {
+            return None;
+        }
+        let signed = signed_anew(app, (id, &poll.user), poll.ticket, poll.now_ms);
+        Some(told(line, signed))
+    })?
+}
+
+/// Who asks with which ticket, and when.
+struct Poll {
+    user: UserId,
+    ticket: Ticket,
+    now_ms: u64,
+}
+
+impl Poll {
+    fn of(
+        app: &App,
+        user: UserId,
+        sale: &SaleId,
+        request: &Request<Incoming>,
+    ) -> Result<Self, Refusal> {
+        let text = request::ticket(request)?
+            .ok_or_else(|| Refusal::invalid("send the Queue-Ticket that joining gave"))?;
+        let now_ms = clock::now_ms();
+        let ticket = checked(app, text, sale, &user, now_ms)?;
+        Ok(Self {
+            user,
+            ticket,
+            now_ms,
+        })
+    }
+}
+
+fn told(line: &Line, (ticket, anew): (Ticket, Option<String>)) -> Result<Answer, Refusal> {
     let outlook = line.ask(ticket.number, Asking::Polls).map_err(too_early)?;
     let body = body(ticket.number, outlook);
     Ok(reply::ok(&body.with(anew)))
@@ -153,19 +209,20 @@ pub(super) async fn shown(
     let (Some(text), LiveId::Sale(id)) = (ticket, &sale.live) else {
         return Ok(None);
     };
-    let ticket = checked(app, &text, id, user)?;
-    let (ticket, _) = renewed(app, sale, line, id, user, ticket).await;
+    let now_ms = clock::now_ms();
+    let ticket = checked(app, &text, id, user, now_ms)?;
+    let (ticket, _) = renewed(app, sale, line, (id, user), ticket, now_ms).await;
     Ok(line.shown(ticket.number))
 }
 
 /// The ticket that is shown with a join; one that has expired is as good as none.
 fn kept(
     app: &App,
-    shown: Option<String>,
+    shown: Option<&str>,
     sale: &SaleId,
     user: &UserId,
 ) -> Result<Option<Ticket>, Refusal> {
-    let checked = shown.map(|text| app.tickets.check(&text, sale, user, clock::now_ms()));
+    let checked = shown.map(|text| app.tickets.check(text, sale, user, clock::now_ms()));
     match checked {
         Some(Err(TicketRefused::Expired)) | None => Ok(None),
         Some(Err(why)) => Err(refused(why)),
@@ -186,10 +243,9 @@ pub(super) fn checked(
     text: &str,
     sale: &SaleId,
     user: &UserId,
+    now_ms: u64,
 ) -> Result<Ticket, Refusal> {
-    app.tickets
-        .check(text, sale, user, clock::now_ms())
-        .map_err(refused)
+    app.tickets.check(text, sale, user, now_ms).map_err(refused)
 }
 
 /// All but one that has expired read alike to the client; the reason is for the log.
@@ -247,9 +303,9 @@ pub(super) async fn renewed(
     app: &App,
     sale: &Arc<LiveSale>,
     line: &Line,
-    id: &SaleId,
-    user: &UserId,
+    (id, user): (&SaleId, &UserId),
     ticket: Ticket,
+    now_ms: u64,
 ) -> (Ticket, Option<String>) {
     if line.is_outdated(&ticket) {
         let back = Join {
@@ -264,12 +320,22 @@ pub(super) async fn renewed(
         }
         return (ticket, None);
     }
+    signed_anew(app, (id, user), ticket, now_ms)
+}
+
+/// The ticket, and its text where it is half as old as it may get.
+fn signed_anew(
+    app: &App,
+    (id, user): (&SaleId, &UserId),
+    ticket: Ticket,
+    now_ms: u64,
+) -> (Ticket, Option<String>) {
     let half_ms = TICKET_LIFE.as_millis() as u64 / 2;
-    if clock::now_ms() < ticket.issued_ms.saturating_add(half_ms) {
+    if now_ms < ticket.issued_ms.saturating_add(half_ms) {
         return (ticket, None);
     }
     let ticket = Ticket {
-        issued_ms: clock::now_ms(),
+        issued_ms: now_ms,
         ..ticket
     };
     (ticket, Some(app.tickets.sign(id, user, &ticket)))

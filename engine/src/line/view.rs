@@ -152,9 +152,9 @@ impl LineView {
         }
     }
 
-    fn phase(&self, standing: Standing) -> Phase {
+    fn phase(&self, standing: Standing, now_ms: u64) -> Phase {
         if let Some(head) = &self.head {
-            if head.state == State::Closed || self.now_ms() >= head.closes_ms {
+            if head.state == State::Closed || now_ms >= head.closes_ms {
                 return Phase::Closed;
             }
             if head.left + head.held == 0 {
@@ -172,7 +172,8 @@ impl LineView {
 
     /// What the holder of `number` is told, whose place stands so.
     pub(super) fn outlook(&self, number: Place, standing: Standing) -> Outlook {
-        let (phase, place) = (self.phase(standing), self.place_of(number));
+        let now_ms = self.now_ms();
+        let (phase, place) = (self.phase(standing, now_ms), self.place_of(number));
         let mut outlook = Outlook {
             phase,
             place,
@@ -203,12 +204,12 @@ impl LineView {
                     place.filter(|p| p.lane == Lane::General && head.left > 0)?;
                     let next = head.seen.watermark + 1;
                     let place = next.saturating_add(ahead?);
-                    self.forecast.promise(place, self.now_ms(), after_ms)
+                    self.forecast.promise(place, now_ms, after_ms)
                 };
                 let silence = Silence {
                     number,
                     given: head.seen.given,
-                    opens_in_ms: head.opens_ms.saturating_sub(self.now_ms()),
+                    opens_in_ms: head.opens_ms.saturating_sub(now_ms),
                     ahead,
                     remaining_ms: promise(0).map(|promise| promise.remaining_ms),
                 };

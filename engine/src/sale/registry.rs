@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use doorbuster_core::gate::Fenced;
 use doorbuster_core::gate::notices::{Flushed, Restocked};
 use doorbuster_core::gate::snapshot::Snapped;
-use doorbuster_core::ids::LiveId;
+use doorbuster_core::ids::{LiveId, SaleId};
 use metrics::counter;
 use moka::future::Cache;
 use tokio::sync::Semaphore;
@@ -94,6 +94,20 @@ impl Registry {
                 NotLive::Fenced(other) => Err(other.clone().into()),
                 NotLive::Refused(refusal) => Err(refusal.clone()),
             },
+        }
+    }
+
+    /// What `ask` says of the sale that nearly all ask for, if it is that one: without waiting, and without a share in it.
+    pub(crate) fn with_hot<T>(
+        &self,
+        sale: &str,
+        ask: impl FnOnce(&LiveSale, &SaleId) -> T,
+    ) -> Option<T> {
+        let hot = self.hot.load();
+        let hot = hot.as_ref()?;
+        match &hot.live {
+            LiveId::Sale(id) if id.as_str() == sale => Some(ask(hot, id)),
+            _ => None,
         }
     }
 

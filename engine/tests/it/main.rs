@@ -29,6 +29,7 @@ mod line_loss;
 mod loss;
 mod malformed;
 mod paying;
+mod polls;
 mod rebuild;
 mod rest;
 mod revoked;
