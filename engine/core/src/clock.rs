@@ -29,8 +29,14 @@ fn start() -> &'static Start {
 
 /// Milliseconds since the Unix epoch: wall clock when first asked, plus monotonic time since.
 pub fn now_ms() -> u64 {
+    ms_at(instant())
+}
+
+/// The same at `instant`: for one who needs both, and reads the clock once.
+pub fn ms_at(instant: Instant) -> u64 {
     let start = start();
-    u64::try_from((start.wall + start.instant.elapsed()).as_millis()).unwrap_or(u64::MAX)
+    let since = instant.saturating_duration_since(start.instant);
+    u64::try_from((start.wall + since).as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A monotonic instant, for durations.

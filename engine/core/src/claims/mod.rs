@@ -3,6 +3,8 @@
 //! Here because the check is on the admission path and one fixed algorithm is smaller than a library that negotiates.
 //! A token never appears in `Debug`, in an error, or in a log.
 
+mod unjudged;
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -10,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use unjudged::Unjudged;
 
 use crate::ids::UserId;
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY, TOKEN_LIFE_MAX, TOKEN_SECRET_BYTES_MIN};
@@ -70,24 +73,6 @@ struct Header<'a> {
     alg: Cow<'a, str>,
     #[serde(default)]
     crit: Option<serde_json::Value>,
-}
-
-/// [`Claims`] as they stand in a token, unjudged.
-#[derive(Deserialize)]
-struct Unjudged<'a> {
-    #[serde(borrow)]
-    sub: Cow<'a, str>,
-    role: Role,
-    #[serde(default, rename = "gen")]
-    generation: u64,
-    iat: u64,
-    exp: u64,
-    #[serde(borrow)]
-    iss: Cow<'a, str>,
-    #[serde(borrow)]
-    aud: Cow<'a, str>,
-    #[serde(borrow)]
-    typ: Cow<'a, str>,
 }
 
 /// Why a token is not accepted. Buyers are told all of these alike.
@@ -161,7 +146,9 @@ impl TokenKeys {
         let mut buffer = [0; TOKEN_BYTES_MAX];
         // Nearly every token has the header that we write; another way to write the same is read.
         if header != HEADER {
-            let header: Header<'_> = part(header, &mut buffer)?;
+            let header = decoded(header, &mut buffer)?;
+            let header: Header<'_> =
+                serde_json::from_str(header).map_err(|_| TokenRefused::Malformed)?;
             if header.alg != "HS256" || header.crit.is_some() {
                 return Err(TokenRefused::Algorithm);
             }
@@ -172,7 +159,8 @@ impl TokenKeys {
         if !self.signed(signed.as_bytes(), &buffer[..length]) {
             return Err(TokenRefused::Signature);
         }
-        judge(part(claims, &mut buffer)?, now_s)
+        let claims = Unjudged::read(decoded(claims, &mut buffer)?);
+        judge(claims.ok_or(TokenRefused::Malformed)?, now_s)
     }
 
     /// The signed token.
@@ -199,12 +187,12 @@ impl TokenKeys {
     }
 }
 
-/// Reads one part of a token; `buffer` is as long as the longest token.
-fn part<'a, T: Deserialize<'a>>(text: &str, buffer: &'a mut [u8]) -> Result<T, TokenRefused> {
+/// One part of a token; `buffer` is as long as the longest token.
+fn decoded<'a>(part: &str, buffer: &'a mut [u8]) -> Result<&'a str, TokenRefused> {
     let length = URL_SAFE_NO_PAD
-        .decode_slice(text, buffer)
+        .decode_slice(part, buffer)
         .map_err(|_| TokenRefused::Malformed)?;
-    serde_json::from_slice(&buffer[..length]).map_err(|_| TokenRefused::Malformed)
+    std::str::from_utf8(&buffer[..length]).map_err(|_| TokenRefused::Malformed)
 }
 
 fn judge(claims: Unjudged<'_>, now_s: u64) -> Result<Claims, TokenRefused> {
