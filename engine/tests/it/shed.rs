@@ -211,12 +211,12 @@ async fn when_redis_is_too_slow_for_the_crowd_looking_yields_to_buying_and_buyin
 
     let stop = Arc::new(AtomicBool::new(false));
     let storming = tokio::spawn(storm(Arc::clone(&shop), 1_500, Arc::clone(&stop)));
-    // Redis answers every tenth of a second, and then what came meanwhile.
+    // Redis answers every quarter of a second, and then one batch: a thousand a second, and any machine's crowd asks for more.
     let slow = {
         let (shop, stop) = (Arc::clone(&shop), Arc::clone(&stop));
         tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
-                raw(&shop, "CLIENT", &["PAUSE", "100", "ALL"]).await;
+                raw(&shop, "CLIENT", &["PAUSE", "250", "ALL"]).await;
             }
         })
     };
