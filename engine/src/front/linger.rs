@@ -4,6 +4,7 @@
 //! yet: the 413 to a body too large, most of all. So the sending side is closed first, and what still comes is read and
 //! forgotten, up to a bound in bytes and time (RFC 9112 §9.6).
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -15,7 +16,11 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::connections::Silence;
-use crate::limits::{LINGER_BYTES_MAX, LINGER_TIMEOUT};
+use crate::limits::{GATHERED_BYTES_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT};
+
+thread_local! {
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A connection whose shutdown lingers.
 pub(super) struct Lingering {
@@ -65,7 +70,19 @@ impl AsyncWrite for Lingering {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        // Put together here, head and body of an answer cost less than the kernel takes for it (PERFORMANCE.md). hyper would too, but in
+        // a buffer that stays as large as the connection's largest answer.
+        let length: usize = bytes.iter().map(|slice| slice.len()).sum();
+        if length > GATHERED_BYTES_MAX {
+            return Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        }
+        GATHERED.with_borrow_mut(|gathered| {
+            gathered.clear();
+            for slice in bytes {
+                gathered.extend_from_slice(slice);
+            }
+            Pin::new(&mut self.stream).poll_write(cx, gathered)
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

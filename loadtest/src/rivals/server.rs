@@ -71,7 +71,9 @@ fn serve_connection(front: Arc<Front>, stream: TcpStream, permit: OwnedSemaphore
     let mut builder = http1::Builder::new();
     builder
         .max_buf_size(RIVAL_CONNECTION_BUFFER_BYTES)
-        .max_headers(RIVAL_HEADERS_MAX);
+        .max_headers(RIVAL_HEADERS_MAX)
+        // Head and body in one write, as our engine has it for all but its largest answers.
+        .writev(false);
     let service = service_fn(move |request| {
         let front = Arc::clone(&front);
         async move { Ok::<_, Infallible>(front.answer(request).await) }
