@@ -1,9 +1,11 @@
 //! Polls of the line that nearly all are in are answered on a way of their own (`front/answering.rs`), and alike.
 
+use std::collections::BTreeSet;
+
 use doorbuster_core::claims::Role;
 use doorbuster_engine::limits::HOT_EVERY;
 use hyper::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Shop, send};
 use super::line::{ticket, with_line};
@@ -54,6 +56,13 @@ async fn heard(
     heard
 }
 
+/// What there is about the place of one who is let in, and which place it is; nothing before.
+fn admitted(told: &Value) -> Option<(BTreeSet<String>, Vec<Value>)> {
+    let names = told.as_object()?.keys().cloned().collect();
+    let place = ["lane", "number", "place", "position"].map(|name| told[name].clone());
+    (told["state"] == "admitted").then(|| (names, place.into()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_sale_that_all_ask_for_people_hear_what_they_hear_of_another() {
     let shop = Shop::with_engines(1).await;
@@ -65,6 +74,10 @@ async fn of_the_sale_that_all_ask_for_people_hear_what_they_hear_of_another() {
     for _ in 0..2 * HOT_EVERY {
         shop.poll(0, "hot", "ann", &tickets[0]).await;
     }
+    let told = |sale, own| shop.poll_until((0, sale), "ann", own, "she is let in", admitted);
+    let hot = told("hot", &tickets[0]).await;
+    assert_eq!(hot, told("other", &tickets[1]).await);
+    assert!(hot.0.contains("admitted_until") && !hot.0.contains("ticket"));
     let hot = heard(&shop, "hot", &tickets[0], &tickets[1]).await;
     let other = heard(&shop, "other", &tickets[1], &tickets[0]).await;
     let statuses: Vec<u16> = hot.iter().map(|(status, ..)| *status).collect();
