@@ -20,6 +20,11 @@ const UNTOLD: Refusal = Refusal::Unavailable {
 /// # Errors
 /// [`Refusal::Unauthorized`]; [`Refusal::Unavailable`] where Redis has not been read for too long.
 pub(crate) fn user<B>(app: &App, request: &Request<B>) -> Result<UserId, Refusal> {
+    user_at(app, request, clock::now_ms())
+}
+
+/// The same at `now_ms`.
+pub(super) fn user_at<B>(app: &App, request: &Request<B>, now_ms: u64) -> Result<UserId, Refusal> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Refusal::Unauthorized);
@@ -29,7 +34,6 @@ pub(crate) fn user<B>(app: &App, request: &Request<B>) -> Result<UserId, Refusal
         .ok()
         .and_then(bearer)
         .ok_or(Refusal::Unauthorized)?;
-    let now_ms = clock::now_ms();
     let claims = app.tokens.verify(token, now_ms / 1_000).map_err(|e| {
         tracing::debug!(reason = %e, "token refused");
         Refusal::Unauthorized

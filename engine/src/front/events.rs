@@ -118,10 +118,11 @@ impl Stream {
             if self.line.is_outdated(&self.ticket) {
                 self.restore().await;
             }
-            let Ok(outlook) = self.line.ask(self.ticket.number, Asking::Listens) else {
+            let (line, now) = (&self.line, clock::instant());
+            let Ok(outlook) = line.ask(self.ticket.number, Asking::Listens, now) else {
                 return;
             };
-            let now_ms = clock::now_ms();
+            let now_ms = clock::ms_at(now);
             let is_news = phase != Some(kind(outlook.phase)) || self.anew.is_some();
             let is_due = now_ms >= told_ms + outlook.poll_after_ms;
             let id = event_id(&outlook);

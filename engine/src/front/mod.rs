@@ -13,6 +13,7 @@ pub mod request_id;
 mod retry;
 pub mod route;
 pub mod server;
+mod spare;
 mod tally;
 
 pub mod coupons;

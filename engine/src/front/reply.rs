@@ -15,11 +15,9 @@ use tokio::sync::mpsc::Receiver;
 use super::body::Body;
 use super::problem::{Language, Refusal};
 use super::request_id::RequestId;
-use super::retry;
+use super::{retry, spare};
 use crate::app::App;
 
-/// Room for a reservation of one line and its receipt, and for nearly every problem, so that its body is not copied while it grows.
-const BODY_BYTES_MOSTLY: usize = 512;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 const EVENT_STREAM: &str = "text/event-stream";
@@ -36,7 +34,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let mut headers = HeaderMap::with_capacity(8);
+        let mut headers = spare::headers();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(
@@ -53,7 +51,7 @@ impl Answer {
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        Self::new(status, JSON, json(body))
+        Self::new(status, JSON, spare::json(body))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -66,12 +64,6 @@ impl Answer {
         *response.headers_mut() = self.headers;
         response
     }
-}
-
-fn json(body: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(BODY_BYTES_MOSTLY);
-    serde_json::to_writer(&mut bytes, body).expect("our answers are plain data");
-    bytes
 }
 
 #[derive(Serialize)]
@@ -105,7 +97,7 @@ pub(crate) fn refused(refusal: &Refusal, request_id: &RequestId, language: Langu
         detail: &refusal.detail(),
         request_id: request_id.as_str(),
     };
-    let mut answer = Answer::new(status, PROBLEM, json(&problem));
+    let mut answer = Answer::new(status, PROBLEM, spare::json(&problem));
     answer.code = code;
     match refusal {
         Refusal::RateLimited { wait, policy } => {

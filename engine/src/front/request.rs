@@ -18,6 +18,7 @@ use hyper::{Request, Version};
 use serde::Deserialize;
 
 use super::problem::Refusal;
+use super::spare;
 use crate::app::App;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT, HEADER_BYTES_MAX};
 
@@ -169,7 +170,7 @@ fn short<'a, B>(
 /// Whatever is wrong with the body, said so that it can be mended.
 pub(crate) async fn wanted(request: Request<Incoming>) -> Result<Wanted, Refusal> {
     check_media_type(&request)?;
-    parse(&read(request.into_body()).await?)
+    parse(&read(body(request)).await?)
 }
 
 /// The lines asked for, in an order of our own, so that the same wish has the same hash however it was written.
@@ -190,7 +191,7 @@ pub(crate) async fn nothing(request: Request<Incoming>) -> Result<(), Refusal> {
     if !request.body().is_end_stream() {
         check_media_type(&request)?;
     }
-    let bytes = read(request.into_body()).await?;
+    let bytes = read(body(request)).await?;
     let empty = bytes
         .iter()
         .filter(|b| !b.is_ascii_whitespace())
@@ -215,6 +216,13 @@ fn check_media_type<B>(request: &Request<B>) -> Result<(), Refusal> {
     } else {
         Err(Refusal::MediaType)
     }
+}
+
+/// The body of a request whose head nobody needs any more.
+fn body(request: Request<Incoming>) -> Incoming {
+    let (head, body) = request.into_parts();
+    spare::leave(head.headers);
+    body
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Refusal> {

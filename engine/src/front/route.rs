@@ -5,7 +5,7 @@ use super::body::Body;
 use super::problem::{Language, Refusal};
 use super::reply::{self, Answer};
 use super::request_id::RequestId;
-use super::{coupons, events, health, request, reservations, sales, tally, tickets};
+use super::{coupons, events, health, request, reservations, sales, spare, tally, tickets};
 use crate::app::App;
 use crate::load::Class;
 use hyper::body::{Body as _, Incoming};
@@ -121,14 +121,16 @@ pub(super) fn answer(app: &'static App, peer: IpAddr, request: Request<Incoming>
     let route = Route::parse(request.uri().path());
     let at_once = match let_in(app, peer, route, &request) {
         Ok(Route::CurrentTicket(sale)) if request.method() != Method::OPTIONS => {
-            tickets::current_at_once(app, sale, &request)
+            tickets::current_at_once(app, sale, &request, asked.started)
         }
         Ok(_) => None,
         Err(refusal) => Some(Err(refusal)),
     };
     match at_once {
         Some(said) if request.body().is_end_stream() => {
-            Coming::Now(Some(asked.answered(route, said)))
+            let answer = asked.answered(route, said);
+            spare::leave(request.into_parts().0.headers);
+            Coming::Now(Some(answer))
         }
         // hyper closes a connection whose body is dropped before its answer is begun.
         said => Coming::Later(Box::pin(async move {

@@ -3,6 +3,7 @@
 //! Only joining asks Redis. A ticket from before a loss has its user's number restored first, and is signed anew.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use doorbuster_core::clock;
 use doorbuster_core::gate::join::{Instead, Join, Joined};
@@ -107,7 +108,7 @@ pub(crate) async fn join(
         join.instead = Instead::Over(given.number);
         given = Box::pin(give(&sale, line, &join)).await?;
     }
-    let outlook = line.ask(given.number, Asking::Joins);
+    let outlook = line.ask(given.number, Asking::Joins, clock::instant());
     let outlook = outlook.map_err(too_early)?;
     let ticket = app.tickets.sign(&id, &join.user, &given.ticket());
     let entry = line.entry(&join.user, given.number);
@@ -129,14 +130,15 @@ pub(crate) async fn current(
     sale: &str,
     request: &Request<Incoming>,
 ) -> Result<Answer, Refusal> {
-    let user = auth::user(app, request)?;
+    let now_ms = clock::now_ms();
+    let user = auth::user_at(app, request, now_ms)?;
     let id = SaleId::parse(sale)?;
-    let poll = Poll::of(app, user, &id, request)?;
+    let poll = Poll::of(app, user, &id, request, now_ms)?;
     let sale = app.registry.live(&LiveId::Sale(id.clone())).await?;
     let line = sale.line().ok_or(Refusal::NoLine)?;
     let whose = (&id, &poll.user);
-    let renewed = renewed(app, &sale, line, whose, poll.ticket, poll.now_ms).await;
-    told(line, renewed)
+    let renewed = renewed(app, &sale, line, whose, poll.ticket, now_ms).await;
+    told(line, renewed, clock::instant())
 }
 
 /// The same without waiting for anything, and without a share in the sale: what a crowd that waits asks all the time. `None` where the sale is not the one that
@@ -145,10 +147,12 @@ pub(crate) fn current_at_once(
     app: &App,
     sale: &str,
     request: &Request<Incoming>,
+    now: Instant,
 ) -> Option<Result<Answer, Refusal>> {
+    let now_ms = clock::ms_at(now);
     app.registry.with_hot(sale, |sale, id| {
-        let poll = auth::user(app, request).and_then(|user| Poll::of(app, user, id, request));
-        let poll = match poll {
+        let user = auth::user_at(app, request, now_ms);
+        let poll = match user.and_then(|user| Poll::of(app, user, id, request, now_ms)) {
             Ok(poll) => poll,
             Err(refusal) => return Some(Err(refusal)),
         };
@@ -158,16 +162,15 @@ pub(crate) fn current_at_once(
         if line.is_outdated(&poll.ticket) {
             return None;
         }
-        let signed = signed_anew(app, (id, &poll.user), poll.ticket, poll.now_ms);
-        Some(told(line, signed))
+        let signed = signed_anew(app, (id, &poll.user), poll.ticket, now_ms);
+        Some(told(line, signed, now))
     })?
 }
 
-/// Who asks with which ticket, and when.
+/// Who asks with which ticket.
 struct Poll {
     user: UserId,
     ticket: Ticket,
-    now_ms: u64,
 }
 
 impl Poll {
@@ -176,21 +179,22 @@ impl Poll {
         user: UserId,
         sale: &SaleId,
         request: &Request<Incoming>,
+        now_ms: u64,
     ) -> Result<Self, Refusal> {
         let text = request::ticket(request)?
             .ok_or_else(|| Refusal::invalid("send the Queue-Ticket that joining gave"))?;
-        let now_ms = clock::now_ms();
         let ticket = checked(app, text, sale, &user, now_ms)?;
-        Ok(Self {
-            user,
-            ticket,
-            now_ms,
-        })
+        Ok(Self { user, ticket })
     }
 }
 
-fn told(line: &Line, (ticket, anew): (Ticket, Option<String>)) -> Result<Answer, Refusal> {
-    let outlook = line.ask(ticket.number, Asking::Polls).map_err(too_early)?;
+fn told(
+    line: &Line,
+    (ticket, anew): (Ticket, Option<String>),
+    now: Instant,
+) -> Result<Answer, Refusal> {
+    let outlook = line.ask(ticket.number, Asking::Polls, now);
+    let outlook = outlook.map_err(too_early)?;
     let body = body(ticket.number, outlook);
     Ok(reply::ok(&body.with(anew)))
 }

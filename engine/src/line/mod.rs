@@ -19,8 +19,9 @@ mod slots;
 mod view;
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use doorbuster_core::clock;
 use doorbuster_core::draw::{DrawKeys, Entry, SaleDraw};
 use doorbuster_core::gate::Gate;
 use doorbuster_core::gate::advance::Standing;
@@ -121,7 +122,7 @@ impl Line {
     }
 
     pub(crate) async fn join(&self, join: Join) -> Result<Answered<Joined>, Undecided> {
-        self.shared.asked(self.shared.clock_ms());
+        self.shared.asked(self.shared.clock_ms(clock::instant()));
         self.joins.submit(Arc::new(join)).await
     }
 
@@ -136,8 +137,13 @@ impl Line {
     ///
     /// # Errors
     /// [`TooEarly`]: it is not told anything, and does not count as heard of.
-    pub(crate) fn ask(&self, number: Place, asking: Asking) -> Result<Outlook, TooEarly> {
-        let (line, clock_ms) = (&self.shared, self.shared.clock_ms());
+    pub(crate) fn ask(
+        &self,
+        number: Place,
+        asking: Asking,
+        now: Instant,
+    ) -> Result<Outlook, TooEarly> {
+        let (line, clock_ms) = (&self.shared, self.shared.clock_ms(now));
         let slots = line.slots(number.lane);
         if asking == Asking::Polls
             && let Some(pulse) = slots.pulse(number.number)
@@ -149,17 +155,17 @@ impl Line {
         let view = line.view.load();
         let place = view.place_of(number);
         let mut standing = place.map_or(Standing::Waiting, |place| slots.standing(place.number));
-        let mut outlook = view.outlook(number, standing);
+        let mut outlook = view.outlook(number, standing, now);
         if let (Some(place), Standing::Offered { .. }) = (place, standing)
             && matches!(outlook.phase, Phase::Admitted { .. })
         {
             let place_ms = u64::from(line.config.place_seconds) * 1_000;
-            let until_ms = view.now_ms() + place_ms;
+            let until_ms = view.ms_at(now) + place_ms;
             if slots.tell(place.number, standing, until_ms) {
                 line.told.push(place);
             }
             standing = slots.standing(place.number);
-            outlook = view.outlook(number, standing);
+            outlook = view.outlook(number, standing, now);
         }
         line.asked(clock_ms);
         let after_ms = match asking {
@@ -202,7 +208,11 @@ impl Line {
     pub(crate) fn has_ended(&self) -> Option<Phase> {
         // A place that there is not: what is told to all.
         let nobody = Place::general(u32::MAX);
-        let outlook = self.shared.view.load().outlook(nobody, Standing::Waiting);
+        let outlook = self
+            .shared
+            .view
+            .load()
+            .outlook(nobody, Standing::Waiting, clock::instant());
         match outlook.phase {
             ended @ (Phase::SoldOut | Phase::Closed) => Some(ended),
             Phase::Waiting | Phase::Admitted { .. } | Phase::Expired => None,
@@ -215,7 +225,7 @@ impl Line {
 
     /// What a reservation shows with this number; nothing while its place is not known.
     pub(crate) fn shown(&self, number: Place) -> Option<Shown> {
-        self.shared.asked(self.shared.clock_ms());
+        self.shared.asked(self.shared.clock_ms(clock::instant()));
         let place = self.shared.view.load().place_of(number)?;
         Some(Shown { number, place })
     }
@@ -227,7 +237,7 @@ impl Line {
         let is_early = match head.seen.early {
             Some(early) => u64::from(number.number) <= early,
             // Between the opening and the next look nobody can say: joining again will tell.
-            None => view.now_ms() < head.opens_ms,
+            None => view.ms_at(clock::instant()) < head.opens_ms,
         };
         (number.lane == Lane::General && is_early).then(|| draw.entry(user, number.number))
     }

@@ -111,9 +111,10 @@ impl Shared {
         self.views.epoch()
     }
 
-    /// The line's own clock, which beats are measured by.
-    pub(super) fn clock_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// The line's own clock at `now`, which beats are measured by.
+    pub(super) fn clock_ms(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.started);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn asked(&self, clock_ms: u64) {
@@ -124,7 +125,7 @@ impl Shared {
     }
 
     pub(super) fn idle_ms(&self) -> u64 {
-        self.clock_ms()
+        self.clock_ms(clock::instant())
             .saturating_sub(self.asked_ms.load(Ordering::Relaxed))
     }
 
@@ -212,7 +213,7 @@ impl Shared {
 
     /// The lowest places at which somebody waits here, in order, and whether there may be more.
     fn report(&self) -> (Vec<Place>, bool) {
-        let (view, clock_ms) = (self.view.load(), self.clock_ms());
+        let (view, clock_ms) = (self.view.load(), self.clock_ms(clock::instant()));
         let seen = self.seen();
         let mut alive = Vec::new();
         for (lane, given) in [
@@ -298,7 +299,7 @@ impl Shared {
             first.fetch_min(place.number, Ordering::Relaxed);
             let before_ms = OFFER_LIFE.as_millis() as u64;
             if let Some(number) = self.view.load().number_of(place) {
-                let not_since_ms = self.clock_ms().saturating_sub(before_ms);
+                let not_since_ms = self.clock_ms(clock::instant()).saturating_sub(before_ms);
                 slots.still(number.number, not_since_ms);
             }
         }

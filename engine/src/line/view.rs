@@ -89,9 +89,10 @@ impl LineView {
         }
     }
 
-    /// Redis time now, by this machine's monotonic clock since the look.
-    pub(super) fn now_ms(&self) -> u64 {
-        let since = u64::try_from(self.taken.elapsed().as_millis()).unwrap_or(u64::MAX);
+    /// Redis time at `now`, by this machine's monotonic clock since the look.
+    pub(super) fn ms_at(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.taken);
+        let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let looked = self.head.as_ref().map_or(0, |head| head.now_ms);
         looked.saturating_add(since)
     }
@@ -170,9 +171,9 @@ impl LineView {
         }
     }
 
-    /// What the holder of `number` is told, whose place stands so.
-    pub(super) fn outlook(&self, number: Place, standing: Standing) -> Outlook {
-        let now_ms = self.now_ms();
+    /// What the holder of `number` is told at `now`, whose place stands so.
+    pub(super) fn outlook(&self, number: Place, standing: Standing, now: Instant) -> Outlook {
+        let now_ms = self.ms_at(now);
         let (phase, place) = (self.phase(standing, now_ms), self.place_of(number));
         let mut outlook = Outlook {
             phase,
@@ -283,7 +284,7 @@ mod tests {
     }
 
     fn waiting(view: &LineView, number: u32) -> Outlook {
-        view.outlook(Place::general(number), Standing::Waiting)
+        view.outlook(Place::general(number), Standing::Waiting, clock::instant())
     }
 
     #[test]
@@ -305,7 +306,7 @@ mod tests {
         let view = view(head);
         // An invite before what was set aside, and three behind it.
         assert_eq!(waiting(&view, 10_102).position, Some(2 + 4));
-        let invited = view.outlook(Place::invite(10_008), Standing::Waiting);
+        let invited = view.outlook(Place::invite(10_008), Standing::Waiting, clock::instant());
         assert_eq!(invited.position, Some(3));
     }
 
@@ -348,7 +349,7 @@ mod tests {
             Standing::Admitted { until_ms: 99_999 },
             Standing::Over,
         ] {
-            let told = view(sold.clone()).outlook(Place::general(2), standing);
+            let told = view(sold.clone()).outlook(Place::general(2), standing, clock::instant());
             assert_eq!((told.phase, told.position), (Phase::SoldOut, None));
             assert!(!told.units_may_come_back);
         }
