@@ -148,7 +148,6 @@ pub const IMAGES_MAX: usize = 20;
 pub const URL_CHARS_MAX: usize = 500;
 /// Notices that shoppers are shown at a time.
 pub const NOTICES_SHOWN_MAX: u32 = 50;
-
 /// Skus in a cart.
 pub const CART_ITEMS_MAX: u32 = 100;
 /// Units of one of them.

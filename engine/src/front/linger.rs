@@ -19,6 +19,7 @@ use super::connections::Silence;
 use crate::limits::{GATHERED_BYTES_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT};
 
 thread_local! {
+    /// An answer of at most [`GATHERED_BYTES_MAX`], while it is being written.
     static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use serde::Serialize;
 
+use crate::limits::SPARE_HEADERS_MAX;
+
 /// Headers of nearly every answer, those for a browser's page on another origin among them.
 const HEADERS_MOSTLY: usize = 8;
-/// Maps with room for more go: 24 is the library's step that a browser's sixteen headers fit into, and hyper keeps the last answer's map
-/// with its connection.
-const HEADERS_KEPT_MAX: usize = 24;
 /// Room for a reservation of one line and its receipt, and for nearly every problem: more than that goes.
 const BODY_BYTES_MOSTLY: usize = 512;
 
@@ -22,7 +21,7 @@ thread_local! {
 
 /// Takes the headers of a request that nobody reads any more, for an answer to come.
 pub(super) fn leave(mut headers: HeaderMap) {
-    let is_small = headers.capacity() <= HEADERS_KEPT_MAX;
+    let is_small = headers.capacity() <= SPARE_HEADERS_MAX;
     // Names sent twice are kept beside the map, where its capacity does not count them.
     if is_small && headers.len() == headers.keys_len() {
         headers.clear();
@@ -79,7 +78,7 @@ mod tests {
     fn what_is_unusually_large_is_not_kept() {
         leave(left(&["x-a", "x-a"]));
         assert!(HEADERS.take().is_none());
-        leave(HeaderMap::with_capacity(HEADERS_KEPT_MAX + 1));
+        leave(HeaderMap::with_capacity(SPARE_HEADERS_MAX + 1));
         assert!(HEADERS.take().is_none());
         let long = "x".repeat(100 * BODY_BYTES_MOSTLY);
         assert_eq!(json(&long).len(), long.len() + 2);

@@ -133,11 +133,10 @@ pub(crate) async fn current(
     let now_ms = clock::now_ms();
     let user = auth::user_at(app, request, now_ms)?;
     let id = SaleId::parse(sale)?;
-    let poll = Poll::of(app, user, &id, request, now_ms)?;
+    let ticket = presented(app, request, &id, &user, now_ms)?;
     let sale = app.registry.live(&LiveId::Sale(id.clone())).await?;
     let line = sale.line().ok_or(Refusal::NoLine)?;
-    let whose = (&id, &poll.user);
-    let renewed = renewed(app, &sale, line, whose, poll.ticket, now_ms).await;
+    let renewed = renewed(app, &sale, line, (&id, &user), ticket, now_ms).await;
     told(line, renewed, clock::instant())
 }
 
@@ -150,42 +149,30 @@ pub(crate) fn current_at_once(
     now: Instant,
 ) -> Option<Result<Answer, Refusal>> {
     let now_ms = clock::ms_at(now);
-    app.registry.with_hot(sale, |sale, id| {
-        let user = auth::user_at(app, request, now_ms);
-        let poll = match user.and_then(|user| Poll::of(app, user, id, request, now_ms)) {
-            Ok(poll) => poll,
-            Err(refusal) => return Some(Err(refusal)),
-        };
-        let Some(line) = sale.line() else {
-            return Some(Err(Refusal::NoLine));
-        };
-        if line.is_outdated(&poll.ticket) {
-            return None;
+    let asked = app.registry.with_hot(sale, |sale, id| {
+        let user = auth::user_at(app, request, now_ms)?;
+        let ticket = presented(app, request, id, &user, now_ms)?;
+        let line = sale.line().ok_or(Refusal::NoLine)?;
+        if line.is_outdated(&ticket) {
+            return Ok(None);
         }
-        let signed = signed_anew(app, (id, &poll.user), poll.ticket, now_ms);
-        Some(told(line, signed, now))
-    })?
+        let signed = signed_anew(app, (id, &user), ticket, now_ms);
+        told(line, signed, now).map(Some)
+    });
+    asked?.transpose()
 }
 
-/// Who asks with which ticket.
-struct Poll {
-    user: UserId,
-    ticket: Ticket,
-}
-
-impl Poll {
-    fn of(
-        app: &App,
-        user: UserId,
-        sale: &SaleId,
-        request: &Request<Incoming>,
-        now_ms: u64,
-    ) -> Result<Self, Refusal> {
-        let text = request::ticket(request)?
-            .ok_or_else(|| Refusal::invalid("send the Queue-Ticket that joining gave"))?;
-        let ticket = checked(app, text, sale, &user, now_ms)?;
-        Ok(Self { user, ticket })
-    }
+/// The ticket that is polled with.
+fn presented(
+    app: &App,
+    request: &Request<Incoming>,
+    sale: &SaleId,
+    user: &UserId,
+    now_ms: u64,
+) -> Result<Ticket, Refusal> {
+    let text = request::ticket(request)?
+        .ok_or_else(|| Refusal::invalid("send the Queue-Ticket that joining gave"))?;
+    checked(app, text, sale, user, now_ms)
 }
 
 fn told(

@@ -24,20 +24,18 @@ fn claims(user: &UserId, generation: u64) -> Claims {
     claims
 }
 
+/// What `revocations` says now of the user's token of that generation.
+fn judged(revocations: &Revocations, user: &UserId, generation: u64) -> Judged {
+    revocations.judge(&claims(user, generation), clock::now_ms())
+}
+
 #[tokio::test]
 async fn revoked_appends_one_entry_which_every_follower_reads_from_where_it_stands() {
     let gate = Gate::connect(redis_url()).await.unwrap();
     let (early, user) = (Revocations::default(), random_user());
-    assert_eq!(
-        early.judge(&claims(&user, 0), clock::now_ms()),
-        Judged::Untold,
-        "before a look"
-    );
+    assert_eq!(judged(&early, &user, 0), Judged::Untold, "before a look");
     assert!(early.follow(&gate).await.unwrap(), "the first reads all");
-    assert_eq!(
-        early.judge(&claims(&user, 0), clock::now_ms()),
-        Judged::Valid
-    );
+    assert_eq!(judged(&early, &user, 0), Judged::Valid);
 
     let first = gate.revoke(&user, 1).await.unwrap();
     let again = gate.revoke(&user, 1).await.unwrap();
@@ -50,14 +48,8 @@ async fn revoked_appends_one_entry_which_every_follower_reads_from_where_it_stan
     let late = Revocations::default();
     late.follow(&gate).await.unwrap();
     for follower in [&early, &late] {
-        assert_eq!(
-            follower.judge(&claims(&user, 0), clock::now_ms()),
-            Judged::Revoked
-        );
-        assert_eq!(
-            follower.judge(&claims(&user, 1), clock::now_ms()),
-            Judged::Valid
-        );
+        assert_eq!(judged(follower, &user, 0), Judged::Revoked);
+        assert_eq!(judged(follower, &user, 1), Judged::Valid);
     }
     let entries = gate.revocations(&first, 10_000).await.unwrap();
     assert_eq!(
@@ -134,26 +126,14 @@ async fn nobody_is_let_in_while_redis_is_away_and_all_are_again_when_it_is_back(
     follower.follow(&gate).await.unwrap();
     stage.redis().kill9().unwrap();
     assert!(follower.follow(&gate).await.is_err());
-    assert_eq!(
-        follower.judge(&claims(&gone, 0), clock::now_ms()),
-        Judged::Revoked
-    );
-    assert_eq!(
-        follower.judge(&claims(&good, 0), clock::now_ms()),
-        Judged::Untold
-    );
+    assert_eq!(judged(&follower, &gone, 0), Judged::Revoked);
+    assert_eq!(judged(&follower, &good, 0), Judged::Untold);
     stage.redis().start().unwrap();
     while follower.follow(&gate).await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert_eq!(
-        follower.judge(&claims(&gone, 0), clock::now_ms()),
-        Judged::Revoked
-    );
-    assert_eq!(
-        follower.judge(&claims(&good, 0), clock::now_ms()),
-        Judged::Valid
-    );
+    assert_eq!(judged(&follower, &gone, 0), Judged::Revoked);
+    assert_eq!(judged(&follower, &good, 0), Judged::Valid);
 }
 
 #[tokio::test]
