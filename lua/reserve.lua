@@ -9,7 +9,8 @@ that was shown, at whose place admission is offered or given; with the first hol
 
 KEYS    1 sale  2 stock  3 users  4 records  5 order  6 journal  7 line  8 places  9 offered  10 admitted  11 served
 ARGV    1 call  2 epoch  3 caller_ms  4 ended_max  5 backlog_events_max  6 backlog_bytes_max
-        then per request: id user lines body, with lines as records have them: sku=quantity,..; with a line also number place, or nothing twice
+        then per run of requests that ask for the same: count wish, with the wish as records end, sku=quantity,..|body; and for each request
+        of the run: id user; with a line also number place, or nothing twice
 RETURNS decided <call> <now_ms> <seq> <deadline_ms> {sku left}.. {word ..}.. | unknown_sale <call> | unknown_schema <call> <schema> | recovering <call> <why>
         words: held <seq> <count> (so many requests in a row, numbered from seq on) | repeat <record> | mismatch | sold_out <sku> <left> | limit_reached <sku> <limit> | unknown_sku <sku> | not_open | paused | closed | backlog
         | not_admitted
@@ -21,26 +22,28 @@ local sale_key, stock_key, users_key, records_key, order_key, journal_key = KEYS
 local line_key, places_key, offered_key, admitted_key, served_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local call, epoch, caller_ms = ARGV[1], ARGV[2], ARGV[3]
 local ended_max, backlog_events_max, backlog_bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local FIRST, STEP, COMMA = 7, line_key and 6 or 4, string.byte(',')
+local FIRST, STEP, COMMA, BAR = 7, line_key and 4 or 2, string.byte(',|', 1, 2)
 
 -- read
 local h, word, why = fence(sale_key, epoch, caller_ms)
 if not h then return { word, call, why } end
 local last = #ARGV
-if last < FIRST or (last - FIRST + 1) % STEP ~= 0 then return redis.error_reply('BADARG requests') end
+if last < FIRST then return redis.error_reply('BADARG requests') end
 
 -- Most requests of a sale ask for the same: each wish is read once. The index of a wish's first line in `fields` is its user's, plus 1.
 -- A call of one request is as common as one of many, so what is made for each call is kept small.
 local ids, fields, skus, sku_fields, wishes = {}, {}, {}, {}, {}
 local ids_count, fields_count, sku_fields_count = 0, 0, 0
-for at = FIRST, last, STEP do
-  local user, text = ARGV[at + 1], ARGV[at + 2]
+local run_at = FIRST
+while run_at <= last do
+  local count, text = tonumber(ARGV[run_at]), ARGV[run_at + 1]
+  if not count or count < 1 or count % 1 ~= 0 or run_at + 1 + count * STEP > last then return redis.error_reply('BADARG requests') end
   local wish = wishes[text]
   if not wish then
-    wish = {}
+    wish = { tail = '|' .. text }
     local from, lines = 1, 0
     while from do
-      local _, to, name, digits = string.find(text, '^([^=,]+)=(%d+)', from)
+      local _, to, name, digits = string.find(text, '^([^=,|]+)=(%d+)', from)
       local quantity = tonumber(digits)
       if not quantity then return redis.error_reply('BADARG lines') end
       if quantity < 1 then return redis.error_reply('BADARG quantity') end
@@ -58,22 +61,27 @@ for at = FIRST, last, STEP do
       end
       lines = lines + 1
       wish[lines] = { sku = sku, name = name, quantity = quantity }
-      if to == #text then
-        from = nil
-      elseif string.byte(text, to + 1) == COMMA then
+      local after = string.byte(text, to + 1)
+      if after == COMMA then
         from = to + 2
+      elseif after == BAR and #text - to == 17 then
+        wish.body, from = string.sub(text, to + 2), nil
       else
         return redis.error_reply('BADARG lines')
       end
     end
     wishes[text] = wish
   end
-  ids_count = ids_count + 1
-  ids[ids_count] = ARGV[at]
-  fields_count = fields_count + 1
-  fields[fields_count] = user
-  for i = 1, #wish do fields[fields_count + i] = user .. '/' .. wish[i].name end
-  fields_count = fields_count + #wish
+  local lines = #wish
+  for at = run_at + 2, run_at + 1 + count * STEP, STEP do
+    local user = ARGV[at + 1]
+    ids_count = ids_count + 1
+    ids[ids_count] = ARGV[at]
+    fields[fields_count + 1] = user
+    for i = 1, lines do fields[fields_count + 1 + i] = user .. '/' .. wish[i].name end
+    fields_count = fields_count + 1 + lines
+  end
+  run_at = run_at + 2 + count * STEP
 end
 
 local known, counted_now = redis.call('HMGET', records_key, unpack(ids)), redis.call('HMGET', users_key, unpack(fields))
@@ -110,9 +118,14 @@ end
 local numbers, untils, is_served, place_ms
 if line_key then
   local users_asking, places_shown = {}, {}
-  for at = FIRST, last, STEP do
-    users_asking[#users_asking + 1] = ARGV[at + 1]
-    places_shown[#places_shown + 1] = ARGV[at + 5]
+  run_at = FIRST
+  while run_at <= last do
+    local to = run_at + 1 + ARGV[run_at] * STEP
+    for at = run_at + 2, to, STEP do
+      users_asking[#users_asking + 1] = ARGV[at + 1]
+      places_shown[#places_shown + 1] = ARGV[at + 3]
+    end
+    run_at = to + 1
   end
   numbers, untils, is_served = {}, {}, {}
   for i, number in ipairs(redis.call('HMGET', places_key, unpack(users_asking))) do numbers[users_asking[i]] = number end
@@ -153,74 +166,79 @@ elseif h.state == 'paused' then shut = 'paused' end
 local seq, bytes, deadline_ms = h.seq, h.bytes, h.now + h.hold_ms
 local events_end, bytes_end = h.flushed_seq + backlog_events_max, h.flushed_bytes + backlog_bytes_max
 local after_seq = string.format('|%d|', deadline_ms)
-local results, results_count, run = {}, 0, nil
+local results, results_count, held_at = {}, 0, nil
 local rows, counts, order, taken = {}, {}, {}, {}
 local held, counted, field_at = 0, 0, 1
 local used, serves = line_key and {}, line_key and {}
 -- A number becomes text slowly, and most counts are alike.
 local texts = {}
-for at = FIRST, last, STEP do
-  local id, user, text, body = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local record, wish = records[id], wishes[text]
-  local outcome, a, b
-  if record then
-    if string.sub(record, -16) == body then outcome, a = 'repeat', record else outcome = 'mismatch' end
-  elseif shut then
-    outcome = shut
-  elseif line_key and (numbers[user] ~= ARGV[at + 4] or (untils[ARGV[at + 5]] or 0) <= h.now) then
-    outcome = 'not_admitted'
-  elseif seq >= events_end or bytes >= bytes_end then
-    outcome = 'backlog'
-  else
-    outcome, a, b = refusal(wish, fields, field_at, users, ended_max)
-  end
-  if outcome then
-    run = nil
-    results_count = results_count + 1
-    results[results_count] = outcome
-    if a then
-      results_count = results_count + 1
-      results[results_count] = a
-    end
-    if b then
-      results_count = results_count + 1
-      results[results_count] = b
-    end
-  else
-    for i = 1, #wish do
-      local sku, quantity, field = wish[i].sku, wish[i].quantity, fields[field_at + i]
-      sku.left, sku.held = sku.left - quantity, sku.held + quantity
-      taken[sku.name] = sku
-      local count = (users[field] or 0) + quantity
-      users[field] = count
-      local digits = texts[count]
-      if not digits then
-        digits = string.format('%d', count)
-        texts[count] = digits
-      end
-      counts[counted + 1], counts[counted + 2] = field, digits
-      counted = counted + 2
-    end
-    local place = line_key and ARGV[at + 5]
-    if place and not is_served[place] then
-      is_served[place] = true
-      used[#used + 1] = place
-      serves[#serves + 1], serves[#serves + 2] = untils[place], place
-    end
-    seq, held = seq + 1, held + 1
-    record = 'h' .. string.format('%d', seq) .. after_seq .. user .. '|' .. text .. '|' .. body
-    bytes = bytes + #record + #id
-    records[id], order[held] = record, id
-    rows[2 * held - 1], rows[2 * held] = id, record
-    if run then
-      results[run] = results[run] + 1
+run_at = FIRST
+while run_at <= last do
+  local wish, to = wishes[ARGV[run_at + 1]], run_at + 1 + ARGV[run_at] * STEP
+  local lines = #wish
+  for at = run_at + 2, to, STEP do
+    local id, user, record = ARGV[at], ARGV[at + 1], records[ARGV[at]]
+    local outcome, a, b
+    if record then
+      if string.sub(record, -16) == wish.body then outcome, a = 'repeat', record else outcome = 'mismatch' end
+    elseif shut then
+      outcome = shut
+    elseif line_key and (numbers[user] ~= ARGV[at + 2] or (untils[ARGV[at + 3]] or 0) <= h.now) then
+      outcome = 'not_admitted'
+    elseif seq >= events_end or bytes >= bytes_end then
+      outcome = 'backlog'
     else
-      run = results_count + 3
-      results[run - 2], results[run - 1], results[run] = 'held', seq, 1
-      results_count = run
+      outcome, a, b = refusal(wish, fields, field_at, users, ended_max)
     end
+    if outcome then
+      held_at = nil
+      results_count = results_count + 1
+      results[results_count] = outcome
+      if a then
+        results_count = results_count + 1
+        results[results_count] = a
+      end
+      if b then
+        results_count = results_count + 1
+        results[results_count] = b
+      end
+    else
+      for i = 1, lines do
+        local sku, quantity, field = wish[i].sku, wish[i].quantity, fields[field_at + i]
+        sku.left, sku.held = sku.left - quantity, sku.held + quantity
+        taken[sku.name] = sku
+        local count = (users[field] or 0) + quantity
+        users[field] = count
+        local digits = texts[count]
+        if not digits then
+          digits = string.format('%d', count)
+          texts[count] = digits
+        end
+        counts[counted + 1], counts[counted + 2] = field, digits
+        counted = counted + 2
+      end
+      local place = line_key and ARGV[at + 3]
+      if place and not is_served[place] then
+        is_served[place] = true
+        used[#used + 1] = place
+        serves[#serves + 1], serves[#serves + 2] = untils[place], place
+      end
+      seq, held = seq + 1, held + 1
+      record = 'h' .. string.format('%d', seq) .. after_seq .. user .. wish.tail
+      bytes = bytes + #record + #id
+      records[id], order[held] = record, id
+      rows[2 * held - 1], rows[2 * held] = id, record
+      if held_at then
+        results[held_at] = results[held_at] + 1
+      else
+        held_at = results_count + 3
+        results[held_at - 2], results[held_at - 1], results[held_at] = 'held', seq, 1
+        results_count = held_at
+      end
+    end
+    field_at = field_at + 1 + lines
   end
-  field_at = field_at + 1 + #wish
+  run_at = to + 1
 end
 
 -- write

@@ -363,10 +363,4 @@ impl Args {
         self.buffer.extend_from_slice(value.as_ref());
         self.values.push(Value::Bytes(self.buffer.split().freeze()));
     }
-
-    /// The argument before last `back`, again: 1 is the last.
-    pub(crate) fn push_again(&mut self, back: usize) {
-        let again = self.values[self.values.len() - back].clone();
-        self.values.push(again);
-    }
 }

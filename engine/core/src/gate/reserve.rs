@@ -113,10 +113,14 @@ pub enum Reserved {
     NotAdmitted,
 }
 
-/// Arguments of one request, and the bytes that they have at most in most cases.
-const ARGS_EACH: usize = 4;
-const ARGS_EACH_IN_LINE: usize = 6;
-const BYTES_EACH: usize = 128;
+/// Arguments of one request.
+const ARGS_EACH: usize = 2;
+const ARGS_EACH_IN_LINE: usize = 4;
+/// What its arguments have in bytes, mostly.
+const BYTES_EACH: usize = 64;
+/// The same of what a run of requests has in common.
+const ARGS_OF_RUN: usize = 2;
+const BYTES_OF_RUN: usize = 64;
 
 impl Gate {
     /// `requests` in order, each seeing the effects of those before it; at most [`BATCH_REQUESTS_MAX`] with together at
@@ -148,16 +152,21 @@ impl Gate {
     ) -> Result<Batch<Reserved>, GateError> {
         let mut args = self.reserve_args(epoch);
         let count = requests.len();
-        args.reserve(ARGS_EACH_IN_LINE * count, BYTES_EACH * count);
-        let mut before = None;
-        for request in requests {
-            append_one(&mut args, &request.reserve, &mut before, ARGS_EACH_IN_LINE);
-            let (number, place) = match request.shown {
-                Some(shown) => (shown.number.to_string(), shown.place.to_string()),
-                None => (String::new(), String::new()),
-            };
-            args.push(number);
-            args.push(place);
+        args.reserve(
+            ARGS_EACH_IN_LINE * count + ARGS_OF_RUN,
+            BYTES_EACH * count + BYTES_OF_RUN,
+        );
+        for run in requests.chunk_by(|a, b| asks_the_same(&a.reserve, &b.reserve)) {
+            append_wish(&mut args, run.len(), &run[0].reserve);
+            for request in run {
+                append_one(&mut args, &request.reserve);
+                let (number, place) = match request.shown {
+                    Some(shown) => (shown.number.to_string(), shown.place.to_string()),
+                    None => (String::new(), String::new()),
+                };
+                args.push(number);
+                args.push(place);
+            }
         }
         let requests: Vec<&Reserve> = requests.iter().map(|request| &request.reserve).collect();
         self.decide(&SCRIPT, live, epoch, &requests, args).await
@@ -211,27 +220,35 @@ pub fn encode(requests: &[&Reserve]) -> Args {
 }
 
 fn append(args: &mut Args, requests: &[&Reserve]) {
-    args.reserve(ARGS_EACH * requests.len(), BYTES_EACH * requests.len());
-    let mut before: Option<&Reserve> = None;
-    for request in requests {
-        append_one(args, request, &mut before, ARGS_EACH);
+    let count = requests.len();
+    args.reserve(
+        ARGS_EACH * count + ARGS_OF_RUN,
+        BYTES_EACH * count + BYTES_OF_RUN,
+    );
+    for run in requests.chunk_by(|a, b| asks_the_same(a, b)) {
+        append_wish(args, run.len(), run[0]);
+        for request in run {
+            append_one(args, request);
+        }
     }
 }
 
-fn append_one<'a>(
-    args: &mut Args,
-    request: &'a Reserve,
-    before: &mut Option<&'a Reserve>,
-    args_each: usize,
-) {
+fn asks_the_same(a: &Reserve, b: &Reserve) -> bool {
+    a.body == b.body && a.lines == b.lines
+}
+
+/// What the next `count` requests ask for, as records end.
+fn append_wish(args: &mut Args, count: usize, first: &Reserve) {
+    let mut wish = lines_text(&first.lines).into_bytes();
+    wish.push(b'|');
+    wish.extend_from_slice(first.body.as_bytes());
+    args.push(count.to_string());
+    args.push(wish);
+}
+
+fn append_one(args: &mut Args, request: &Reserve) {
     args.push(request.id.as_bytes());
     args.push(request.user.as_str());
-    // Most ask for the same as the one before them.
-    match before.replace(request) {
-        Some(same) if same.lines == request.lines => args.push_again(args_each),
-        _ => args.push(lines_text(&request.lines)),
-    }
-    args.push(request.body.as_bytes());
 }
 
 /// A run of holds, of which at most `most` can be.

@@ -215,7 +215,7 @@ fn below_the_prologue_only_the_repeated_tail_is_read_by_index() {
         for index in below.split("ARGV[").skip(1) {
             let first = words(index)[0];
             assert!(
-                has_tail && ["i", "at"].contains(&first),
+                has_tail && ["i", "at", "run_at"].contains(&first),
                 "{}: ARGV[{first}",
                 script.name
             );

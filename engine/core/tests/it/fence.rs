@@ -229,13 +229,14 @@ async fn told_the_time(scene: &Scene, caller_ms: u64) -> Vec<(&'static str, Vec<
     );
     let (sku, body) = (scene.coupon_id().as_str().as_bytes(), [7; 16]);
     let lines = [sku, b"=1"].concat();
+    let wish = [&lines[..], b"|", &body].concat();
     let caller_ms = caller_ms.to_string();
     let tails: [(&Script, Vec<&[u8]>); 12] = [
         (&gate::find::SCRIPT, vec![held]),
         (&gate::sweep::SCRIPT, vec![b"100", b"test"]),
         (
             &gate::reserve::WITHOUT_LINE,
-            vec![b"16", b"9999", b"9999", fresh, b"bob", &lines, &body],
+            vec![b"16", b"9999", b"9999", b"1", &wish, fresh, b"bob"],
         ),
         (
             &gate::claim::SCRIPT,

@@ -29,6 +29,7 @@ mod open;
 mod release;
 mod reserve;
 mod reserve_refusals;
+mod reserve_runs;
 mod restock;
 mod revoke;
 mod settle;

@@ -148,7 +148,24 @@ impl Game {
         format!("k{}", self.rng.random_range(0..count))
     }
 
-    fn ask(&mut self) -> Reserve {
+    /// Half of the time for the same as the one before, so that some stand in runs.
+    fn ask(&mut self, before: Option<&Reserve>) -> Reserve {
+        let (name, key) = (self.pick(&USERS), self.key(150));
+        let is_alike = self.rng.random_ratio(1, 2);
+        match before.filter(|_| is_alike) {
+            Some(before) => Reserve {
+                id: self.scene.id(name, &key),
+                user: user(name),
+                ..before.clone()
+            },
+            None => {
+                let lines = self.lines();
+                self.scene.ask(name, &key, &lines)
+            }
+        }
+    }
+
+    fn lines(&mut self) -> Vec<(&'static str, u32)> {
         let mut names = vec!["tee", "cap", "mug", "pin"];
         if self.rng.random_ratio(1, 25) {
             names.push("nil");
@@ -158,18 +175,18 @@ impl Game {
             .choose_multiple(&mut self.rng, lines_count)
             .copied()
             .collect();
-        let lines: Vec<(&str, u32)> = names
+        names
             .into_iter()
             .map(|name| (name, self.rng.random_range(1..=3)))
-            .collect();
-        let (user, key) = (self.pick(&USERS), self.key(150));
-        self.scene.ask(user, &key, &lines)
+            .collect()
     }
 
     async fn reserve(&mut self) {
-        let mut asks: Vec<Reserve> = (0..self.rng.random_range(1..=6))
-            .map(|_| self.ask())
-            .collect();
+        let mut asks: Vec<Reserve> = Vec::new();
+        for _ in 0..self.rng.random_range(1..=6) {
+            let ask = self.ask(asks.last());
+            asks.push(ask);
+        }
         if self.rng.random_ratio(1, 4) {
             asks.push(asks[0].clone());
         }

@@ -31,7 +31,7 @@ fn is_held(outcome: &Reserved) -> bool {
 }
 
 /// Three people, of whom the first two are offered admission, and the first has been told.
-async fn two_of_three(stock: u32) -> InLine {
+pub(crate) async fn two_of_three(stock: u32) -> InLine {
     let line = InLine::begun(stock, follow_stock()).await;
     line.join(&["ann", "bob", "cat"]).await;
     line.ripen().await;
@@ -97,6 +97,41 @@ async fn a_repeat_needs_no_ticket_and_a_place_with_a_reservation_serves_on() {
     line.pass(120_000).await;
     let late = reserve(&line, &[asking(&line, "ann", "m", Some(1))]).await;
     assert_eq!(late, [Reserved::NotAdmitted]);
+}
+
+#[tokio::test]
+async fn each_run_of_a_batch_uses_its_places_and_repeats_among_them_none() {
+    let line = two_of_three(9).await;
+    let two = |user, place| Asking {
+        reserve: line.scene.ask(user, "k", &[("tee", 2)]),
+        ..asking(&line, user, "k", place)
+    };
+    let batch = [
+        asking(&line, "ann", "k", Some(1)),
+        asking(&line, "ann", "k", None),
+        two("bob", Some(2)),
+        two("cat", None),
+        two("bob", None),
+        asking(&line, "ann", "l", Some(1)),
+    ];
+    let outcomes = reserve(&line, &batch).await;
+    let [
+        Reserved::Held { seq: 2, .. },
+        Reserved::Repeat(ann),
+        Reserved::Held { seq: 3, .. },
+        Reserved::NotAdmitted,
+        Reserved::Repeat(bob),
+        Reserved::Held { seq: 4, .. },
+    ] = &outcomes[..]
+    else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!((ann.seq, &ann.lines), (2, &batch[0].reserve.lines));
+    assert_eq!((bob.seq, &bob.lines), (3, &batch[2].reserve.lines));
+    assert_eq!(line.scene.state().await.units("tee/left"), 5);
+    assert_eq!(line.size("ZCARD", "offered").await, 0);
+    assert_eq!(line.size("ZCARD", "admitted").await, 0);
+    assert_eq!(line.size("ZCARD", "served").await, 2);
 }
 
 #[tokio::test]

@@ -3,12 +3,15 @@
 use doorbuster_core::clock;
 use doorbuster_core::gate::decided::Batch;
 use doorbuster_core::gate::reserve::Reserved;
+use doorbuster_core::gate::script::Script;
 use doorbuster_core::gate::switch::Verb;
 use doorbuster_core::gate::{self, Fenced};
 use doorbuster_core::limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, ENDED_PER_USER_MAX};
 
 use crate::harness::{EPOCH, Scene, sku};
 use crate::reserve::{held, refused};
+use crate::reserve_in_line::two_of_three;
+use crate::state::State;
 
 #[tokio::test]
 async fn sold_out_for_the_second_who_asks_for_the_last_unit_in_one_batch() {
@@ -246,42 +249,120 @@ async fn fenced(scene: &Scene) -> String {
     }
 }
 
+/// ARGV of one call, up to its first run.
+fn head(now: &str) -> [&[u8]; 6] {
+    [b"7", b"1", now.as_bytes(), b"16", b"99", b"9999"]
+}
+
+/// Sends these runs, and expects that they are called bad.
+async fn mistaken(scene: &Scene, script: &Script, runs: &[&[u8]], what: &str) {
+    let now = clock::now_ms().to_string();
+    let args = [&head(&now)[..], runs].concat();
+    let refused = scene.call(script, &args).await.unwrap_err();
+    assert!(
+        refused.details().starts_with(&format!("BADARG {what}")),
+        "{runs:?}: {refused}"
+    );
+}
+
 #[tokio::test]
-async fn no_request_or_no_whole_units_are_a_callers_mistake() {
+async fn no_request_or_a_run_that_does_not_add_up_is_a_callers_mistake() {
     let scene = Scene::selling(&[("tee", 5, 0)]).await;
     let before = scene.state().await;
+    let (id, other): (&[u8], &[u8]) = (&[1; 16], &[3; 16]);
+    let one = [b"tee=1|".as_slice(), &[2_u8; 16]].concat();
+    let badly_run: [&[&[u8]]; 14] = [
+        &[],
+        &[b"1"],
+        &[b"1", &one],
+        &[b"1", &one, id],
+        &[b"2", &one, id, b"ann"],
+        &[b"0", &one],
+        &[b"-1", &one, id, b"ann"],
+        &[b"x", &one, id, b"ann"],
+        &[b"nan", &one, id, b"ann"],
+        &[b"1.5", &one, id, b"ann", id],
+        // What comes first is as it should be.
+        &[b"1", &one, id, b"ann", b"1"],
+        &[b"1", &one, id, b"ann", b"1", &one, other],
+        &[b"1", &one, id, b"ann", b"0", &one, other, b"bob"],
+        &[b"1", &one, id, b"ann", other, b"bob"],
+    ];
+    for runs in badly_run {
+        mistaken(&scene, &gate::reserve::WITHOUT_LINE, runs, "requests").await;
+    }
+    assert_eq!(scene.state().await, before);
+}
+
+#[tokio::test]
+async fn a_run_without_its_places_in_a_sale_with_a_line_is_a_callers_mistake() {
+    let line = two_of_three(9).await;
+    // Keys that only a line has are listed in any order.
+    let state = async || State {
+        strangers: Vec::new(),
+        ..line.scene.state().await
+    };
+    let before = state().await;
+    let (id, other): (&[u8], &[u8]) = (&[1; 16], &[3; 16]);
+    let one = [b"tee=1|".as_slice(), &[2_u8; 16]].concat();
+    let badly_run: [&[&[u8]]; 8] = [
+        &[],
+        &[b"1", &one, id, b"ann"],
+        // A number without a place.
+        &[b"1", &one, id, b"ann", b"1"],
+        &[b"2", &one, id, b"ann", b"1", b"1", other, b"bob", b"2"],
+        // As in a sale without a line.
+        &[b"2", &one, id, b"ann", other, b"bob"],
+        &[b"-1", &one, id, b"ann", b"1", b"1"],
+        &[b"nan", &one, id, b"ann", b"1", b"1"],
+        &[
+            b"1", &one, id, b"ann", b"1", b"1", b"1", &one, other, b"bob",
+        ],
+    ];
+    for runs in badly_run {
+        mistaken(&line.scene, &gate::reserve::SCRIPT, runs, "requests").await;
+    }
+    assert_eq!(state().await, before);
+    assert_eq!(line.size("ZCARD", "served").await, 0);
     let now = clock::now_ms().to_string();
-    let head: [&[u8]; 6] = [b"7", b"1", now.as_bytes(), b"16", b"99", b"9999"];
-    assert!(
-        scene
-            .call(&gate::reserve::WITHOUT_LINE, &head)
-            .await
-            .unwrap_err()
-            .details()
-            .starts_with("BADARG requests")
+    let run: [&[u8]; 6] = [b"1", &one, id, b"ann", b"1", b"1"];
+    let args = [&head(&now)[..], &run].concat();
+    let reply = line.scene.call(&gate::reserve::SCRIPT, &args).await;
+    assert_eq!(reply.unwrap()[0], "decided");
+    assert_eq!(
+        line.size("ZCARD", "served").await,
+        1,
+        "the one that adds up"
     );
-    for (lines, what) in [
-        ("tee=0", "quantity"),
-        ("tee=1,cap=0", "quantity"),
-        ("tee=-1", "lines"),
-        ("tee=1.5", "lines"),
-        ("tee=x", "lines"),
-        ("tee=1,", "lines"),
-        ("tee=1 cap=1", "lines"),
-        ("", "lines"),
+}
+
+#[tokio::test]
+async fn no_whole_units_or_no_whole_body_are_a_callers_mistake() {
+    let scene = Scene::selling(&[("tee", 5, 0)]).await;
+    let before = scene.state().await;
+    let (id, other): (&[u8], &[u8]) = (&[1; 16], &[3; 16]);
+    let one = [b"tee=1|".as_slice(), &[2_u8; 16]].concat();
+    for (lines, body_bytes, what) in [
+        ("tee=0|", 16, "quantity"),
+        ("tee=1,cap=0|", 16, "quantity"),
+        ("tee=-1|", 16, "lines"),
+        ("tee=1.5|", 16, "lines"),
+        ("tee=x|", 16, "lines"),
+        ("tee=1,|", 16, "lines"),
+        ("tee=1 cap=1|", 16, "lines"),
+        ("|", 16, "lines"),
+        ("tee=1", 16, "lines"),
+        ("tee=1", 0, "lines"),
+        ("tee=1|", 0, "lines"),
+        ("tee=1|", 15, "lines"),
+        ("tee=1|", 17, "lines"),
     ] {
-        let request: [&[u8]; 4] = [&[1; 16], b"ann", lines.as_bytes(), &[2; 16]];
-        let refused = scene
-            .call(
-                &gate::reserve::WITHOUT_LINE,
-                &[&head[..], &request[..]].concat(),
-            )
-            .await
-            .unwrap_err();
-        assert!(
-            refused.details().starts_with(&format!("BADARG {what}")),
-            "{lines}: {refused}"
-        );
+        let wish = [lines.as_bytes(), &[2_u8; 17][..body_bytes]].concat();
+        let first: [&[u8]; 4] = [b"1", &one, id, b"ann"];
+        let run: [&[u8]; 4] = [b"1", &wish, other, b"bob"];
+        mistaken(&scene, &gate::reserve::WITHOUT_LINE, &run, what).await;
+        let runs = [first, run].concat();
+        mistaken(&scene, &gate::reserve::WITHOUT_LINE, &runs, what).await;
     }
     assert_eq!(scene.state().await, before);
 }
