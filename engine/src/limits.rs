@@ -140,9 +140,11 @@ pub const LOOK_UPS_MAX: usize = 32;
 /// fight for the place.
 pub const HOT_EVERY: u64 = 16;
 /// Buckets of each keyed limiter (users, addresses, sales): memory is bounded by construction; those that share one share its rate.
-pub const RATE_BUCKETS: u64 = 1 << 20;
-/// How often the limiters forget who is at rest.
-pub const LIMITER_PURGE_EVERY: Duration = Duration::from_secs(10);
+pub const RATE_BUCKETS: usize = 1 << 20;
+/// So many of them come into being together: half a memory page of the processor's.
+pub const RATE_BUCKETS_A_PAGE: usize = 256;
+/// How often the metrics' histograms are made small.
+pub const UPKEEP_EVERY: Duration = Duration::from_secs(10);
 
 // ── Waiting for the books (ack level `mysql`) ────────────────────────────────────────────────────────────────────
 
@@ -327,6 +329,7 @@ const _: () = {
         QUEUE_STOOD_LIFE.as_millis() > CALL_TIMEOUT.as_millis() + PACE_MAX.as_millis(),
         "a call that takes its time is no rest"
     );
+    assert!(RATE_BUCKETS.is_multiple_of(RATE_BUCKETS_A_PAGE));
     assert!(IN_FLIGHT_MIN < QUEUE_REQUESTS_MAX);
     assert!(
         DELAY_TARGET.as_millis() < QUEUE_WAIT_STANDING_MAX.as_millis(),

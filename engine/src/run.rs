@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::books::{self, Books};
 use crate::config::{Config, Role};
-use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, LIMITER_PURGE_EVERY};
+use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, UPKEEP_EVERY};
 use crate::writer::Writer;
 use crate::{front, metrics, revoked, sweeper, tallies, witness};
 
@@ -174,14 +174,13 @@ async fn start_tasks(
     Ok(())
 }
 
-/// Keeps the limiter's memory and the metrics' histograms small.
+/// Keeps the metrics' histograms small.
 async fn upkeep(app: &App, stop: &CancellationToken) {
     while stop
-        .run_until_cancelled(tokio::time::sleep(LIMITER_PURGE_EVERY))
+        .run_until_cancelled(tokio::time::sleep(UPKEEP_EVERY))
         .await
         .is_some()
     {
-        app.limiter.purge();
         app.metrics.run_upkeep();
     }
 }

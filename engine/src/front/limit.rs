@@ -1,7 +1,7 @@
 //! Rate limits: in all, per address, per user and per sale. Refused at once, never queued.
 //!
-//! Whoever is counted falls into a fixed number of buckets by a keyed hash, so memory is bounded by construction and nobody can
-//! choose whose bucket to share.
+//! Whoever is counted falls into a fixed number of buckets by a keyed hash ([`super::buckets`]), so memory is bounded by construction and
+//! nobody can choose whose bucket to share.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use doorbuster_core::address;
 use doorbuster_core::ids::{LiveId, UserId};
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use metrics::counter;
 
+use super::buckets::{Bucket, Buckets};
 use super::problem::Refusal;
-use crate::limits::RATE_BUCKETS;
 use crate::metrics as names;
 
 /// Requests a second of each kind; 0 turns a limit off.
@@ -41,11 +41,17 @@ pub struct Policy {
 #[derive(Debug)]
 pub struct Limiter {
     total: Option<Limit<DefaultDirectRateLimiter>>,
-    addresses: Option<Limit<DefaultKeyedRateLimiter<u64>>>,
-    users: Option<Limit<DefaultKeyedRateLimiter<u64>>>,
-    sales: Option<Limit<DefaultKeyedRateLimiter<u64>>>,
+    addresses: Option<Limit<Keyed>>,
+    users: Option<Limit<Keyed>>,
+    sales: Option<Limit<Keyed>>,
     bucket: RandomState,
     clock: DefaultClock,
+}
+
+type Keyed = RateLimiter<Bucket, Buckets, DefaultClock>;
+
+fn keyed(quota: Quota) -> Keyed {
+    RateLimiter::new(quota, Buckets::default(), DefaultClock::default())
 }
 
 #[derive(Debug)]
@@ -79,14 +85,9 @@ impl Limiter {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
             total: Limit::new("total", "rate_total", rates.total, RateLimiter::direct),
-            addresses: Limit::new(
-                "address",
-                "rate_address",
-                rates.per_address,
-                RateLimiter::keyed,
-            ),
-            users: Limit::new("user", "rate_user", rates.per_user, RateLimiter::keyed),
-            sales: Limit::new("sale", "rate_sale", rates.per_sale, RateLimiter::keyed),
+            addresses: Limit::new("address", "rate_address", rates.per_address, keyed),
+            users: Limit::new("user", "rate_user", rates.per_user, keyed),
+            sales: Limit::new("sale", "rate_sale", rates.per_sale, keyed),
             bucket: RandomState::new(),
             clock: DefaultClock::default(),
         }
@@ -124,27 +125,12 @@ impl Limiter {
         }
     }
 
-    fn check(
-        &self,
-        limit: &Limit<DefaultKeyedRateLimiter<u64>>,
-        whose: impl Hash,
-    ) -> Result<(), Refusal> {
-        let bucket = self.bucket.hash_one(whose) % RATE_BUCKETS;
+    fn check(&self, limit: &Limit<Keyed>, whose: impl Hash) -> Result<(), Refusal> {
+        let bucket = Bucket::of(self.bucket.hash_one(whose));
         limit.limiter.check_key(&bucket).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
             refused(limit.policy, wait)
         })
-    }
-
-    /// Forgets who is at rest: the library's maps only grow.
-    pub(crate) fn purge(&self) {
-        for limit in [&self.addresses, &self.users, &self.sales]
-            .into_iter()
-            .flatten()
-        {
-            limit.limiter.retain_recent();
-            limit.limiter.shrink_to_fit();
-        }
     }
 }
 
@@ -234,18 +220,5 @@ mod tests {
         assert!((0..1_000).all(|_| limiter.check_total().is_ok()
             && limiter.check_user(&user("ann")).is_ok()
             && limiter.check_address(address).is_ok()));
-    }
-
-    #[test]
-    fn memory_does_not_grow_with_the_number_of_those_who_ask() {
-        let limiter = Limiter::new(Rates {
-            per_address: 1_000_000,
-            ..Rates::default()
-        });
-        for n in 0..3 * RATE_BUCKETS as u32 {
-            let _ = limiter.check_address(|| IpAddr::V4(n.into()));
-        }
-        let kept = limiter.addresses.as_ref().unwrap().limiter.len();
-        assert!(kept <= RATE_BUCKETS as usize, "{kept}");
     }
 }

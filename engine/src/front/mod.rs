@@ -3,6 +3,7 @@
 mod answering;
 pub mod auth;
 mod body;
+mod buckets;
 mod connections;
 pub mod cors;
 mod crowding;
