@@ -18,9 +18,10 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
 /// Headers of one request; hyper answers 431 past it by itself.
 pub const HEADERS_MAX: usize = 64;
-/// Maps of headers with room for more are not left to a later answer: 24 is the library's step that a browser's sixteen fit into, and hyper
-/// keeps an answer's map with its connection.
+/// Larger maps of headers are not left to a later answer, whose connection keeps them; 24 is the library's step past a browser's sixteen.
 pub const SPARE_HEADERS_MAX: usize = 24;
+/// What a reservation's body says is kept for the next one that is the same, up to so long a body.
+pub const KEPT_BODY_BYTES_MAX: usize = 256;
 /// Answers up to this are sent as one piece, larger ones as the pieces they are made of.
 pub const GATHERED_BYTES_MAX: usize = 4 * 1024;
 /// From the first byte of a head, or from the last answer on a kept-alive connection, to its end.

@@ -8,7 +8,7 @@ use doorbuster_core::ids::{IdempotencyKey, LiveId, ReservationId, SaleId, UserId
 use doorbuster_core::limits::BATCH_REQUESTS_MAX;
 use doorbuster_core::receipt::{Accepted, ReceiptKey};
 use doorbuster_core::record::Record;
-use doorbuster_engine::front::request;
+use doorbuster_engine::front::wanted;
 
 const NOW_S: u64 = 1_700_000_000;
 const SECRET: [u8; 32] = [7; 32];
@@ -36,7 +36,7 @@ impl Parts {
         let tokens = TokenKeys::new(&SECRET, None).expect("32 bytes");
         let user = UserId::parse("buyer-0012345").expect("letters and digits");
         let live = LiveId::Sale(SaleId::parse("drop-2026-11-21").expect("letters and digits"));
-        let wanted = request::parse(BODY).expect("a body as the contract says");
+        let wanted = wanted::parse(BODY).expect("a body as the contract says");
         let reserve = |n: usize| Reserve {
             id: id(&live, &user, &format!("key-{n}")),
             user: UserId::parse(format!("buyer-{n:07}")).expect("letters and digits"),
@@ -73,7 +73,7 @@ impl Parts {
 
     /// Reads a request's body.
     fn body(&self) {
-        let _ = black_box(request::parse(black_box(BODY)));
+        let _ = black_box(wanted::parse(black_box(BODY)));
     }
 
     /// Derives a reservation's id.

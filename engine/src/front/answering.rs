@@ -1,8 +1,8 @@
 //! An answer on its way: there at once where memory has it, or worked out in a room of its own.
 //!
 //! A connection carries what its request's future takes all the time, and moves it for every request. So what is asked most
-//! by far, polls of the line that all are in, is answered before there is a future, and all else has a room that the connection
-//! only points to.
+//! by far is answered before there is a future: polls of the line that all are in, and reservations of what is sold out, as soon as their
+//! body is there. All else has a room that the connection only points to.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,6 +13,7 @@ use hyper::Response;
 
 use super::body::Body;
 use super::connections::Busy;
+use super::reserving::Reserving;
 
 /// One request's.
 pub(super) struct Answering {
@@ -24,6 +25,8 @@ pub(super) struct Answering {
 /// When it is there.
 pub(super) enum Coming {
     Now(Option<Response<Body>>),
+    /// hyper hands on a body that came with its head only after it was told of the request.
+    WithBody(Option<Reserving>),
     Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
     /// The connection is being closed: its request was never looked at.
     Never,
@@ -45,10 +48,15 @@ impl Future for Answering {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Coming::WithBody(reserving) = &mut self.answer
+            && let Some(reserving) = reserving.take()
+        {
+            self.answer = reserving.go_on(cx);
+        }
         let answer = match &mut self.answer {
             Coming::Now(answer) => answer.take(),
             Coming::Later(answer) => Some(ready!(answer.as_mut().poll(cx))),
-            Coming::Never => None,
+            Coming::WithBody(_) | Coming::Never => None,
         };
         let (Some(answer), Some(busy)) = (answer, self.busy.take()) else {
             return Poll::Pending;

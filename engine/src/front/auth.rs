@@ -23,6 +23,20 @@ pub(crate) fn user<B>(app: &App, request: &Request<B>) -> Result<UserId, Refusal
     user_at(app, request, clock::now_ms())
 }
 
+/// The same, and counted against how often one user may ask.
+///
+/// # Errors
+/// As [`user`], and [`Refusal::RateLimited`].
+pub(super) fn counted_user<B>(
+    app: &App,
+    request: &Request<B>,
+    now_ms: u64,
+) -> Result<UserId, Refusal> {
+    let user = user_at(app, request, now_ms)?;
+    app.limiter.check_user(&user)?;
+    Ok(user)
+}
+
 /// The same at `now_ms`.
 pub(super) fn user_at<B>(app: &App, request: &Request<B>, now_ms: u64) -> Result<UserId, Refusal> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use doorbuster_core::clock;
 use doorbuster_core::gate::claim::{ClaimCoupon, Claimed};
 use doorbuster_core::ids::{CouponId, LiveId, ReservationId, SkuId};
 use hyper::Request;
@@ -19,8 +20,7 @@ pub(crate) async fn claim(
     coupon: &str,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
-    let user = auth::user(app, &request)?;
-    app.limiter.check_user(&user)?;
+    let user = auth::counted_user(app, &request, clock::now_ms())?;
     let coupon = CouponId::parse(coupon)?;
     let live = LiveId::Coupon(coupon.clone());
     app.limiter.check_sale(&live)?;
@@ -38,7 +38,12 @@ pub(crate) async fn claim(
     let sale = reservations::open_sale(app, &live)
         .await
         .map_err(of_coupon)?;
-    if sale.shield.refuses(id, std::iter::once(&sku)).is_some() {
+    let now = clock::instant();
+    if sale
+        .shield
+        .refuses(id, std::iter::once(&sku), now)
+        .is_some()
+    {
         return Err(Refusal::SoldOut { sku, left: 0 });
     }
     let wanted = Arc::new(ClaimCoupon { id, user });

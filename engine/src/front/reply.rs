@@ -9,13 +9,13 @@ use doorbuster_core::receipt::Accepted;
 use doorbuster_core::record::{Claim, Line, Reason, Record, Status};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
 
 use super::body::Body;
 use super::problem::{Language, Refusal};
 use super::request_id::RequestId;
-use super::{retry, spare};
+use super::{problem_body, retry, spare};
 use crate::app::App;
 
 const JSON: &str = "application/json";
@@ -66,38 +66,12 @@ impl Answer {
     }
 }
 
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: ProblemType<'a>,
-    title: &'a str,
-    status: u16,
-    code: &'a str,
-    detail: &'a str,
-    request_id: &'a str,
-}
-
-/// The URN of a code.
-struct ProblemType<'a>(&'a str);
-
-impl Serialize for ProblemType<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("urn:doorbuster:problem:{}", self.0))
-    }
-}
-
 /// The problem body of a refusal, in the buyer's language.
 pub(crate) fn refused(refusal: &Refusal, request_id: &RequestId, language: Language) -> Answer {
     let status = status(refusal);
     let code = refusal.code();
-    let problem = Problem {
-        r#type: ProblemType(code),
-        title: refusal.title(language),
-        status: status.as_u16(),
-        code,
-        detail: &refusal.detail(),
-        request_id: request_id.as_str(),
-    };
-    let mut answer = Answer::new(status, PROBLEM, spare::json(&problem));
+    let body = problem_body::of(refusal, status.as_u16(), request_id, language);
+    let mut answer = Answer::new(status, PROBLEM, body);
     answer.code = code;
     match refusal {
         Refusal::RateLimited { wait, policy } => {

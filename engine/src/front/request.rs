@@ -1,21 +1,17 @@
-//! Reads a request strictly: head, key and body are what the contract says, or the client is told what to mend.
+//! Reads a request strictly: head and key are what the contract says, and the body comes in time, or the client is told what to mend.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use doorbuster_core::address::{FORWARDED, TrustedProxies, X_FORWARDED_FOR};
-use doorbuster_core::ids::{BodyHash, IdempotencyKey, SkuId};
-use doorbuster_core::limits::{
-    ID_CHARS_MAX, INVITE_BYTES_MAX, LINES_PER_REQUEST_MAX, RECEIPT_BYTES_MAX, TICKET_BYTES_MAX,
-    UNITS_MAX,
-};
-use doorbuster_core::record::Line;
+use doorbuster_core::ids::IdempotencyKey;
+use doorbuster_core::limits::{INVITE_BYTES_MAX, RECEIPT_BYTES_MAX, TICKET_BYTES_MAX};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Request, Version};
-use serde::Deserialize;
 
 use super::problem::Refusal;
 use super::spare;
@@ -27,28 +23,6 @@ static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static RECEIPT: HeaderName = HeaderName::from_static("receipt");
 static QUEUE_TICKET: HeaderName = HeaderName::from_static("queue-ticket");
 static QUEUE_INVITE: HeaderName = HeaderName::from_static("queue-invite");
-
-/// A reservation as the buyer asked for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    pub lines: Vec<Line>,
-    pub body: BodyHash,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReserveBody {
-    items: Vec<ReserveItem>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReserveItem {
-    sku: String,
-    quantity: Option<u64>,
-    #[serde(default)]
-    seats: Option<serde_json::Value>,
-}
 
 /// What every request must have, whatever it asks for.
 ///
@@ -166,32 +140,15 @@ fn short<'a, B>(
     text.map(Some).ok_or(())
 }
 
-/// # Errors
-/// Whatever is wrong with the body, said so that it can be mended.
-pub(crate) async fn wanted(request: Request<Incoming>) -> Result<Wanted, Refusal> {
-    check_media_type(&request)?;
-    parse(&read(body(request)).await?)
-}
-
-/// The lines asked for, in an order of our own, so that the same wish has the same hash however it was written.
-///
-/// # Errors
-/// As [`wanted`].
-pub fn parse(body: &[u8]) -> Result<Wanted, Refusal> {
-    let body: ReserveBody = serde_json::from_slice(body)
-        .map_err(|e| Refusal::invalid(format!("the body is not the JSON expected: {e}")))?;
-    lines(body)
-}
-
 /// A claim says nothing in its body: it is empty or `{}`.
 ///
 /// # Errors
-/// As [`wanted`].
+/// What is wrong with it, said so that it can be mended.
 pub(crate) async fn nothing(request: Request<Incoming>) -> Result<(), Refusal> {
     if !request.body().is_end_stream() {
         check_media_type(&request)?;
     }
-    let bytes = read(body(request)).await?;
+    let bytes = coming(request).read().await?;
     let empty = bytes
         .iter()
         .filter(|b| !b.is_ascii_whitespace())
@@ -204,7 +161,9 @@ pub(crate) async fn nothing(request: Request<Incoming>) -> Result<(), Refusal> {
     }
 }
 
-fn check_media_type<B>(request: &Request<B>) -> Result<(), Refusal> {
+/// # Errors
+/// [`Refusal::MediaType`] where the body is not said to be JSON.
+pub(crate) fn check_media_type<B>(request: &Request<B>) -> Result<(), Refusal> {
     let value = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -219,142 +178,76 @@ fn check_media_type<B>(request: &Request<B>) -> Result<(), Refusal> {
 }
 
 /// The body of a request whose head nobody needs any more.
-fn body(request: Request<Incoming>) -> Incoming {
+pub(crate) fn coming(request: Request<Incoming>) -> ComingBody {
     let (head, body) = request.into_parts();
     spare::leave(head.headers);
-    body
+    ComingBody {
+        announced: body.size_hint().lower(),
+        first: Bytes::new(),
+        rest: body,
+    }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
-    let announced = body.size_hint().lower();
-    if announced > BODY_BYTES_MAX as u64 {
-        return Err(Refusal::BodyTooLarge);
+/// A body, of which a part may have come.
+#[derive(Debug)]
+pub(crate) struct ComingBody {
+    announced: u64,
+    first: Bytes,
+    rest: Incoming,
+}
+
+impl ComingBody {
+    /// The body, if it is there: nearly always it came together with the head, as one frame, and need not be put together. To be asked
+    /// once, by whom hyper wakes when there is more.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn at_once(&mut self, cx: &mut Context<'_>) -> Option<Result<Bytes, Refusal>> {
+        if self.announced > BODY_BYTES_MAX as u64 {
+            return Some(Err(Refusal::BodyTooLarge));
+        }
+        match Pin::new(&mut self.rest).poll_frame(cx) {
+            Poll::Pending => None,
+            Poll::Ready(None) => Some(Ok(Bytes::new())),
+            Poll::Ready(Some(Err(_))) => Some(Err(unreadable())),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.first = frame.into_data().unwrap_or_default();
+                let is_all = self.first.len() as u64 == self.announced;
+                is_all.then(|| Ok(std::mem::take(&mut self.first)))
+            }
+        }
     }
-    let mut body = Limited::new(body, BODY_BYTES_MAX);
-    let whole = async {
-        // Nearly always it came together with the head, as one frame, and need not be put together.
-        let Some(first) = body.frame().await.transpose()? else {
-            return Ok(Bytes::new());
+
+    /// The whole body, once it is there.
+    ///
+    /// # Errors
+    /// [`Refusal::BodyTooLarge`], [`Refusal::BodyTooSlow`], or [`Refusal::Invalid`] where the connection broke.
+    pub(crate) async fn read(self) -> Result<Bytes, Refusal> {
+        let room = BODY_BYTES_MAX.checked_sub(self.first.len());
+        let room = room.filter(|_| self.announced <= BODY_BYTES_MAX as u64);
+        let mut rest = Limited::new(self.rest, room.ok_or(Refusal::BodyTooLarge)?);
+        let whole = async {
+            let mut bytes = BytesMut::from(self.first);
+            while let Some(frame) = rest.frame().await.transpose()? {
+                bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+            }
+            Ok(bytes.freeze())
         };
-        let first = first.into_data().unwrap_or_default();
-        if first.len() as u64 == announced {
-            return Ok(first);
+        match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+            Err(_) => Err(Refusal::BodyTooSlow),
+            Ok(Err(e)) => {
+                let e: Box<dyn std::error::Error + Send + Sync> = e;
+                Err(if e.is::<LengthLimitError>() {
+                    Refusal::BodyTooLarge
+                } else {
+                    unreadable()
+                })
+            }
+            Ok(Ok(whole)) => Ok(whole),
         }
-        let mut bytes = BytesMut::from(first);
-        while let Some(frame) = body.frame().await.transpose()? {
-            bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
-        }
-        Ok(bytes.freeze())
-    };
-    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Err(_) => Err(Refusal::BodyTooSlow),
-        Ok(Err(e)) => {
-            let e: Box<dyn std::error::Error + Send + Sync> = e;
-            Err(if e.is::<LengthLimitError>() {
-                Refusal::BodyTooLarge
-            } else {
-                Refusal::invalid("the body could not be read")
-            })
-        }
-        Ok(Ok(whole)) => Ok(whole),
     }
 }
 
-fn lines(body: ReserveBody) -> Result<Wanted, Refusal> {
-    if body.items.is_empty() || body.items.len() > LINES_PER_REQUEST_MAX {
-        return Err(Refusal::invalid(format!(
-            "items must have 1 to {LINES_PER_REQUEST_MAX} lines"
-        )));
-    }
-    let mut lines = body
-        .items
-        .into_iter()
-        .map(line)
-        .collect::<Result<Vec<_>, _>>()?;
-    lines.sort_by(|a, b| a.sku.cmp(&b.sku));
-    if let Some(twice) = lines.windows(2).find(|pair| pair[0].sku == pair[1].sku) {
-        return Err(Refusal::invalid(format!(
-            "items name {} twice; put its whole quantity in one line",
-            twice[0].sku
-        )));
-    }
-    let mut canonical = String::with_capacity(lines.len() * ID_CHARS_MAX);
-    for line in &lines {
-        write!(canonical, "{}={},", line.sku, line.quantity).expect("a String takes all");
-    }
-    Ok(Wanted {
-        body: BodyHash::of(canonical.as_bytes()),
-        lines,
-    })
-}
-
-fn line(item: ReserveItem) -> Result<Line, Refusal> {
-    if item.seats.is_some() {
-        return Err(Refusal::invalid(
-            "this sale is sold by quantity, not by seats",
-        ));
-    }
-    let sku = SkuId::parse(item.sku).map_err(|e| Refusal::invalid(format!("items: {e}")))?;
-    let quantity = item
-        .quantity
-        .ok_or_else(|| Refusal::invalid(format!("items: {sku} has no quantity")))?;
-    match u32::try_from(quantity) {
-        Ok(quantity @ 1..=UNITS_MAX) => Ok(Line { sku, quantity }),
-        _ => Err(Refusal::invalid(format!(
-            "items: the quantity of {sku} must be a whole number from 1 to {UNITS_MAX}"
-        ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(json: &str) -> Result<Wanted, Refusal> {
-        serde_json::from_str::<ReserveBody>(json)
-            .map_err(|e| Refusal::invalid(e.to_string()))
-            .and_then(lines)
-    }
-
-    #[test]
-    fn the_same_wish_has_the_same_hash_however_it_is_written() {
-        let a = parse(r#"{"items":[{"sku":"a","quantity":1},{"sku":"b","quantity":2}]}"#).unwrap();
-        let b =
-            parse(r#" {"items": [{"quantity":2,"sku":"b"}, {"sku":"a","quantity":1}]} "#).unwrap();
-        let c = parse(r#"{"items":[{"sku":"a","quantity":2},{"sku":"b","quantity":2}]}"#).unwrap();
-        assert_eq!(a, b);
-        assert_ne!(a.body, c.body);
-    }
-
-    #[test]
-    fn bodies_that_are_not_a_wish_are_refused() {
-        let many = format!(
-            r#"{{"items":[{}]}}"#,
-            (0..65)
-                .map(|i| format!(r#"{{"sku":"s{i}","quantity":1}}"#))
-                .collect::<Vec<_>>()
-                .join(",")
-        );
-        for bad in [
-            "",
-            "[]",
-            "{}",
-            r#"{"items":[]}"#,
-            r#"{"items":[{"sku":"a"}]}"#,
-            r#"{"items":[{"sku":"a","quantity":0}]}"#,
-            r#"{"items":[{"sku":"a","quantity":-1}]}"#,
-            r#"{"items":[{"sku":"a","quantity":1.5}]}"#,
-            r#"{"items":[{"sku":"a","quantity":"1"}]}"#,
-            r#"{"items":[{"sku":"a","quantity":9007199254740992}]}"#,
-            r#"{"items":[{"sku":"a b","quantity":1}]}"#,
-            r#"{"items":[{"sku":"a","quantity":1},{"sku":"a","quantity":1}]}"#,
-            r#"{"items":[{"sku":"a","quantity":1,"price":0}]}"#,
-            r#"{"items":[{"sku":"a","quantity":1}],"x":1}"#,
-            r#"{"items":[{"sku":"a","seats":["A-1"]}]}"#,
-            r#"{"items":[{"sku":"a","quantity":1}]} x"#,
-            &many,
-        ] {
-            assert!(matches!(parse(bad), Err(Refusal::Invalid { .. })), "{bad}");
-        }
-    }
+fn unreadable() -> Refusal {
+    Refusal::invalid("the body could not be read")
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use doorbuster_core::clock;
 use doorbuster_core::gate::cancel::Cancelled;
 use doorbuster_core::gate::find::Found;
 use doorbuster_core::gate::reserve::{Reserve, Reserved};
@@ -12,75 +13,62 @@ use hyper::body::Incoming;
 
 use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
-use super::{auth, receipts, request, tickets};
+use super::request::ComingBody;
+use super::wish::{self, Early, Wish, Wished};
+use super::{auth, receipts, tickets, wanted};
 use crate::app::App;
 use crate::crash;
 use crate::load::Class;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
 
+/// Makes a reservation of a wish whose body is still to come.
+///
 /// # Errors
 /// Every refusal of the contract's table.
-pub(crate) async fn create(
+pub(super) async fn create_with(
     app: &App,
-    sale: &str,
-    request: Request<Incoming>,
+    wish: Wish,
+    body: ComingBody,
 ) -> Result<Answer, Refusal> {
-    match ask(app, sale, request).await {
-        Ok((sale, answer)) => {
-            sale.tally.note(&answer);
-            answer
-        }
-        Err(refusal) => Err(Box::pin(refused_early(app, sale, refusal)).await),
+    let read = body.read().await;
+    match read.and_then(|body| wanted::read(&body)) {
+        Ok(wanted) => create(app, wish.with(&wanted)).await,
+        Err(refusal) => Err(Early::of(wish.live, refusal).counted(app).await),
     }
 }
 
-/// Counts a refusal before the sale was at hand.
-async fn refused_early(app: &App, sale: &str, refusal: Refusal) -> Refusal {
-    if let Ok(id) = SaleId::parse(sale) {
-        app.registry.refused(&LiveId::Sale(id), &refusal).await;
-    }
-    refusal
-}
-
-/// The sale, and what it says.
-async fn ask(
-    app: &App,
-    sale: &str,
-    request: Request<Incoming>,
-) -> Result<(Arc<LiveSale>, Result<Answer, Refusal>), Refusal> {
-    let user = auth::user(app, &request)?;
-    app.limiter.check_user(&user)?;
-    let live = LiveId::Sale(SaleId::parse(sale)?);
-    app.limiter.check_sale(&live)?;
-    let key = request::idempotency_key(&request)?;
-    let receipt = request::receipt(&request)?.map(str::to_owned);
-    let ticket = request::ticket(&request)?.map(str::to_owned);
-    let wanted = request::wanted(request).await?;
-    let id = ReservationId::derive(&live, &user, &key);
-    let sale = open_sale(app, &live).await?;
-    let reserve = Reserve {
-        id,
-        user,
-        body: wanted.body,
-        lines: wanted.lines,
-    };
-    let answer = match receipt {
-        Some(receipt) => Box::pin(receipts::present(app, &sale, reserve, &receipt)).await,
-        None => match sold_out(&sale, &reserve) {
-            // Boxed: those who come too late, nearly all, carry no room for what the others need.
-            None => Box::pin(decide(app, &sale, reserve, ticket)).await,
-            Some(refusal) => Err(refusal),
+/// Makes a reservation, or says why not.
+///
+/// # Errors
+/// As [`create_with`].
+pub(super) async fn create(app: &App, wished: Wished) -> Result<Answer, Refusal> {
+    let Wished {
+        reserve,
+        live,
+        receipt,
+        ticket,
+        sale,
+    } = wished;
+    let (sale, is_sold_out) = match sale {
+        Some(sale) => (sale, None),
+        // Boxed: nearly all ask for the one at hand.
+        None => match Box::pin(open_sale(app, &live)).await {
+            Ok(sale) => {
+                let now = clock::instant();
+                let is_sold_out = wish::sold_out(&sale, reserve.id, &reserve.lines, now);
+                (sale, is_sold_out)
+            }
+            Err(refusal) => return Err(Early::of(live, refusal).counted(app).await),
         },
     };
-    Ok((sale, answer))
-}
-
-/// The refusal, where memory knows that nothing is left.
-fn sold_out(sale: &LiveSale, reserve: &Reserve) -> Option<Refusal> {
-    let skus = reserve.lines.iter().map(|line| &line.sku);
-    let sku = sale.shield.refuses(reserve.id, skus)?;
-    Some(Refusal::SoldOut { sku, left: 0 })
+    let answer = match (receipt, is_sold_out) {
+        (Some(receipt), _) => Box::pin(receipts::present(app, &sale, reserve, &receipt)).await,
+        (None, Some(refusal)) => Err(refusal),
+        (None, None) => decide(app, &sale, reserve, ticket).await,
+    };
+    sale.tally.note(&answer);
+    answer
 }
 
 async fn decide(
@@ -255,8 +243,7 @@ fn named(
     id: &str,
     request: &Request<Incoming>,
 ) -> Result<(LiveId, ReservationId, UserId), Refusal> {
-    let user = auth::user(app, request)?;
-    app.limiter.check_user(&user)?;
+    let user = auth::counted_user(app, request, clock::now_ms())?;
     Ok((
         LiveId::Sale(SaleId::parse(sale)?),
         ReservationId::parse(id)?,
@@ -266,19 +253,8 @@ fn named(
 
 /// The sale, if what Redis acknowledges now would be worth its ack level, and MySQL is not too far behind.
 pub(super) async fn open_sale(app: &App, live: &LiveId) -> Result<Arc<LiveSale>, Refusal> {
-    if !app.ack.is_met() {
-        return Err(Refusal::Unavailable {
-            detail: "the asked ack level is not met; see /readyz",
-        });
-    }
+    wish::check_ack(app)?;
     let sale = app.registry.live(live).await?;
-    if !sale.is_confirmable() {
-        return Err(Refusal::Unavailable {
-            detail: "the books are behind what buyers wait for; repeat the same request with the same key after Retry-After",
-        });
-    }
-    if sale.sheds_backlog() {
-        return Err(Refusal::Backlog);
-    }
+    wish::check_books(&sale)?;
     Ok(sale)
 }

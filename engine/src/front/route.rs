@@ -1,18 +1,18 @@
-//! Every route in one screen: method and path → handler. What all requests share is done here, before and after.
+//! Every route in one screen: method and path → handler. What all requests share is done here, before and after; what is answered without
+//! a future leaves the common way in [`answer`].
 
 use super::answering::Coming;
-use super::body::Body;
-use super::problem::{Language, Refusal};
+use super::asked::Asked;
+use super::problem::Refusal;
 use super::reply::{self, Answer};
-use super::request_id::RequestId;
-use super::{coupons, events, health, request, reservations, sales, spare, tally, tickets};
+use super::reserving::Reserving;
+use super::wish::Wish;
+use super::{coupons, events, health, request, reservations, sales, spare, tickets};
 use crate::app::App;
 use crate::load::Class;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT_LANGUAGE, CONNECTION, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Uri};
 use std::net::IpAddr;
-use std::time::Instant;
 
 /// What a path is, with the parts that vary still as the client wrote them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,15 +120,22 @@ pub(super) fn answer(app: &'static App, peer: IpAddr, request: Request<Incoming>
     let asked = Asked::of(app, &request);
     let route = Route::parse(request.uri().path());
     let at_once = match let_in(app, peer, route, &request) {
-        Ok(Route::CurrentTicket(sale)) if request.method() != Method::OPTIONS => {
+        Ok(_) if request.method() == Method::OPTIONS => None,
+        Ok(Route::CurrentTicket(sale)) => {
             tickets::current_at_once(app, sale, &request, asked.started)
+        }
+        Ok(route @ Route::Reservations(sale)) => {
+            let wish = Wish::read(app, sale, &request, asked.started);
+            let reserving = Reserving::new(asked, route.pattern(), wish, request);
+            return Coming::WithBody(Some(reserving));
         }
         Ok(_) => None,
         Err(refusal) => Some(Err(refusal)),
     };
+    let pattern = route.map_or("unknown", Route::pattern);
     match at_once {
         Some(said) if request.body().is_end_stream() => {
-            let answer = asked.answered(route, said);
+            let answer = asked.answered(pattern, said);
             spare::leave(request.into_parts().0.headers);
             Coming::Now(Some(answer))
         }
@@ -142,7 +149,7 @@ pub(super) fn answer(app: &'static App, peer: IpAddr, request: Request<Incoming>
                 // As `let_in` has said.
                 (None, None) => Err(Refusal::NotFound),
             };
-            asked.answered(route, said)
+            asked.answered(pattern, said)
         })),
     }
 }
@@ -198,7 +205,8 @@ async fn dispatch(
         Route::Metrics => Ok(health::metrics(app)),
         Route::OpenApi => Ok(health::openapi()),
         Route::Sale(sale) => sales::show(app, sale).await,
-        Route::Reservations(sale) => reservations::create(app, sale, request).await,
+        // Asked as soon as its head was there; see `answer`.
+        Route::Reservations(_) => Err(Refusal::NotFound),
         Route::Reservation(sale, id) if request.method() == Method::DELETE => {
             Box::pin(reservations::cancel(app, sale, id, &request)).await
         }
@@ -209,55 +217,6 @@ async fn dispatch(
         Route::TicketEvents(sale) => Box::pin(events::listen(app, sale, &request)).await,
     }
 }
-
-/// What the answer needs of its request, which the handler may have used up.
-struct Asked {
-    app: &'static App,
-    started: Instant,
-    request_id: RequestId,
-    origin: Option<HeaderValue>,
-    language: Language,
-}
-
-impl Asked {
-    fn of(app: &'static App, request: &Request<Incoming>) -> Self {
-        let headers = request.headers();
-        let language = headers.get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
-        Self {
-            app,
-            started: doorbuster_core::clock::instant(),
-            request_id: app.request_ids.next(),
-            origin: app.cors.allowed(headers),
-            language: Language::preferred(language),
-        }
-    }
-
-    /// What was said to `route`, counted and put into HTTP.
-    fn answered(self, route: Option<Route<'_>>, said: Result<Answer, Refusal>) -> Response<Body> {
-        let answer = said
-            .unwrap_or_else(|refusal| reply::refused(&refusal, &self.request_id, self.language));
-        let pattern = route.map_or("unknown", Route::pattern);
-        tally::count(
-            pattern,
-            answer.status(),
-            answer.code,
-            self.started.elapsed(),
-        );
-        let mut response = answer.into_response();
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::try_from(self.request_id.into_string()) {
-            headers.insert(&X_REQUEST_ID, id);
-        }
-        super::cors::allow(headers, self.origin);
-        if self.app.is_draining() {
-            // The client's next request goes to an engine that stays.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-}
-
-static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(test)]
 mod tests {

@@ -67,8 +67,7 @@ pub(crate) async fn join(
     sale: &str,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
-    let user = auth::user(app, &request)?;
-    app.limiter.check_user(&user)?;
+    let user = auth::counted_user(app, &request, clock::now_ms())?;
     let id = SaleId::parse(sale)?;
     let invite = request::invite(&request)?.map(str::to_owned);
     let shown = request::ticket(&request)?.map(str::to_owned);

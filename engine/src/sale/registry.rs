@@ -101,7 +101,7 @@ impl Registry {
     pub(crate) fn with_hot<T>(
         &self,
         sale: &str,
-        ask: impl FnOnce(&LiveSale, &SaleId) -> T,
+        ask: impl FnOnce(&Arc<LiveSale>, &SaleId) -> T,
     ) -> Option<T> {
         let hot = self.hot.load();
         let hot = hot.as_ref()?;

@@ -67,16 +67,17 @@ impl Shield {
         }
     }
 
-    /// The first of `skus` that is sold out, unless `id` may be a reservation that exists: then Redis answers.
+    /// The first of `skus` that is sold out as of `now`, unless `id` may be a reservation that exists: then Redis answers.
     pub fn refuses<'a>(
         &self,
         id: ReservationId,
         skus: impl IntoIterator<Item = &'a SkuId>,
+        now: Instant,
     ) -> Option<SkuId> {
         let up = self.up.load();
-        let up = up
-            .as_ref()
-            .filter(|up| up.checked.elapsed() < SHIELD_LIFE || planted::is(UNCHECKED))?;
+        let up = up.as_ref().filter(|up| {
+            now.saturating_duration_since(up.checked) < SHIELD_LIFE || planted::is(UNCHECKED)
+        })?;
         let sku = skus.into_iter().find(|sku| up.skus.contains_key(*sku))?;
         if up.holders.contains(&fingerprint(id)) && !planted::is("shield-without-holders") {
             return None;
