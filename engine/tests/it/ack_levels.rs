@@ -279,8 +279,19 @@ async fn a_mysql_that_would_lose_a_commit_in_a_power_cut_is_not_sold_on() {
     set(2).await;
     until_not_ready(&shop, &["innodb_flush_log_at_trx_commit is 2, must be 1"]).await;
     unavailable(&shop.reserve_one(0, "s", "ann", "k").await);
+    // Nor is anybody told what there is not.
+    unavailable(&shop.reserve_one(0, "nope", "ann", "k").await);
+    unavailable(&claims::claim(&shop, 0, "ann", "k").await);
     set(1).await;
     until_ready(&shop).await;
     let answer = shop.reserve_one(0, "s", "ann", "k").await;
     assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+    let (sale, coupon) = (
+        shop.reserve_one(0, "nope", "ann", "k").await,
+        claims::claim(&shop, 0, "ann", "k").await,
+    );
+    assert_eq!(
+        (sale.code(), coupon.code()),
+        ("unknown_sale", "unknown_coupon")
+    );
 }

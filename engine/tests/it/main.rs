@@ -13,6 +13,7 @@ mod redis_of;
 mod ack_levels;
 mod backlog;
 mod bad_input;
+mod bodies;
 mod claims;
 mod commit;
 mod dead_letters;
