@@ -33,6 +33,7 @@ if last < FIRST then return redis.error_reply('BADARG requests') end
 -- Most requests of a sale ask for the same: each wish is read once. The index of a wish's first line in `fields` is its user's, plus 1.
 -- A call of one request is as common as one of many, so what is made for each call is kept small.
 local ids, fields, skus, sku_fields, wishes = {}, {}, {}, {}, {}
+local users_asking, places_shown = line_key and {}, line_key and {}
 local ids_count, fields_count, sku_fields_count = 0, 0, 0
 local run_at = FIRST
 while run_at <= last do
@@ -77,6 +78,7 @@ while run_at <= last do
     local user = ARGV[at + 1]
     ids_count = ids_count + 1
     ids[ids_count] = ARGV[at]
+    if line_key then users_asking[ids_count], places_shown[ids_count] = user, ARGV[at + 3] end
     fields[fields_count + 1] = user
     for i = 1, lines do fields[fields_count + 1 + i] = user .. '/' .. wish[i].name end
     fields_count = fields_count + 1 + lines
@@ -117,16 +119,6 @@ end
 -- Until when each place that is shown serves, whether it has been used, and who has which number.
 local numbers, untils, is_served, place_ms
 if line_key then
-  local users_asking, places_shown = {}, {}
-  run_at = FIRST
-  while run_at <= last do
-    local to = run_at + 1 + ARGV[run_at] * STEP
-    for at = run_at + 2, to, STEP do
-      users_asking[#users_asking + 1] = ARGV[at + 1]
-      places_shown[#places_shown + 1] = ARGV[at + 3]
-    end
-    run_at = to + 1
-  end
   numbers, untils, is_served = {}, {}, {}
   for i, number in ipairs(redis.call('HMGET', places_key, unpack(users_asking))) do numbers[users_asking[i]] = number end
   place_ms = tonumber(redis.call('HGET', line_key, 'place_ms') or 0)

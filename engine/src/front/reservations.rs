@@ -13,36 +13,27 @@ use hyper::body::Incoming;
 
 use super::problem::Refusal;
 use super::reply::{self, Answer, Shown};
-use super::request::ComingBody;
-use super::wish::{self, Early, Wish, Wished};
-use super::{auth, receipts, tickets, wanted};
+use super::wish::{self, Early, Soon, Wished};
+use super::{auth, receipts, tickets};
 use crate::app::App;
 use crate::crash;
 use crate::load::Class;
 use crate::sale::LiveSale;
 use crate::sale::combiner::Answered;
 
-/// Makes a reservation of a wish whose body is still to come.
-///
-/// # Errors
-/// Every refusal of the contract's table.
-pub(super) async fn create_with(
-    app: &App,
-    wish: Wish,
-    body: ComingBody,
-) -> Result<Answer, Refusal> {
-    let read = body.read().await;
-    match read.and_then(|body| wanted::read(&body)) {
-        Ok(wanted) => create(app, wish.with(&wanted)).await,
-        Err(refusal) => Err(Early::of(wish.live, refusal).counted(app).await),
-    }
-}
-
 /// Makes a reservation, or says why not.
 ///
 /// # Errors
-/// As [`create_with`].
-pub(super) async fn create(app: &App, wished: Wished) -> Result<Answer, Refusal> {
+/// Every refusal of the contract's table.
+pub(super) async fn create(app: &App, soon: Soon) -> Result<Answer, Refusal> {
+    match soon {
+        Soon::Told(refusal) => Err(refusal),
+        Soon::Refused(early) => Err(early.counted(app).await),
+        Soon::Wished(wished) => ask(app, wished).await,
+    }
+}
+
+async fn ask(app: &App, wished: Wished) -> Result<Answer, Refusal> {
     let Wished {
         reserve,
         live,
@@ -50,19 +41,19 @@ pub(super) async fn create(app: &App, wished: Wished) -> Result<Answer, Refusal>
         ticket,
         sale,
     } = wished;
-    let (sale, is_sold_out) = match sale {
+    let (sale, too_late) = match sale {
         Some(sale) => (sale, None),
         // Boxed: nearly all ask for the one at hand.
         None => match Box::pin(open_sale(app, &live)).await {
             Ok(sale) => {
                 let now = clock::instant();
-                let is_sold_out = wish::sold_out(&sale, reserve.id, &reserve.lines, now);
-                (sale, is_sold_out)
+                let too_late = wish::sold_out(&sale, reserve.id, &reserve.lines, now);
+                (sale, too_late)
             }
             Err(refusal) => return Err(Early::of(live, refusal).counted(app).await),
         },
     };
-    let answer = match (receipt, is_sold_out) {
+    let answer = match (receipt, too_late) {
         (Some(receipt), _) => Box::pin(receipts::present(app, &sale, reserve, &receipt)).await,
         (None, Some(refusal)) => Err(refusal),
         (None, None) => decide(app, &sale, reserve, ticket).await,

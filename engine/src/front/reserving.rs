@@ -2,6 +2,7 @@
 
 use std::task::Context;
 
+use doorbuster_core::clock;
 use hyper::Request;
 use hyper::body::Incoming;
 
@@ -50,7 +51,9 @@ impl Reserving {
                 Some(read) => wish.at_once(app, read, asked.started),
                 None => {
                     return Coming::Later(Box::pin(async move {
-                        let said = reservations::create_with(app, wish, body).await;
+                        let read = body.read().await;
+                        let soon = wish.at_once(app, read, clock::instant());
+                        let said = reservations::create(app, soon).await;
                         asked.answered(pattern, said)
                     }));
                 }
@@ -58,15 +61,11 @@ impl Reserving {
         };
         match soon {
             Soon::Told(refusal) => Coming::Now(Some(asked.answered(pattern, Err(refusal)))),
-            Soon::Wished(wished) => Coming::Later(Box::pin(async move {
-                let said = reservations::create(app, wished).await;
-                asked.answered(pattern, said)
-            })),
-            Soon::Refused(early) => Coming::Later(Box::pin(async move {
+            soon => Coming::Later(Box::pin(async move {
                 // hyper closes a connection whose body is dropped before its answer is begun.
                 let _unread = body;
-                let refusal = early.counted(app).await;
-                asked.answered(pattern, Err(refusal))
+                let said = reservations::create(app, soon).await;
+                asked.answered(pattern, said)
             })),
         }
     }

@@ -23,7 +23,7 @@ use crate::sale::LiveSale;
 pub(super) struct Wish {
     id: ReservationId,
     user: UserId,
-    pub(super) live: LiveId,
+    live: LiveId,
     receipt: Option<String>,
     ticket: Option<String>,
 }
@@ -58,12 +58,6 @@ impl Early {
         Self { live, refusal }
     }
 
-    /// Of no sale that there could be.
-    fn unnamed(refusal: Refusal) -> Self {
-        let live = None;
-        Self { live, refusal }
-    }
-
     pub(super) async fn counted(self, app: &App) -> Refusal {
         if let Some(live) = &self.live {
             app.registry.refused(live, &self.refusal).await;
@@ -82,10 +76,13 @@ impl Wish {
         now: Instant,
     ) -> Result<Self, Early> {
         let user = auth::counted_user(app, request, clock::ms_at(now));
-        let live = match (SaleId::parse(sale), &user) {
-            (Ok(id), _) => LiveId::Sale(id),
-            (Err(_), Err(refusal)) => return Err(Early::unnamed(refusal.clone())),
-            (Err(e), Ok(_)) => return Err(Early::unnamed(e.into())),
+        let live = match SaleId::parse(sale) {
+            Ok(id) => LiveId::Sale(id),
+            Err(e) => {
+                // Who asks is told first what is wrong with that.
+                let (live, refusal) = (None, user.err().unwrap_or_else(|| e.into()));
+                return Err(Early { live, refusal });
+            }
         };
         let read = |live: &LiveId| {
             let user = user?;
@@ -109,7 +106,7 @@ impl Wish {
     }
 
     /// With what the body says.
-    pub(super) fn with(self, wanted: &Wanted) -> Wished {
+    fn with(self, wanted: &Wanted) -> Wished {
         Wished {
             reserve: Reserve {
                 id: self.id,
@@ -124,7 +121,7 @@ impl Wish {
         }
     }
 
-    /// With a body that is there: memory's answer, where it has one. Asks only the sale that nearly all ask for.
+    /// With its body: memory's answer, where it has one. Asks only the sale that nearly all ask for.
     pub(super) fn at_once(self, app: &App, body: Result<Bytes, Refusal>, now: Instant) -> Soon {
         let wanted = match body.and_then(|body| wanted::read(&body)) {
             Ok(wanted) => wanted,
