@@ -60,7 +60,8 @@ while run_at <= last do
         sku_fields[sku_fields_count + 6] = name .. '/kept'
         sku_fields_count = sku_fields_count + 6
       end
-      lines = lines + 1
+      if sku.wish == wish then return redis.error_reply('BADARG lines') end
+      sku.wish, lines = wish, lines + 1
       wish[lines] = { sku = sku, name = name, quantity = quantity }
       local after = string.byte(text, to + 1)
       if after == COMMA then

@@ -349,6 +349,8 @@ async fn no_whole_units_or_no_whole_body_are_a_callers_mistake() {
         ("tee=1.5|", 16, "lines"),
         ("tee=x|", 16, "lines"),
         ("tee=1,|", 16, "lines"),
+        ("tee=1,tee=1|", 16, "lines"),
+        ("cap=1,tee=1,cap=2|", 16, "lines"),
         ("tee=1 cap=1|", 16, "lines"),
         ("|", 16, "lines"),
         ("tee=1", 16, "lines"),
