@@ -174,7 +174,7 @@ pub const SHIELD_SCAN_COUNT: usize = 500;
 /// Journal entries that one read fetches, each of at most a batch of events.
 pub const WRITER_ENTRIES_MAX: usize = 200;
 /// Events past which a transaction takes no further entry.
-pub const WRITER_EVENTS_MAX: usize = 5_000;
+pub const WRITER_EVENTS_MAX: usize = 2_000;
 /// Any Redis call inside a transaction.
 pub const WRITER_REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 /// A whole transaction.
@@ -193,10 +193,10 @@ pub const PRESSED_FOR: Duration = Duration::from_millis(200);
 pub const LAG_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Looks that are kept for a sale: a minute of them. While the books do not move at all, no more are needed.
 pub const LAG_LOOKS_MAX: usize = 600;
-/// Past `WRITER_LAG_MAX` and this, buyers are slowed to what the books take: pauses before each batch, up to the longest, a step
-/// longer or shorter with every look of the writer.
-pub const LAG_GRACE: Duration = Duration::from_millis(500);
-pub const PACE_STEP: Duration = Duration::from_millis(1);
+/// Past `WRITER_LAG_MAX` and this, buyers are slowed to what the books take, by a pause before each batch: the further the books lag the
+/// longer, and the longest where it is by so much more.
+pub const LAG_GRACE: Duration = Duration::from_millis(200);
+pub const LAG_SLOWING: Duration = Duration::from_millis(400);
 pub const PACE_MAX: Duration = Duration::from_millis(20);
 /// Events past which the books of a sale lag no further, however busy the buyers; at most half of what sheds `backlog`.
 pub const DEFERRED_EVENTS_MAX: u64 = BACKLOG_EVENTS_MAX / 2;
@@ -371,10 +371,6 @@ const _: () = {
             && CALL_TIMEOUT.as_millis() < HANDOVER_WAIT.as_millis()
     );
     assert!(REBUILD_ROWS as usize <= doorbuster_core::limits::LOAD_ROWS_MAX);
-    assert!(
-        PACE_STEP.as_micros().is_multiple_of(1_000),
-        "what a timer can tell apart"
-    );
     assert!(SHIELD_LIFE.as_millis() > 2 * SHIELD_CHECK_EVERY.as_millis());
     assert!(
         SHIELD_LIFE.as_millis() < 1_000,

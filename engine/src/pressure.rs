@@ -9,7 +9,7 @@ use std::time::Duration;
 use doorbuster_core::clock;
 
 use crate::limits::{
-    PACE_MAX, PACE_STEP, PRESSED_BATCH_REQUESTS, PRESSED_FOR, PRESSED_WINDOW,
+    LAG_SLOWING, PACE_MAX, PRESSED_BATCH_REQUESTS, PRESSED_FOR, PRESSED_WINDOW,
     PRESSED_WINDOW_REQUESTS,
 };
 use crate::load::Load;
@@ -24,8 +24,8 @@ pub struct Pressure {
     /// Number of the window that is counted, and the requests decided in it.
     window: AtomicU64,
     in_window: AtomicU64,
-    /// Pause before a batch, in µs.
-    pace_us: AtomicU64,
+    /// Pause before a batch.
+    pace_ms: AtomicU64,
     /// Requests shed since somebody last asked.
     shed: AtomicU64,
 }
@@ -60,21 +60,18 @@ impl Pressure {
         self.shed.swap(0, Ordering::Relaxed)
     }
 
-    /// The writer has looked: the books lag too far, or not.
-    pub(crate) fn books_lag(&self, too_far: bool) {
-        let (step, most) = (PACE_STEP.as_micros() as u64, PACE_MAX.as_micros() as u64);
-        let now = self.pace_us.load(Ordering::Relaxed);
-        let next = if too_far {
-            (now + step).min(most)
-        } else {
-            now.saturating_sub(step)
-        };
-        self.pace_us.store(next, Ordering::Relaxed);
+    /// The writer has looked: the books lag by so much more than they may. The lag adds up what buyers are too fast by, so a pause in
+    /// proportion to it finds, and keeps, the pace of the books.
+    pub(crate) fn books_lag(&self, beyond: Duration) {
+        let beyond = beyond.min(LAG_SLOWING).as_millis();
+        // Whole milliseconds are what a timer can tell apart.
+        let pace = PACE_MAX.as_millis() * beyond / LAG_SLOWING.as_millis();
+        self.pace_ms.store(pace as u64, Ordering::Relaxed);
     }
 
     /// What a batch waits before it is decided.
     pub(crate) fn pace(&self) -> Duration {
-        Duration::from_micros(self.pace_us.load(Ordering::Relaxed))
+        Duration::from_millis(self.pace_ms.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_high(&self) -> bool {
@@ -110,14 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn buyers_are_slowed_step_by_step_within_a_bound_and_let_go_again() {
+    fn buyers_are_slowed_as_far_as_the_books_lag_within_a_bound_and_let_go_again() {
         let pressure = Pressure::default();
         assert_eq!(pressure.pace(), Duration::ZERO);
-        pressure.books_lag(true);
-        assert_eq!(pressure.pace(), PACE_STEP);
-        (0..1_000).for_each(|_| pressure.books_lag(true));
-        assert_eq!(pressure.pace(), PACE_MAX);
-        (0..1_000).for_each(|_| pressure.books_lag(false));
-        assert_eq!(pressure.pace(), Duration::ZERO);
+        for (beyond, pace) in [
+            (Duration::from_millis(1), Duration::ZERO),
+            (LAG_SLOWING / 4, PACE_MAX / 4),
+            (LAG_SLOWING / 2, PACE_MAX / 2),
+            (LAG_SLOWING, PACE_MAX),
+            (LAG_SLOWING * 100, PACE_MAX),
+            (Duration::ZERO, Duration::ZERO),
+        ] {
+            pressure.books_lag(beyond);
+            assert_eq!(pressure.pace(), pace, "{beyond:?}");
+        }
     }
 }

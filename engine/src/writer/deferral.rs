@@ -47,8 +47,12 @@ impl Deferral {
     /// The books of all sales lag by at most `lag`; `written` says that they can be written at all: without MySQL buyers are
     /// served until the backlog is full, and not slowed for nothing.
     pub(super) fn lagged(&self, lag: Duration, written: bool) {
-        self.pressure
-            .books_lag(written && lag > self.lag_max + LAG_GRACE);
+        let beyond = if written {
+            lag.saturating_sub(self.lag_max + LAG_GRACE)
+        } else {
+            Duration::ZERO
+        };
+        self.pressure.books_lag(beyond);
     }
 }
 
@@ -58,7 +62,7 @@ mod tests {
     use doorbuster_core::ids::SaleId;
 
     use super::*;
-    use crate::limits::PRESSED_BATCH_REQUESTS;
+    use crate::limits::{LAG_SLOWING, PACE_MAX, PRESSED_BATCH_REQUESTS};
 
     const NONE: Duration = Duration::ZERO;
 
@@ -89,5 +93,17 @@ mod tests {
         );
         let never = Deferral::new(pressure, Duration::ZERO, u64::MAX);
         assert!(!never.defers(&live, 9, NONE, now));
+    }
+
+    #[test]
+    fn buyers_are_slowed_past_the_grace_and_not_for_books_that_cannot_be_written() {
+        let pressure = Arc::new(Pressure::default());
+        let deferral = Deferral::new(Arc::clone(&pressure), Duration::from_secs(5), u64::MAX);
+        deferral.lagged(Duration::from_secs(5) + LAG_GRACE, true);
+        assert_eq!(pressure.pace(), Duration::ZERO);
+        deferral.lagged(Duration::from_secs(5) + LAG_GRACE + LAG_SLOWING, true);
+        assert_eq!(pressure.pace(), PACE_MAX);
+        deferral.lagged(Duration::from_secs(60), false);
+        assert_eq!(pressure.pace(), Duration::ZERO);
     }
 }
