@@ -1,4 +1,4 @@
-//! The HTTP front, one file per behaviour, in the order in which a request meets them.
+//! The HTTP front, one file per behaviour: what any request meets, what may be asked for, how it is answered.
 
 mod answering;
 mod asked;
@@ -17,8 +17,6 @@ pub mod route;
 pub mod server;
 mod spare;
 mod tally;
-pub mod wanted;
-mod wish;
 
 pub mod coupons;
 mod events;
@@ -28,6 +26,8 @@ pub mod reservations;
 mod reserving;
 pub mod sales;
 pub mod tickets;
+pub mod wanted;
+mod wish;
 
 pub mod problem;
 mod problem_body;

@@ -46,8 +46,11 @@ async fn ask(app: &App, wished: Wished) -> Result<Answer, Refusal> {
         // Boxed: nearly all ask for the one at hand.
         None => match Box::pin(open_sale(app, &live)).await {
             Ok(sale) => {
-                let now = clock::instant();
-                let too_late = wish::sold_out(&sale, reserve.id, &reserve.lines, now);
+                // A receipt is for Redis to judge, whatever memory says.
+                let too_late = match receipt {
+                    Some(_) => None,
+                    None => wish::sold_out(&sale, reserve.id, &reserve.lines, clock::instant()),
+                };
                 (sale, too_late)
             }
             Err(refusal) => return Err(Early::of(live, refusal).counted(app).await),
