@@ -39,6 +39,10 @@ impl Decide for Joins {
 
     async fn decide(&self, joins: &[&Join]) -> Result<Verdict<Joined>, Undecided> {
         let line = &self.0;
+        // Whoever joins is told whether the draw has him, which is to be known before the first is: another engine may have begun this line.
+        if line.view.load().head.is_none() {
+            line.advance().await;
+        }
         // The line may have to be moved first: it is new, or lost, or the sale has just opened.
         for _ in 0..2 {
             let epoch = line.epoch();
