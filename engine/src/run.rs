@@ -26,15 +26,14 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    // What talks to Redis has a thread of its own: every batch's answers make hundreds of connections ready at once, and in one
-    // queue with those the next batch would leave only after all of them (PERFORMANCE.md).
-    let beside = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("redis")
+    // What talks to Redis has a thread of its own, which is this one: every batch's answers make hundreds of connections ready at
+    // once, and in one queue with those the next batch would leave only after all of them (PERFORMANCE.md).
+    let beside = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime beside it")?;
-    runtime.block_on(serve(config, beside.handle().clone()))
+    let serving = runtime.spawn(serve(config, beside.handle().clone()));
+    beside.block_on(serving).context("serving")?
 }
 
 async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
