@@ -10,7 +10,6 @@ use doorbuster_core::receipt::ReceiptKey;
 use doorbuster_core::revocations::Revocations;
 use doorbuster_core::ticket::TicketKeys;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -25,6 +24,7 @@ use crate::line::Lines;
 use crate::pressure::Pressure;
 use crate::sale::Around;
 use crate::sale::registry::Registry;
+use crate::threads::Threads;
 
 /// One engine process.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl App {
         gate: Gate,
         books: Books,
         metrics: PrometheusHandle,
-        beside: Handle,
+        threads: Arc<Threads>,
     ) -> Self {
         let engine_id = Uuid::new_v4();
         gate.remember_unflushed();
@@ -70,7 +70,7 @@ impl App {
             gate: gate.clone(),
             engine: engine_id.to_string(),
             pressure: Arc::clone(&pressure),
-            beside,
+            threads,
             level: config.ack_level,
             draws: config.draws.clone(),
             books: books.clone(),

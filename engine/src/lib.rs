@@ -3,6 +3,7 @@
 //! - [`front`]: accepts connections, checks requests, answers — [`front::reply`] is the one table of statuses
 //! - [`sale`]: what the front knows of a live sale: its view, its combiner, its sold-out shield
 //! - `line`: who waits in front of a sale, and who is next
+//! - `threads`: what runs on which thread
 //! - [`load`]: how many requests may be in flight, and which are refused first
 //! - [`pressure`]: whether buyers keep this process busy, for the writer to wait
 //! - [`writer`]: journal → MySQL, applied once; vouches for a Redis that came back
@@ -32,6 +33,7 @@ mod crash;
 mod program;
 mod revoked;
 mod run;
+mod threads;
 
 pub use program::main;
 pub use run::run;

@@ -43,6 +43,10 @@ pub const LISTEN_BACKLOG: u32 = 8_192;
 pub const LISTEN_SOCKETS: usize = 4;
 /// Connections that one of them accepts before requests have their turn.
 pub const ACCEPTS_AT_ONCE: u32 = 128;
+/// A connection goes to another front thread than the one that accepted it where that has fewer by more than this share.
+pub const SEATS_UNEVEN: usize = 16;
+/// Tasks that a front thread runs before it looks at its sockets and timers again: some 3 ms of work.
+pub const FRONT_TASKS_PER_LOOK: u32 = 200;
 
 // ── Combiner ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -21,6 +21,7 @@ use metrics::{counter, gauge};
 use crate::front::problem::Refusal;
 use crate::limits::{DELAY_TARGET, IN_FLIGHT_MIN, IN_FLIGHT_STEP, LOAD_LOOK_EVERY, LOAD_LOOKS};
 use crate::metrics as names;
+use crate::threads::Threads;
 
 /// What a request is for, those that yield first first. Confirming and paying are above all of them: the back-office asks
 /// Redis itself, and meets no limit here.
@@ -149,13 +150,14 @@ impl Load {
         Refusal::Overloaded
     }
 
-    /// Looks at how long requests wait, as long as the process lives. How late this task itself is woken is how long whatever is ready
-    /// waits for a thread.
-    pub(crate) async fn watch(&self) {
+    /// Looks at how long requests wait, as long as the process lives. How late a front thread comes to this is how long whatever
+    /// is ready waits for it.
+    pub(crate) async fn watch(&self, threads: &Threads) {
         let mut looks = Looks::default();
         loop {
             let due = tokio::time::Instant::now() + LOAD_LOOK_EVERY;
             tokio::time::sleep_until(due).await;
+            threads.turned().await;
             self.look(&mut looks, due.elapsed());
             let limit = self.limit.load(Ordering::Relaxed);
             gauge!(names::IN_FLIGHT).set(self.in_flight.load(Ordering::Relaxed) as f64);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::{Gate, notices};
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,50 +13,54 @@ use crate::app::App;
 use crate::books::{self, Books};
 use crate::config::{Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, UPKEEP_EVERY};
+use crate::threads::{self, Threads};
 use crate::writer::Writer;
 use crate::{front, metrics, revoked, sweeper, tallies, witness};
 
-/// Serves until SIGTERM or SIGINT, on a runtime of its own.
+/// Serves until SIGTERM or SIGINT, on threads of its own and the one that calls it, which talks to Redis.
 ///
 /// # Errors
-/// Where the address cannot be bound, or the books have another schema than this program's.
+/// Where a thread cannot be started, the address cannot be bound, or the books have another schema than this program's.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
-    // What talks to Redis has a thread of its own, which is this one: every batch's answers make hundreds of connections ready at
-    // once, and in one queue with those the next batch would leave only after all of them (PERFORMANCE.md).
-    let beside = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime beside it")?;
-    let serving = runtime.spawn(serve(config, beside.handle().clone()));
-    beside.block_on(serving).context("serving")?
+    let gate = threads::runtime().context("starting a runtime")?;
+    let (threads, _running) =
+        Threads::start(gate.handle().clone()).context("starting the threads")?;
+    let serving = threads
+        .background()
+        .spawn(serve(config, Arc::clone(&threads)));
+    gate.block_on(serving).context("serving")?
 }
 
-async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
+async fn serve(config: Config, threads: Arc<Threads>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let recorder = metrics::install().context("installing the metrics recorder")?;
-    let listeners = front::server::bind(config.engine_listen)
+    let listeners = front::server::bind(config.engine_listen, &threads)
         .with_context(|| format!("ENGINE_LISTEN={}", config.engine_listen))?;
     let books = Books::new(config.database_url.expose()).context("DATABASE_URL")?;
     check_schema(&books).await?;
     let redis_url = config.redis_url.expose().to_owned();
     let level = config.ack_level;
-    let connecting = beside.spawn(async move { Gate::connect_at(level, &redis_url).await });
+    let connecting = threads
+        .gate()
+        .spawn(async move { Gate::connect_at(level, &redis_url).await });
     let gate = connecting
         .await
         .context("connecting")?
         .context("REDIS_URL")?;
     gate.set_backlog_max(config.backlog_max);
     // Lives as long as the process: no request counts who else uses it.
-    let app: &'static App = Box::leak(Box::new(App::new(&config, gate, books, recorder, beside)));
+    let app: &'static App = Box::leak(Box::new(App::new(
+        &config,
+        gate,
+        books,
+        recorder,
+        Arc::clone(&threads),
+    )));
 
     let (requests, tasks) = (TaskTracker::new(), TaskTracker::new());
     let (stop_front, stop_tasks) = (CancellationToken::new(), CancellationToken::new());
-    start_tasks(app, &config, &tasks, &stop_tasks).await?;
+    start_tasks(app, &config, &threads, &tasks, &stop_tasks).await?;
     let address = listeners
         .first()
         .context("no listener")?
@@ -67,7 +70,7 @@ async fn serve(config: Config, beside: Handle) -> anyhow::Result<()> {
         connections: config.max_connections,
         per_address: config.max_connections_per_address,
     };
-    let server = front::server::serve(app, listeners, most, stop_front.clone());
+    let server = front::server::serve(app, threads, listeners, most, stop_front.clone());
     let server = requests.spawn(server);
     tracing::info!(%address, role = ?config.role, ack_level = config.ack_level.as_str(), "serving");
 
@@ -112,6 +115,7 @@ async fn check_schema(books: &Books) -> anyhow::Result<()> {
 async fn start_tasks(
     app: &'static App,
     config: &Config,
+    threads: &Arc<Threads>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -124,13 +128,14 @@ async fn start_tasks(
     if matches!(config.role, Role::All | Role::Front) {
         let token = stop.clone();
         tasks.spawn(async move { tallies::run(app, &token).await });
-        let token = stop.clone();
-        tasks.spawn(async move {
-            token
-                .run_until_cancelled(app.pressure.load.watch())
-                .await
-                .unwrap_or(())
-        });
+        let (token, watched) = (stop.clone(), Arc::clone(threads));
+        tasks.spawn_on(
+            async move {
+                let watching = app.pressure.load.watch(&watched);
+                token.run_until_cancelled(watching).await.unwrap_or(())
+            },
+            threads.front(0),
+        );
         let token = stop.clone();
         tasks.spawn(async move { revoked::follow(app, &token).await });
         let mut restocked = notices::listen(config.redis_url.expose())

@@ -29,6 +29,7 @@ use crate::limits::{
     SILENCE_CHECK_EVERY,
 };
 use crate::metrics as names;
+use crate::threads::Threads;
 
 const FULL: &str = "{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"overloaded\",\"detail\":\"Try again.\"}\n";
 
@@ -54,16 +55,19 @@ pub(crate) struct Most {
 ///
 /// The kernel keeps a few thousand connections that wait to be accepted for a socket (`net.core.somaxconn`, 4,096 as it
 /// comes), and drops the next: whoever is dropped tries again only after a second. Each of several sockets on one port has
-/// a queue of its own.
+/// a queue of its own, and front threads take turns in accepting from them.
 ///
 /// # Errors
 /// Where the address is open or not ours.
-pub(crate) fn bind(address: SocketAddr) -> std::io::Result<Vec<TcpListener>> {
+pub(crate) fn bind(address: SocketAddr, threads: &Threads) -> std::io::Result<Vec<TcpListener>> {
     // Sockets that share a port share it with any process of ours; a second engine must find it open all the same, unless
     // both start within the same microseconds.
     let address = socket(address, Sharing::No)?.local_addr()?;
     (0..LISTEN_SOCKETS)
-        .map(|_| socket(address, Sharing::Yes)?.listen(LISTEN_BACKLOG))
+        .map(|number| {
+            let _there = threads.front(number).enter();
+            socket(address, Sharing::Yes)?.listen(LISTEN_BACKLOG)
+        })
         .collect()
 }
 
@@ -88,12 +92,14 @@ fn socket(address: SocketAddr, sharing: Sharing) -> std::io::Result<TcpSocket> {
 /// Serves until `stop`, then lets requests under way end, within a bound.
 pub(crate) async fn serve(
     app: &'static App,
+    threads: Arc<Threads>,
     listeners: Vec<TcpListener>,
     most: Most,
     stop: CancellationToken,
 ) {
     let door: &'static Door = Box::leak(Box::new(Door {
         app,
+        threads,
         connections: Connections::default(),
         permits: Arc::new(Semaphore::new(most.connections as usize)),
         crowding: Crowding::new(most.per_address),
@@ -101,8 +107,11 @@ pub(crate) async fn serve(
     }));
     let sweeping = tokio::spawn(close_the_silent(&door.connections));
     let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(door.accept(listener, stop.clone()));
+    for (number, listener) in listeners.into_iter().enumerate() {
+        accepting.spawn_on(
+            door.accept(listener, stop.clone()),
+            door.threads.front(number),
+        );
     }
     accepting.join_all().await;
     sweeping.abort();
@@ -112,6 +121,7 @@ pub(crate) async fn serve(
 /// What all connections have in common.
 struct Door {
     app: &'static App,
+    threads: Arc<Threads>,
     connections: Connections,
     permits: Arc<Semaphore>,
     crowding: Crowding,
@@ -158,6 +168,10 @@ impl Door {
     /// Serves a connection, which has its places until it ends.
     fn serve(&'static self, stream: TcpStream, peer: IpAddr, places: impl Send + 'static) {
         let app = self.app;
+        let (stream, seat) = match self.threads.seat(stream) {
+            Ok(seated) => seated,
+            Err(e) => return tracing::warn!(error = %e, "a connection could not be served"),
+        };
         let silence = self.connections.opened();
         let number = silence.number();
         let at = Arc::clone(&silence);
@@ -173,8 +187,9 @@ impl Door {
                 service,
             );
         let leaving = Leaving::new(&self.connections, silence);
-        let task = tokio::spawn(async move {
-            let (_places, _leaving) = (places, leaving);
+        let (thread, leaving) = (seat.thread(), (places, leaving, seat));
+        let task = thread.spawn(async move {
+            let _leaving = leaving;
             if let Err(e) = connection.await {
                 tracing::trace!(error = %e, "a connection ended with an error");
             }

@@ -30,13 +30,13 @@ use doorbuster_core::gate::reserve::Shown;
 use doorbuster_core::ids::{LiveId, UserId};
 use doorbuster_core::line::LineConfig;
 use doorbuster_core::ticket::{Lane, Place, Ticket};
-use tokio::runtime::Handle;
 
 use crate::books::Books;
 use crate::limits::{ADVANCE_EVERY, LINE_IDLE, LISTENER_AFTER};
 use crate::pressure::Pressure;
 use crate::sale::combiner::{Answered, Combiner, Undecided};
 use crate::sale::view::Views;
+use crate::threads::Threads;
 use joins::Joins;
 use listeners::Listeners;
 use shared::Shared;
@@ -63,7 +63,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) engine: &'a str,
     pub(crate) views: &'a Arc<Views>,
     pub(crate) pressure: &'a Arc<Pressure>,
-    pub(crate) beside: &'a Handle,
+    pub(crate) threads: &'a Arc<Threads>,
     pub(crate) draws: &'a DrawKeys,
     pub(crate) books: &'a Books,
 }
@@ -96,7 +96,10 @@ impl Line {
             Arc::clone(setting.views),
             Arc::clone(setting.pressure),
         ));
-        setting.beside.spawn(keep_moving(Arc::downgrade(&shared)));
+        setting
+            .threads
+            .gate()
+            .spawn(keep_moving(Arc::downgrade(&shared)));
         match &draw {
             Some(draw) => {
                 let (line, books) = (Arc::downgrade(&shared), setting.books.clone());
@@ -108,7 +111,7 @@ impl Line {
             None => {}
         }
         let joins = Joins(Arc::clone(&shared));
-        let joins = Combiner::new(setting.live, joins, setting.beside.clone());
+        let joins = Combiner::new(setting.live, joins, Arc::clone(setting.threads));
         Self {
             shared,
             joins: Arc::new(joins),

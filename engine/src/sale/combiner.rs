@@ -17,7 +17,6 @@ use doorbuster_core::gate::Fenced;
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::limits::{BATCH_LINES_MAX, BATCH_REQUESTS_MAX};
 use metrics::{Gauge, Histogram, counter, gauge, histogram};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::patience::Patience;
@@ -29,6 +28,7 @@ use crate::limits::{
 use crate::load::Class;
 use crate::metrics as names;
 use crate::pressure::Pressure;
+use crate::threads::{Home, Threads};
 
 /// Decides a batch: one script call.
 pub(crate) trait Decide: Send + Sync + 'static {
@@ -94,8 +94,8 @@ pub(crate) enum Undecided {
 #[derive(Debug)]
 pub(crate) struct Combiner<D: Decide> {
     decide: D,
-    /// Where batches are decided; see `run`.
-    beside: Handle,
+    /// Batches are decided on the gate thread.
+    threads: Arc<Threads>,
     /// Takes memory as it fills: most sales at hand have nobody waiting. `waiting` bounds it.
     queue: SegQueue<Waiting<D>>,
     waiting: AtomicUsize,
@@ -109,14 +109,15 @@ pub(crate) struct Combiner<D: Decide> {
 struct Waiting<D: Decide> {
     request: Arc<D::Request>,
     since: Instant,
+    home: Home,
     answer: oneshot::Sender<Result<Answered<D::Outcome>, Undecided>>,
 }
 
 impl<D: Decide> Combiner<D> {
-    pub(crate) fn new(live: &LiveId, decide: D, beside: Handle) -> Self {
+    pub(crate) fn new(live: &LiveId, decide: D, threads: Arc<Threads>) -> Self {
         Self {
             decide,
-            beside,
+            threads,
             queue: SegQueue::new(),
             waiting: AtomicUsize::new(0),
             free_slots: AtomicUsize::new(CALLS_PER_SALE_MAX),
@@ -148,12 +149,13 @@ impl<D: Decide> Combiner<D> {
         self.queue.push(Waiting {
             request,
             since,
+            home: Home::here(),
             answer,
         });
         // Either this sees the slot that is given back, or who gives it back sees what was pushed.
         fence(Ordering::SeqCst);
         if let Some(slot) = self.take_slot() {
-            self.beside.spawn(slot.empty_the_queue());
+            self.threads.gate().spawn(slot.empty_the_queue());
         }
         answered.await.unwrap_or(Err(Undecided::Refused(UNKNOWN)))
     }
@@ -226,34 +228,40 @@ impl<D: Decide> Combiner<D> {
         crash::point("front.before_call");
         let decided = tokio::time::timeout(CALL_TIMEOUT, self.decide.decide(&requests)).await;
         crash::point("front.after_call");
-        match decided {
+        let undecided = match decided {
             Ok(Ok(Verdict {
                 now_ms,
                 epoch,
                 seq,
                 outcomes,
             })) => {
-                for (waiting, outcome) in batch.into_iter().zip(outcomes) {
-                    let _ = waiting.answer.send(Ok(Answered {
+                let answered = outcomes.into_iter().map(|outcome| {
+                    Ok(Answered {
                         now_ms,
                         epoch,
                         seq,
                         outcome,
-                    }));
-                }
+                    })
+                });
+                return self.tell(batch, answered);
             }
-            Ok(Err(undecided)) => {
-                for waiting in batch {
-                    let _ = waiting.answer.send(Err(undecided.clone()));
-                }
-            }
+            Ok(Err(undecided)) => undecided,
             Err(_) => {
                 counter!(names::SHED, "reason" => "timeout").increment(batch.len() as u64);
-                for waiting in batch {
-                    let _ = waiting.answer.send(Err(Undecided::Refused(UNKNOWN)));
-                }
+                Undecided::Refused(UNKNOWN)
             }
-        }
+        };
+        self.tell(batch, std::iter::repeat_with(|| Err(undecided.clone())));
+    }
+
+    fn tell(
+        &self,
+        batch: Vec<Waiting<D>>,
+        answers: impl Iterator<Item = Result<Answered<D::Outcome>, Undecided>>,
+    ) {
+        let told = batch.into_iter().zip(answers);
+        self.threads
+            .tell(told.map(|(waiting, answer)| (waiting.home, waiting.answer, answer)));
     }
 }
 
@@ -326,7 +334,7 @@ mod tests {
     #[tokio::test]
     async fn a_queue_stands_also_where_sending_people_away_empties_it() {
         let live = LiveId::Sale(SaleId::parse("s").unwrap());
-        let combiner = Combiner::new(&live, Never::default(), Handle::current());
+        let combiner = Combiner::new(&live, Never::default(), Threads::all_here());
         let (start, mut heard) = (clock::instant(), Vec::new());
         let mut batch_of = |waited: Duration, now: Instant| {
             let (answer, answered) = oneshot::channel();
@@ -334,6 +342,7 @@ mod tests {
             combiner.queue.push(Waiting {
                 request: Arc::new(()),
                 since: now - waited,
+                home: Home::here(),
                 answer,
             });
             combiner.batch(now, &mut None).len()
@@ -351,13 +360,14 @@ mod tests {
     #[tokio::test]
     async fn those_who_gave_up_waiting_were_not_served() {
         let live = LiveId::Sale(SaleId::parse("s").unwrap());
-        let combiner = Combiner::new(&live, Never::default(), Handle::current());
+        let combiner = Combiner::new(&live, Never::default(), Threads::all_here());
         let mut now = clock::instant();
         for stands in [false, true] {
             let (answer, _) = oneshot::channel();
             combiner.queue.push(Waiting {
                 request: Arc::new(()),
                 since: now - QUEUE_WAIT_STANDING_MAX - Duration::from_millis(1),
+                home: Home::here(),
                 answer,
             });
             assert_eq!(combiner.batch(now, &mut None).len(), 0);

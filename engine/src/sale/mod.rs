@@ -22,12 +22,12 @@ use doorbuster_core::gate::snapshot::Snapshot;
 use doorbuster_core::gate::{Fenced, Gate};
 use doorbuster_core::ids::LiveId;
 use doorbuster_core::line::LineConfig;
-use tokio::runtime::Handle;
 
 use crate::books::Books;
 use crate::front::problem::Refusal;
 use crate::line::{Line, Lines, Setting};
 use crate::pressure::Pressure;
+use crate::threads::Threads;
 use combiner::{Answered, Combiner};
 use decide::{Claims, Reservations, ReservationsInLine};
 use flushed::FlushedSeq;
@@ -66,8 +66,7 @@ pub(crate) struct Around {
     /// Names this process.
     pub(crate) engine: String,
     pub(crate) pressure: Arc<Pressure>,
-    /// Where batches are decided.
-    pub(crate) beside: Handle,
+    pub(crate) threads: Arc<Threads>,
     pub(crate) level: AckLevel,
     pub(crate) draws: DrawKeys,
     pub(crate) books: Books,
@@ -84,7 +83,7 @@ impl LiveSale {
         let Around {
             gate,
             pressure,
-            beside,
+            threads,
             ..
         } = around;
         let config = line_config(&live, &first)?;
@@ -107,23 +106,26 @@ impl LiveSale {
                     engine: &around.engine,
                     views: &views,
                     pressure,
-                    beside,
+                    threads,
                     draws: &around.draws,
                     books: &around.books,
                 };
                 let line = around.lines.of(&setting, config)?;
                 let calls = ReservationsInLine(calls);
-                Decides::InLine(line, Arc::new(Combiner::new(&live, calls, beside.clone())))
+                Decides::InLine(
+                    line,
+                    Arc::new(Combiner::new(&live, calls, Arc::clone(threads))),
+                )
             }
             (LiveId::Sale(_), None) => Decides::Reservations(Arc::new(Combiner::new(
                 &live,
                 Reservations(calls),
-                beside.clone(),
+                Arc::clone(threads),
             ))),
             (LiveId::Coupon(coupon), _) => Decides::Claims(Arc::new(Combiner::new(
                 &live,
                 Claims(calls, coupon.clone()),
-                beside.clone(),
+                Arc::clone(threads),
             ))),
         };
         let flushed = (around.level == AckLevel::Mysql)
