@@ -43,9 +43,9 @@ pub const LISTEN_BACKLOG: u32 = 8_192;
 pub const LISTEN_SOCKETS: usize = 4;
 /// Connections that one of them accepts before requests have their turn.
 pub const ACCEPTS_AT_ONCE: u32 = 128;
-/// A connection goes to another front thread than the one that accepted it where that has fewer by more than this share.
+/// A connection goes to another front thread than the one that accepted it where that has fewer by more than one in so many.
 pub const SEATS_UNEVEN: usize = 16;
-/// Tasks that a front thread runs before it looks at its sockets and timers again: some 3 ms of work.
+/// Tasks that a front thread runs before it looks at its sockets and timers again: some 3 ms; PERFORMANCE.md has others.
 pub const FRONT_TASKS_PER_LOOK: u32 = 200;
 
 // ── Combiner ─────────────────────────────────────────────────────────────────────────────────────────────────────

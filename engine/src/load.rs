@@ -150,15 +150,14 @@ impl Load {
         Refusal::Overloaded
     }
 
-    /// Looks at how long requests wait, as long as the process lives. How late a front thread comes to this is how long whatever
-    /// is ready waits for it.
+    /// Looks at how long requests wait, as long as the process lives. Late is what whatever is
+    /// ready waits for its front thread.
     pub(crate) async fn watch(&self, threads: &Threads) {
         let mut looks = Looks::default();
         loop {
-            let due = tokio::time::Instant::now() + LOAD_LOOK_EVERY;
-            tokio::time::sleep_until(due).await;
-            threads.turned().await;
-            self.look(&mut looks, due.elapsed());
+            tokio::time::sleep(LOAD_LOOK_EVERY).await;
+            let late = threads.longest_wait(LOAD_LOOK_EVERY).await;
+            self.look(&mut looks, late);
             let limit = self.limit.load(Ordering::Relaxed);
             gauge!(names::IN_FLIGHT).set(self.in_flight.load(Ordering::Relaxed) as f64);
             gauge!(names::IN_FLIGHT_LIMIT).set(if limit == NONE { 0.0 } else { limit as f64 });

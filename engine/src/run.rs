@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use doorbuster_core::ack::AckLevel;
 use doorbuster_core::gate::{Gate, notices};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,8 +14,8 @@ use crate::app::App;
 use crate::books::{self, Books};
 use crate::config::{Config, Role};
 use crate::limits::{DRAIN_NOTICE, DRAIN_TASKS, UPKEEP_EVERY};
-use crate::threads::{self, Threads};
-use crate::writer::Writer;
+use crate::threads::Threads;
+use crate::writer::{self, Writer};
 use crate::{front, metrics, revoked, sweeper, tallies, witness};
 
 /// Serves until SIGTERM or SIGINT, on threads of its own and the one that calls it, which talks to Redis.
@@ -22,13 +23,13 @@ use crate::{front, metrics, revoked, sweeper, tallies, witness};
 /// # Errors
 /// Where a thread cannot be started, the address cannot be bound, or the books have another schema than this program's.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    let gate = threads::runtime().context("starting a runtime")?;
+    let gate = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting a runtime")?;
     let (threads, _running) =
         Threads::start(gate.handle().clone()).context("starting the threads")?;
-    let serving = threads
-        .background()
-        .spawn(serve(config, Arc::clone(&threads)));
-    gate.block_on(serving).context("serving")?
+    gate.block_on(serve(config, threads))
 }
 
 async fn serve(config: Config, threads: Arc<Threads>) -> anyhow::Result<()> {
@@ -41,12 +42,8 @@ async fn serve(config: Config, threads: Arc<Threads>) -> anyhow::Result<()> {
     check_schema(&books).await?;
     let redis_url = config.redis_url.expose().to_owned();
     let level = config.ack_level;
-    let connecting = threads
-        .gate()
-        .spawn(async move { Gate::connect_at(level, &redis_url).await });
-    let gate = connecting
+    let gate = Gate::connect_at(level, &redis_url)
         .await
-        .context("connecting")?
         .context("REDIS_URL")?;
     gate.set_backlog_max(config.backlog_max);
     // Lives as long as the process: no request counts who else uses it.
@@ -58,9 +55,15 @@ async fn serve(config: Config, threads: Arc<Threads>) -> anyhow::Result<()> {
         Arc::clone(&threads),
     )));
 
-    let (requests, tasks) = (TaskTracker::new(), TaskTracker::new());
-    let (stop_front, stop_tasks) = (CancellationToken::new(), CancellationToken::new());
-    start_tasks(app, &config, &threads, &tasks, &stop_tasks).await?;
+    let tasks = Tasks {
+        app,
+        config: &config,
+        threads: Arc::clone(&threads),
+        tracker: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    };
+    tasks.start().await?;
+    let stop_front = CancellationToken::new();
     let address = listeners
         .first()
         .context("no listener")?
@@ -70,8 +73,14 @@ async fn serve(config: Config, threads: Arc<Threads>) -> anyhow::Result<()> {
         connections: config.max_connections,
         per_address: config.max_connections_per_address,
     };
-    let server = front::server::serve(app, threads, listeners, most, stop_front.clone());
-    let server = requests.spawn(server);
+    let server = front::server::serve(
+        app,
+        Arc::clone(&threads),
+        listeners,
+        most,
+        stop_front.clone(),
+    );
+    let server = threads.background().spawn(server);
     tracing::info!(%address, role = ?config.role, ack_level = config.ack_level.as_str(), "serving");
 
     tokio::select! {
@@ -83,9 +92,9 @@ async fn serve(config: Config, threads: Arc<Threads>) -> anyhow::Result<()> {
     tokio::time::sleep(DRAIN_NOTICE).await;
     stop_front.cancel();
     let _ = server.await;
-    stop_tasks.cancel();
-    tasks.close();
-    if tokio::time::timeout(DRAIN_TASKS, tasks.wait())
+    tasks.stop.cancel();
+    tasks.tracker.close();
+    if tokio::time::timeout(DRAIN_TASKS, tasks.tracker.wait())
         .await
         .is_err()
     {
@@ -112,70 +121,86 @@ async fn check_schema(books: &Books) -> anyhow::Result<()> {
     }
 }
 
-async fn start_tasks(
+/// What runs beside the front, each told to stop by a token and waited for.
+struct Tasks<'a> {
     app: &'static App,
-    config: &Config,
-    threads: &Arc<Threads>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    let token = stop.clone();
-    tasks.spawn(async move { app.ack.watch(&app.gate, &app.books, &token).await });
-    let token = stop.clone();
-    tasks.spawn(async move { witness::watch(app, &token).await });
-    let token = stop.clone();
-    tasks.spawn(async move { upkeep(app, &token).await });
-    if matches!(config.role, Role::All | Role::Front) {
-        let token = stop.clone();
-        tasks.spawn(async move { tallies::run(app, &token).await });
-        let (token, watched) = (stop.clone(), Arc::clone(threads));
-        tasks.spawn_on(
-            async move {
-                let watching = app.pressure.load.watch(&watched);
-                token.run_until_cancelled(watching).await.unwrap_or(())
-            },
-            threads.front(0),
+    config: &'a Config,
+    threads: Arc<Threads>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks<'_> {
+    async fn start(&self) -> anyhow::Result<()> {
+        let (app, prompt) = (self.app, self.threads.gate().clone());
+        self.spawn(|stop| async move { app.ack.watch(&app.gate, &app.books, &stop).await });
+        self.spawn(|stop| async move { witness::watch(app, &prompt, &stop).await });
+        self.spawn(|stop| async move { upkeep(app, &stop).await });
+        if matches!(self.config.role, Role::All | Role::Front) {
+            self.start_beside_buyers().await?;
+        }
+        if matches!(self.config.role, Role::All | Role::Writer) {
+            self.start_writing()?;
+        }
+        Ok(())
+    }
+
+    async fn start_beside_buyers(&self) -> anyhow::Result<()> {
+        let app = self.app;
+        let stop = self.stop.clone();
+        self.tracker.spawn_on(
+            async move { revoked::follow(app, &stop).await },
+            self.threads.gate(),
         );
-        let token = stop.clone();
-        tasks.spawn(async move { revoked::follow(app, &token).await });
-        let mut restocked = notices::listen(config.redis_url.expose())
-            .await
-            .context("REDIS_URL")?;
-        let token = stop.clone();
-        tasks.spawn(async move {
-            while let Some(Some(notice)) = token.run_until_cancelled(restocked.recv()).await {
+        self.spawn(|stop| async move { tallies::run(app, &stop).await });
+        let threads = Arc::clone(&self.threads);
+        self.spawn(|stop| async move {
+            let watching = app.pressure.load.watch(&threads);
+            stop.run_until_cancelled(watching).await.unwrap_or(())
+        });
+        let redis_url = self.config.redis_url.expose();
+        let mut restocked = notices::listen(redis_url).await.context("REDIS_URL")?;
+        self.spawn(|stop| async move {
+            while let Some(Some(notice)) = stop.run_until_cancelled(restocked.recv()).await {
                 app.registry.restocked(&notice).await;
             }
         });
-        if config.ack_level == AckLevel::Mysql {
-            let mut flushed = notices::listen_to_books(config.redis_url.expose())
-                .await
-                .context("REDIS_URL")?;
-            let token = stop.clone();
-            tasks.spawn(async move {
-                while let Some(Some(notice)) = token.run_until_cancelled(flushed.recv()).await {
+        if self.config.ack_level == AckLevel::Mysql {
+            let flushed = notices::listen_to_books(redis_url).await;
+            let mut flushed = flushed.context("REDIS_URL")?;
+            self.spawn(|stop| async move {
+                while let Some(Some(notice)) = stop.run_until_cancelled(flushed.recv()).await {
                     app.registry.flushed(&notice).await;
                 }
             });
         }
+        Ok(())
     }
-    if matches!(config.role, Role::All | Role::Writer) {
+
+    fn start_writing(&self) -> anyhow::Result<()> {
+        let app = self.app;
         let writer = Writer::new(
-            config.database_url.expose(),
+            self.config.database_url.expose(),
             app.gate.clone(),
             Arc::clone(&app.pressure),
-            config.writer_pace(),
+            self.config.writer_pace(),
         );
         let writer = Arc::new(writer.context("DATABASE_URL")?);
-        let roster = writer.roster();
-        let token = stop.clone();
-        tasks.spawn(async move { writer.run(&token).await });
-        let (gate, token, sales) = (app.gate.clone(), stop.clone(), roster.clone());
-        tasks.spawn(async move { sweeper::run(&gate, sales, &token).await });
-        let (gate, token) = (app.gate.clone(), stop.clone());
-        tasks.spawn(async move { crate::writer::gauges::run(&gate, roster, &token).await });
+        let (sales, measured) = (writer.roster(), writer.roster());
+        self.spawn(|stop| async move { writer.run(&stop).await });
+        self.spawn(|stop| async move { sweeper::run(&app.gate, sales, &stop).await });
+        self.spawn(|stop| async move { writer::gauges::run(&app.gate, measured, &stop).await });
+        Ok(())
     }
-    Ok(())
+
+    /// Where things may take long.
+    fn spawn<F>(&self, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker
+            .spawn_on(task(self.stop.clone()), self.threads.background());
+    }
 }
 
 /// Keeps the metrics' histograms small.

@@ -14,6 +14,7 @@ use doorbuster_core::clock;
 use doorbuster_core::handover;
 use doorbuster_core::ids::LiveId;
 use metrics::gauge;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -22,11 +23,11 @@ use crate::limits::{
 };
 use crate::metrics as names;
 
-/// Watches Redis and testifies until told to stop, then leaves.
-pub(crate) async fn watch(app: &'static App, stop: &CancellationToken) {
+/// Watches Redis and testifies until told to stop, then leaves. Signs of life are given where nothing takes long: `prompt`.
+pub(crate) async fn watch(app: &'static App, prompt: &Handle, stop: &CancellationToken) {
     // Beside everything else: an engine with much to hand over is alive.
     let goes = CancellationToken::new();
-    let signs = tokio::spawn(give_signs(app, goes.clone()));
+    let signs = prompt.spawn(give_signs(app, goes.clone()));
     let mut testified_for = String::new();
     let (mut notes, mut asks) = (Every::new(HEARTBEAT_EVERY), Every::new(ASKS_EVERY));
     let mut noted = Noted::default();

@@ -55,7 +55,7 @@ pub(crate) struct Most {
 ///
 /// The kernel keeps a few thousand connections that wait to be accepted for a socket (`net.core.somaxconn`, 4,096 as it
 /// comes), and drops the next: whoever is dropped tries again only after a second. Each of several sockets on one port has
-/// a queue of its own, and front threads take turns in accepting from them.
+/// a queue of its own, and each front thread accepts from one at least.
 ///
 /// # Errors
 /// Where the address is open or not ours.
@@ -63,7 +63,7 @@ pub(crate) fn bind(address: SocketAddr, threads: &Threads) -> std::io::Result<Ve
     // Sockets that share a port share it with any process of ours; a second engine must find it open all the same, unless
     // both start within the same microseconds.
     let address = socket(address, Sharing::No)?.local_addr()?;
-    (0..LISTEN_SOCKETS)
+    (0..LISTEN_SOCKETS.max(threads.fronts()))
         .map(|number| {
             let _there = threads.front(number).enter();
             socket(address, Sharing::Yes)?.listen(LISTEN_BACKLOG)
@@ -113,9 +113,9 @@ pub(crate) async fn serve(
             door.threads.front(number),
         );
     }
-    accepting.join_all().await;
+    stop.cancelled().await;
     sweeping.abort();
-    drain(&door.connections).await;
+    drain(&door.connections, accepting).await;
 }
 
 /// What all connections have in common.
@@ -187,9 +187,9 @@ impl Door {
                 service,
             );
         let leaving = Leaving::new(&self.connections, silence);
-        let (thread, leaving) = (seat.thread(), (places, leaving, seat));
+        let thread = seat.thread();
         let task = thread.spawn(async move {
-            let _leaving = leaving;
+            let (_places, _leaving, _seat) = (places, leaving, seat);
             if let Err(e) = connection.await {
                 tracing::trace!(error = %e, "a connection ended with an error");
             }
@@ -208,8 +208,9 @@ async fn close_the_silent(connections: &Connections) {
 
 /// Answers under way end, with their connections (see `route`); those without a request are closed, after a
 /// moment for one that is on the wire.
-async fn drain(connections: &Connections) {
+async fn drain(connections: &Connections, accepting: JoinSet<()>) {
     let all_gone = async {
+        accepting.join_all().await;
         while connections.close_silent(DRAIN_SILENCE) > 0 {
             tokio::time::sleep(DRAIN_STEP).await;
         }

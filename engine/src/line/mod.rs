@@ -103,7 +103,8 @@ impl Line {
         match &draw {
             Some(draw) => {
                 let (line, books) = (Arc::downgrade(&shared), setting.books.clone());
-                tokio::spawn(conductor::keep_drawn(line, books, draw.clone()));
+                let drawing = conductor::keep_drawn(line, books, draw.clone());
+                setting.threads.background().spawn(drawing);
             }
             None if shared.config.draw.is_some() => {
                 tracing::error!(alarm = "draw", sale = %setting.live, "the draw was pledged under another secret, and cannot be held here: set TOKEN_SECRET_PREVIOUS");
