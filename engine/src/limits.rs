@@ -1,6 +1,5 @@
-//! Every bound that belongs to the engine alone, with the relations between them checked at compile time.
-//!
-//! What it shares with the other programs is in `doorbuster_core::limits`.
+//! Every bound that belongs to the engine alone, with the relations between them checked at compile time. What it shares
+//! with the other programs is in `doorbuster_core::limits`.
 
 use std::time::Duration;
 
@@ -340,6 +339,7 @@ const _: () = {
         DELAY_TARGET.as_millis() < QUEUE_WAIT_STANDING_MAX.as_millis(),
         "refused before it waits in vain"
     );
+    assert!(LOAD_LOOK_EVERY.as_millis() > DELAY_TARGET.as_millis());
     assert!(LOAD_LOOK_EVERY.as_millis() * LOAD_LOOKS as u128 >= QUEUE_STANDS_AFTER.as_millis());
     assert!(
         CALL_TIMEOUT.as_millis() > SCRIPT_TIMEOUT.as_millis(),

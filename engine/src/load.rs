@@ -150,8 +150,8 @@ impl Load {
         Refusal::Overloaded
     }
 
-    /// Looks at how long requests wait, as long as the process lives. Late is what whatever is
-    /// ready waits for its front thread.
+    /// Looks at how long requests wait, as long as the process lives. How late threads are is how long whatever is ready waits
+    /// for its front thread; one that is stuck for as long as a look is late (`limits`).
     pub(crate) async fn watch(&self, threads: &Threads) {
         let mut looks = Looks::default();
         loop {

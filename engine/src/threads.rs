@@ -116,9 +116,7 @@ impl Threads {
 
     /// A front thread for the `number`th of anything.
     pub(crate) fn front(&self, number: usize) -> &Handle {
-        self.front
-            .get(number % self.front.len().max(1))
-            .map_or(&self.background, |front| &front.handle)
+        &self.front[number % self.front.len()].handle
     }
 
     /// Has everybody told on the thread where he waits: one wake for each thread, instead of one for each who waits.
@@ -198,7 +196,10 @@ impl Threads {
         Arc::new(Self {
             gate: Handle::current(),
             background: Handle::current(),
-            front: Vec::new(),
+            front: vec![Front {
+                handle: Handle::current(),
+                seats: AtomicUsize::new(0),
+            }],
         })
     }
 }
@@ -217,9 +218,7 @@ impl Home {
 
 impl Seat {
     fn taken(threads: Arc<Threads>, number: usize) -> Self {
-        if let Some(front) = threads.front.get(number) {
-            front.seats.fetch_add(1, Ordering::Relaxed);
-        }
+        threads.front[number].seats.fetch_add(1, Ordering::Relaxed);
         Self { threads, number }
     }
 
@@ -230,9 +229,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some(front) = self.threads.front.get(self.number) {
-            front.seats.fetch_sub(1, Ordering::Relaxed);
-        }
+        let front = &self.threads.front[self.number];
+        front.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -359,7 +359,7 @@ async fn buyers_who_come_too_late_in_turn_read_each_their_own_problem() {
         ("kim", "ko-KR,ko;q=0.9", "품절되었습니다"),
         ("bob", "en", "Sold out"),
     ];
-    // One connection: each is answered after the one before, mostly on the thread that keeps what that was told.
+    // One connection, so that all is answered on one thread.
     let mut wire = Wire::to(&shop).await;
     let mut ids = HashSet::new();
     for _ in 0..10 {
